@@ -1,0 +1,112 @@
+"""Every error that the harness raises on purpose.
+
+    HarnessError              something the user can act on; never a traceback
+    ├── InputError            mend your input: a file, an option, a value        exit 4
+    ├── NothingSelected       the selection is empty                             exit 5
+    ├── MachineError          mend your machine: no database, Docker or disk     exit 10
+    └── HarnessFault          a fault of the harness itself, with what to report exit 3
+
+A product that fails a check is none of these: it is a result (see `harness.records`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+__all__ = [
+    "HarnessError",
+    "HarnessFault",
+    "InputError",
+    "InputErrors",
+    "MachineError",
+    "NothingSelected",
+    "Position",
+    "Problem",
+]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in a file; `line` and `column` count from 1."""
+
+    file: str
+    line: int = 1
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in the input: where, what, and what to do about it."""
+
+    position: Position | None
+    what: str
+    remedy: str = ""
+    source_line: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.position}: " if self.position else ""
+        remedy = f" {self.remedy}" if self.remedy else ""
+        text = f"{place}{self.what}{remedy}"
+        if self.source_line and self.position:
+            caret = " " * (self.position.column - 1) + "^"
+            text += f"\n    {self.source_line}\n    {caret}"
+        return text
+
+
+class HarnessError(Exception):
+    """Root of the tree; `exit_code` is the contract of the command line."""
+
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(f"{what} {remedy}".strip())
+        self.what = what
+        self.remedy = remedy
+
+
+class InputError(HarnessError):
+    """The input is wrong: one place, one mistake."""
+
+    exit_code = 4
+
+    def __init__(self, what: str, remedy: str = "", position: Position | None = None) -> None:
+        super().__init__(what, remedy)
+        self.position = position
+
+    def __str__(self) -> str:
+        return str(Problem(self.position, self.what, self.remedy))
+
+
+class InputErrors(InputError):
+    """Every mistake found in the files at once, in the order of the files."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        count = len(problems)
+        super().__init__(f"{count} mistake{'s' if count != 1 else ''} in the input")
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class NothingSelected(HarnessError):
+    """No scenario (or test, or migration) is left after the selection."""
+
+    exit_code = 5
+
+
+class MachineError(HarnessError):
+    """The machine lacks something; `remedy` says what to install or free."""
+
+    exit_code = 10
+
+
+class HarnessFault(HarnessError):
+    """The harness itself went wrong; never counted against the product."""
+
+    exit_code = 3

@@ -1,0 +1,231 @@
+"""The records of a run: one definition behind JSON Lines, Parquet and DataFrame.
+
+Each class is one row of one table. The runner yields them, listeners write them, notebooks read them.
+Ids are strings, times UTC, durations integer microseconds. Columns named in `MEASURED` differ from run to
+run even with the same input and seed; every other column is the same byte for byte.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Literal
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "TABLES",
+    "Body",
+    "CalendlyCall",
+    "Check",
+    "Delivery",
+    "Exchange",
+    "Log",
+    "Outcome",
+    "Record",
+    "RowChange",
+    "Scenario",
+    "Step",
+    "table_of",
+]
+
+SCHEMA_VERSION = 1
+
+Outcome = Literal["passed", "failed", "error", "skipped"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """Base of all records. `scenario_id` and `attempt` (from 1) say which execution of which case."""
+
+    TABLE: ClassVar[str]
+    MEASURED: ClassVar[frozenset[str]] = frozenset()
+
+    run_id: str
+    scenario_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario(Record):
+    """One execution of one case (a scenario with its matrix values). Written when it ends."""
+
+    TABLE: ClassVar[str] = "scenarios"
+    MEASURED: ClassVar[frozenset[str]] = frozenset({"duration_us", "worker", "started_at"})
+
+    name: str
+    feature: str
+    file: str
+    line: int
+    tags: tuple[str, ...]
+    covers: tuple[str, ...]
+    actor: str
+    target: str
+    params: str  # the matrix values as JSON, keys sorted; "{}" without a matrix
+    seed: int
+    outcome: Outcome
+    flaky: bool  # passed after a failed attempt
+    failure: str | None  # the first mismatch, one line
+    failure_text: str | None  # the whole message, as the terminal shows it
+    rerun: str  # the command that runs this case again
+    worker: int
+    started_at: datetime
+    duration_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step(Record):
+    """One step, in order from 1. Step 0 is the set-up (`given`)."""
+
+    TABLE: ClassVar[str] = "steps"
+    MEASURED: ClassVar[frozenset[str]] = frozenset({"duration_us"})
+
+    step: int
+    phase: Literal["given", "when", "then"]
+    verb: str
+    title: str  # the step as a person reads it
+    line: int
+    column: int
+    outcome: Outcome
+    clock: datetime  # the scenario's clock when the step began
+    detail: str  # JSON: what the step did beyond requests (faults set, clock moved, captured names)
+    duration_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check(Record):
+    """One comparison, passed or not."""
+
+    TABLE: ClassVar[str] = "checks"
+    MEASURED: ClassVar[frozenset[str]] = frozenset({"tries"})
+
+    step: int
+    kind: Literal["response", "row", "count", "log", "call", "delivery", "invariant", "outcome", "fault"]
+    path: str
+    matcher: str
+    expected: str
+    actual: str
+    outcome: Literal["passed", "failed", "error"]
+    line: int
+    column: int
+    tries: int  # how often an `eventually` looked; 1 otherwise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body(Record):
+    """A request, response or delivery body after redaction, stored once under the hash of its text."""
+
+    TABLE: ClassVar[str] = "bodies"
+
+    body_id: str  # sha256 hex of `text`
+    text: str
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange(Record):
+    """One HTTP request from a visitor to the target and its answer."""
+
+    TABLE: ClassVar[str] = "exchanges"
+    MEASURED: ClassVar[frozenset[str]] = frozenset({"duration_us"})
+
+    step: int
+    exchange: int
+    actor: str
+    method: str
+    path: str
+    request_headers: str  # JSON, redacted
+    request_body: str | None  # a body_id
+    status: int | None  # None: no answer came, `error` says why
+    response_headers: str
+    response_body: str | None
+    error: str | None
+    clock: datetime
+    duration_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowChange(Record):
+    """One changed cell. An insert has no `before`, a delete no `after`."""
+
+    TABLE: ClassVar[str] = "row_changes"
+
+    step: int
+    change: int  # order of the row operation within the scenario, from 1
+    transaction: int  # order of the transaction within the scenario, from 1
+    table: str
+    key: str  # JSON of the primary key
+    operation: Literal["insert", "update", "delete", "truncate"]
+    column: str
+    before: str | None  # PostgreSQL's text of the value as JSON
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendlyCall(Record):
+    """One call of the application to a simulated provider (Calendly, or Stripe beside it)."""
+
+    TABLE: ClassVar[str] = "calendly_calls"
+    MEASURED: ClassVar[frozenset[str]] = frozenset({"duration_us"})
+
+    step: int
+    call: int
+    provider: Literal["calendly", "stripe"]
+    method: str
+    url: str
+    request_body: str | None
+    status: int | None
+    response_body: str | None
+    fault: str | None  # the fault that struck, as the scenario wrote it
+    matched: bool  # False: no endpoint of the simulator fits
+    clock: datetime
+    duration_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery(Record):
+    """One attempt to deliver one webhook."""
+
+    TABLE: ClassVar[str] = "deliveries"
+    MEASURED: ClassVar[frozenset[str]] = frozenset({"duration_us"})
+
+    step: int
+    delivery: int
+    provider: Literal["calendly", "stripe"]
+    event: str
+    url: str
+    delivery_attempt: int
+    request_headers: str
+    request_body: str | None
+    status: int | None
+    response_body: str | None
+    outcome: Literal["delivered", "refused", "lost", "timeout", "held"]
+    clock: datetime
+    duration_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log(Record):
+    """One log record of the target, redacted."""
+
+    TABLE: ClassVar[str] = "logs"
+
+    step: int
+    log: int
+    level: str
+    logger: str
+    message: str
+    fields: str  # JSON of the structured fields
+    clock: datetime
+
+
+TABLES: dict[str, type[Record]] = {
+    cls.TABLE: cls
+    for cls in (Scenario, Step, Check, Body, Exchange, RowChange, CalendlyCall, Delivery, Log)
+}
+
+
+def table_of(record: Record) -> str:
+    """The name of the table that `record` is a row of."""
+    return type(record).TABLE
+
+
