@@ -1,0 +1,88 @@
+"""The command line. `main` is its only door: it turns what went wrong into a message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from harness.cli.exit_codes import ExitCode
+
+__all__ = ["ExitCode", "main"]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run `harness ARGV` and leave the process with one of the codes of `ExitCode`; never with a traceback."""
+    sys.exit(_run(argv))
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    import typer
+
+    from harness.cli.app import app
+    from harness.errors import HarnessError
+
+    try:
+        code = app(args=list(sys.argv[1:] if argv is None else argv), standalone_mode=False)
+    except typer.Exit as stop:
+        return int(stop.exit_code)
+    except typer.TyperException as error:
+        return _usage(error)
+    except (KeyboardInterrupt, typer.Abort):
+        print("harness: interrupted", file=sys.stderr)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:  # `harness list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except HarnessError as error:
+        print(_told(error), file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        print(_machine(error), file=sys.stderr)
+        return ExitCode.MACHINE
+    except Exception as error:  # noqa: BLE001 - the last resort: a fault of ours is told and saved, never a traceback
+        return _fault(error)
+    return int(code or ExitCode.OK)
+
+
+def _told(error: Exception) -> str:
+    text = str(error)
+    return text if text.startswith(("harness:", "/")) or ":" in text.split(" ")[0] else f"harness: {text}"
+
+
+def _usage(error: Exception) -> int:
+    show = getattr(error, "show", None)
+    if show is not None:
+        show(file=sys.stderr)
+    else:
+        print(f"harness: {error}", file=sys.stderr)
+    return ExitCode.INPUT
+
+
+def _machine(error: OSError) -> str:
+    import errno
+
+    remedies = {
+        errno.ENOSPC: "Free some disk space, or send the report elsewhere with --report DIR.",
+        errno.EDQUOT: "Your disk quota is used up: free some, or use --report DIR.",
+        errno.EACCES: "Give yourself the permission, or choose another place with --report DIR.",
+        errno.EROFS: "The file system is read-only: choose another place with --report DIR.",
+        errno.EADDRINUSE: "The port is taken: choose another with --port N, or 0 for any free one.",
+        errno.EMFILE: "Too many open files: raise the limit with `ulimit -n 4096`.",
+    }
+    where = f" ({error.filename})" if error.filename else ""
+    return f"harness: {error.strerror or error}{where}. {remedies.get(error.errno or 0, '')}".rstrip()
+
+
+def _fault(error: Exception) -> int:
+    import tempfile
+    import traceback
+
+    if os.environ.get("HARNESS_DEBUG"):
+        raise error
+    with tempfile.NamedTemporaryFile("w", prefix="harness-fault-", suffix=".txt", delete=False) as file:
+        traceback.print_exception(error, file=file)
+    first = (str(error).splitlines() or [""])[0]
+    print(f"harness: a fault of the harness itself: {type(error).__name__}: {first}", file=sys.stderr)
+    print(f"harness: please report it with {file.name} (HARNESS_DEBUG=1 shows it here)", file=sys.stderr)
+    return ExitCode.FAULT

@@ -1,0 +1,177 @@
+"""What a person sees of a run: progress while it goes, the failures again at the end, and where the report is."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+    from rich.progress import Progress, TaskID
+
+    from harness import records
+    from harness.session import RunResult
+
+__all__ = ["Console"]
+
+_MARKS = {"passed": (".", "green"), "failed": ("F", "red"), "error": ("E", "magenta"), "skipped": ("s", "yellow")}
+
+
+class Console:
+    """A listener of a run. With `json` everything but the document goes to standard error.
+
+    `verbosity` is -1 for failures and the last line only, 0 for progress, 1 for a line a scenario.
+    """
+
+    def __init__(self, *, color: bool | None, verbosity: int = 0, json: bool = False, annotations: bool = False) -> None:
+        self._color = color
+        self._verbosity = verbosity
+        self._json = json
+        self._annotations = annotations
+        self._rich: RichConsole | None = None
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        self._counts: Counter[str] = Counter()
+        self._file = ""
+
+    @property
+    def out(self) -> RichConsole:
+        if self._rich is None:
+            from rich.console import Console as RichConsole
+
+            stream = sys.stderr if self._json else sys.stdout
+            self._rich = RichConsole(
+                file=stream,
+                force_terminal=self._color,
+                no_color=self._color is False,
+                highlight=False,
+                soft_wrap=True,
+                emoji=False,
+                markup=False,
+            )
+        return self._rich
+
+    # -- listener -----------------------------------------------------------------------------------------------
+
+    def planned(self, *, cases: int, target: str, seed: int, workers: int) -> None:
+        if self._verbosity < 0:
+            return
+        plural = "" if workers == 1 else "s"
+        self.out.print(f"{cases} cases on {target} · {workers} worker{plural} · seed {seed}", style="bold")
+        if self.out.is_terminal and self._verbosity == 0:
+            self._start_bar(cases)
+
+    def database(self, about: dict[str, Any]) -> None:
+        if self._verbosity < 0:
+            return
+        image = f" {about['image']}" if about.get("image") else ""
+        self._line(f"PostgreSQL {about['version']}, {about['kind']}{image}", style="dim")
+
+    def note(self, text: str) -> None:
+        self._line(f"note: {text}", style="yellow")
+
+    def finished(self, record: records.Scenario) -> None:
+        self._counts[record.outcome] += 1
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, advance=1, description=self._tally())
+        if record.outcome in {"failed", "error"} and record.failure_text and self._verbosity >= 0:
+            self._line("")
+            self._failure(record)
+        elif self._verbosity >= 1:
+            mark, style = _MARKS[record.outcome]
+            self._line(f"{record.outcome:8}{record.duration_us / 1000:7.1f} ms  {record.scenario_id}", style=style)
+        elif self._verbosity == 0 and self._progress is None:
+            self._dot(record)
+
+    def completed(self, result: RunResult) -> None:
+        self._stop_bar()
+        if self._verbosity <= 0 and not self.out.is_terminal and self._file:
+            self.out.print()
+        self._failures_again(result)
+        self._flaky(result)
+        self._last_lines(result)
+        if self._annotations:
+            print("\n".join(result.annotations()), file=sys.stderr if self._json else sys.stdout)
+        if self._json:
+            print(json.dumps(result.document(), ensure_ascii=False, default=str))
+
+    # -- parts --------------------------------------------------------------------------------------------------
+
+    def _start_bar(self, cases: int) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+        self._progress = Progress(*columns, console=self.out, transient=True, refresh_per_second=8)
+        self._task = self._progress.add_task("", total=cases)
+        self._progress.start()
+
+    def _stop_bar(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def _tally(self) -> str:
+        return ", ".join(f"{count} {outcome}" for outcome, count in sorted(self._counts.items()))
+
+    def _line(self, text: str, style: str | None = None) -> None:
+        if self._file:
+            self.out.print()
+            self._file = ""
+        self.out.print(text, style=style)
+
+    def _dot(self, record: records.Scenario) -> None:
+        if record.file != self._file:
+            if self._file:
+                self.out.print()
+            self._file = record.file
+            self.out.print(f"{record.file} ", end="")
+        mark, style = _MARKS[record.outcome]
+        self.out.print(mark, style=style, end="")
+
+    def _failure(self, record: records.Scenario) -> None:
+        first, *rest = (record.failure_text or "").splitlines() or [""]
+        self._line(first, style=f"bold {_MARKS[record.outcome][1]}")
+        for line in rest:
+            self.out.print(line)
+
+    def _failures_again(self, result: RunResult) -> None:
+        broken = [s for s in result.scenarios if s.outcome in {"failed", "error"}]
+        if not broken:
+            return
+        self.out.print()
+        if self._verbosity < 0:
+            for record in broken:
+                self._failure(record)
+            return
+        self.out.print(f"{len(broken)} not passed:", style="bold red")
+        for record in broken:
+            self.out.print(f"  {record.file}:{record.line}  {record.name}", style="red")
+            self.out.print(f"      {record.failure}")
+            self.out.print(f"      {record.rerun}", style="dim")
+        rules = result.broken_rules()
+        if rules:
+            self.out.print(f"rules concerned: {', '.join(rules)}")
+
+    def _flaky(self, result: RunResult) -> None:
+        for record in result.scenarios:
+            if record.flaky:
+                self.out.print(f"flaky: {record.scenario_id} (passed at attempt {record.attempt})", style="yellow")
+
+    def _last_lines(self, result: RunResult) -> None:
+        style = "bold green" if result.exit_code == 0 else "bold red"
+        self.out.print()
+        self.out.print(result.headline(), style=style)
+        if result.report is not None:
+            self.out.print(f"report  {_shown(result.report)}")
+        if any(s.outcome in {"failed", "error"} for s in result.scenarios):
+            self.out.print("rerun   harness run --last-failed")
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,125 @@
+"""`harness run`: scenarios, live progress, a summary, a report."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["run"]
+
+_SELECT = "Which scenarios"
+_HOW = "How to run them"
+_OUT = "What to print and write"
+
+
+def run(  # noqa: PLR0917 - typer reads the signature: each option is a parameter
+    paths: Annotated[list[str] | None, typer.Argument(help="Files, folders or FILE:LINE. Default: scenarios/", metavar="[PATH[:LINE]]...")] = None,
+    tag: Annotated[list[str] | None, typer.Option("-t", "--tag", help="Tag expression, e.g. 'anonymous and not slow'.", rich_help_panel=_SELECT)] = None,
+    text: Annotated[str | None, typer.Option("-k", help="Only scenarios whose name or file contains TEXT.", metavar="TEXT", rich_help_panel=_SELECT)] = None,
+    covers: Annotated[list[str] | None, typer.Option("--covers", help="Only scenarios that cover this rule, e.g. R16.", rich_help_panel=_SELECT)] = None,
+    last_failed: Annotated[bool, typer.Option("--last-failed", "--lf", help="Only what failed in the latest run.", rich_help_panel=_SELECT)] = False,
+    shard: Annotated[str | None, typer.Option("--shard", help="Part I of N, balanced by recorded time, e.g. 1/4.", metavar="I/N", rich_help_panel=_SELECT)] = None,
+    target: Annotated[str, typer.Option("--target", help="reference, legacy, defect:ID[+ID…] or the URL of a deployment.", rich_help_panel=_HOW)] = "reference",
+    schema: Annotated[str | None, typer.Option("--schema", help="before or after the update; default: what the target was made for.", rich_help_panel=_HOW)] = None,
+    database: Annotated[str, typer.Option("--database", help="auto, embedded, testcontainers[:IMAGE] or postgresql://…", envvar="HARNESS_DATABASE", rich_help_panel=_HOW)] = "auto",
+    workers: Annotated[str, typer.Option("-n", "--workers", help="How many at once, each with a database of its own; auto: one per core.", rich_help_panel=_HOW)] = "1",
+    seed: Annotated[int | None, typer.Option("--seed", help="Ids, randomness and order follow from it. Default: drawn, and printed.", rich_help_panel=_HOW)] = None,
+    shuffle: Annotated[bool, typer.Option("--shuffle", help="Random order (by the seed).", rich_help_panel=_HOW)] = False,
+    repeat: Annotated[int, typer.Option("--repeat", min=1, help="Run everything N times.", rich_help_panel=_HOW)] = 1,
+    retries: Annotated[int, typer.Option("--retries", min=0, help="Run a failed scenario again up to N times; a pass then counts as flaky.", rich_help_panel=_HOW)] = 0,
+    fail_on_flaky: Annotated[bool, typer.Option("--fail-on-flaky", help="Exit with 11 if something was flaky and nothing failed.", rich_help_panel=_HOW)] = False,
+    exit_first: Annotated[bool, typer.Option("-x", "--exit-first", help="Stop at the first failure.", rich_help_panel=_HOW)] = False,
+    max_failures: Annotated[int | None, typer.Option("--max-failures", min=1, help="Stop after N failures.", rich_help_panel=_HOW)] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Run again whenever a scenario file changes.", rich_help_panel=_HOW)] = False,
+    report: Annotated[Path | None, typer.Option("--report", help="Where run directories go. Default: reports/", metavar="DIR", rich_help_panel=_OUT)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output and nothing else there.", rich_help_panel=_OUT)] = False,
+    annotations: Annotated[bool, typer.Option("--github", help="Print GitHub annotations of the failures.", rich_help_panel=_OUT)] = bool(os.environ.get("GITHUB_ACTIONS")),
+    color: Annotated[str, typer.Option("--color", help="auto, always or never (NO_COLOR is honoured).", rich_help_panel=_OUT)] = "auto",
+    verbose: Annotated[int, typer.Option("-v", "--verbose", count=True, help="A line for every scenario.", rich_help_panel=_OUT)] = 0,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Failures and the last line only.", rich_help_panel=_OUT)] = False,
+) -> int:
+    """Run scenarios and write a report directory.
+
+    Exit code 0: all passed; 1: some failed; 2: interrupted; 4: a mistake in a file or option; 5: nothing selected; 10: no database.
+
+    Examples:
+
+      harness run                                  everything under scenarios/
+
+      harness run scenarios/anonymous.yaml:6       the scenario at that line
+
+      harness run -t 'anonymous and not slow' -n auto
+
+      harness run --target legacy --covers R20
+
+      harness run --last-failed -x --seed 7
+    """
+    from harness.cli.console import Console
+    from harness.session import RunOptions, watch_and_run
+    from harness.session import run as run_session
+
+    options = RunOptions(
+        paths=tuple(paths or ()),
+        tags=tuple(tag or ()),
+        text=text,
+        covers=tuple(covers or ()),
+        last_failed=last_failed,
+        shard=_shard(shard),
+        repeat=repeat,
+        shuffle=shuffle,
+        seed=seed,
+        target=target,
+        schema=schema,
+        database=database,
+        workers=_workers(workers),
+        fail_fast=exit_first,
+        max_failures=max_failures,
+        retries=retries,
+        fail_on_flaky=fail_on_flaky,
+        reports=report,
+        command=_command(),
+    )
+    console = Console(color=_color(color), verbosity=-1 if quiet else verbose, json=as_json, annotations=annotations)
+    if watch:
+        return watch_and_run(options, console)
+    return run_session(options, console).exit_code
+
+
+def _command() -> str:
+    import shlex
+    import sys
+
+    from harness.redaction import Redactor
+
+    return Redactor().text(shlex.join(["harness", *sys.argv[1:]]))
+
+
+def _shard(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    part, slash, total = text.partition("/")
+    if slash and part.isdigit() and total.isdigit() and 1 <= int(part) <= int(total):
+        return int(part), int(total)
+    raise typer.BadParameter(f"{text!r} is not I/N with 1 <= I <= N, for example 1/4", param_hint="--shard")
+
+
+def _workers(text: str) -> int:
+    if text == "auto":
+        return len(os.sched_getaffinity(0))
+    if text.isdigit() and 1 <= int(text) <= 64:
+        return int(text)
+    raise typer.BadParameter(f"{text!r} is neither auto nor a number from 1 to 64", param_hint="--workers")
+
+
+def _color(text: str) -> bool | None:
+    choices = {"auto": None, "always": True, "never": False}
+    if text not in choices:
+        raise typer.BadParameter(f"{text!r} is not one of auto, always, never", param_hint="--color")
+    if text == "auto" and os.environ.get("NO_COLOR"):
+        return False
+    return choices[text]
+
+

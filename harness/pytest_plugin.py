@@ -1,0 +1,109 @@
+"""`pytest scenarios/`: the same files, cases and runner as `harness run`, as pytest items.
+
+Only pytest's public interface is used. Options of the command line that matter here are `--harness-target`,
+`--harness-database` and `--harness-seed`; selection (`-k`, `--lf`, `-x`, xdist's `-n`) is pytest's own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from harness.scenario.model import Case
+    from harness.session import Bench
+
+__all__ = ["CaseFailed", "ScenarioFile", "ScenarioItem"]
+
+_BENCH = pytest.StashKey["Bench"]()
+_IS_SCENARIO_FILE = re.compile(rb"^(feature|scenarios)\s*:", re.MULTILINE)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The choices that pytest has no option of its own for."""
+    group = parser.getgroup("harness", "booking harness")
+    group.addoption("--harness-target", default="reference", help="reference, legacy, defect:ID or a URL")
+    group.addoption("--harness-database", default="auto", help="auto, embedded, testcontainers[:IMAGE] or postgresql://…")
+    group.addoption("--harness-seed", type=int, default=0, help="ids and randomness follow from it")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Take a YAML file that holds scenarios."""
+    if file_path.suffix not in {".yaml", ".yml"}:
+        return None
+    with file_path.open("rb") as file:
+        if not _IS_SCENARIO_FILE.search(file.read(65536)):
+            return None
+    collector: ScenarioFile = ScenarioFile.from_parent(parent, path=file_path)
+    return collector
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Close the database of this process, if one was opened."""
+    bench = config.stash.get(_BENCH, None)
+    if bench is not None:
+        bench.close()
+
+
+class ScenarioFile(pytest.File):
+    """One file; its mistakes are a collection error that reads like `harness validate`."""
+
+    def collect(self) -> Iterator[ScenarioItem]:
+        from harness.errors import InputError
+        from harness.session import cases_of
+
+        try:
+            cases = cases_of(self.path, self.config.rootpath)
+        except InputError as error:
+            raise self.CollectError(str(error)) from error
+        for case in cases:
+            yield ScenarioItem.from_parent(self, name=case.title, case=case)
+
+
+class CaseFailed(Exception):
+    """A case did not pass; its text is the one that `harness run` prints."""
+
+
+class ScenarioItem(pytest.Item):
+    """One case."""
+
+    def __init__(self, *, case: Case, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.case = case
+        for tag in case.scenario.tags:
+            self.keywords[tag] = tag
+
+    def runtest(self) -> None:
+        record = _bench(self.config).run(self.case)
+        if record.outcome == "skipped":
+            pytest.skip(record.failure or "skipped")  # the scenario says so, with its reason
+        if record.outcome != "passed":
+            raise CaseFailed(record.failure_text or record.failure)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """The scenario's own message instead of a traceback."""
+        if isinstance(excinfo.value, CaseFailed):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, self.case.scenario.position.line - 1, self.name
+
+
+def _bench(config: pytest.Config) -> Bench:
+    from harness.session import Bench
+
+    bench = config.stash.get(_BENCH, None)
+    if bench is None:
+        bench = Bench.open(
+            root=config.rootpath,
+            target=config.getoption("--harness-target"),
+            database=config.getoption("--harness-database"),
+            seed=config.getoption("--harness-seed"),
+        )
+        config.stash[_BENCH] = bench
+    return bench

@@ -1,0 +1,101 @@
+"""From the operations of a journal to what changed in the end: rows added, updated and removed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from harness.postgres import RowOperation
+
+__all__ = ["Change", "net", "summary"]
+
+Kind = Literal["added", "updated", "removed"]
+
+
+@dataclass(slots=True)
+class Change:
+    """The net effect on one row. `before` is None for an added row, `after` for a removed one."""
+
+    table: str
+    key: tuple[tuple[str, Any], ...]
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+    @property
+    def kind(self) -> Kind | None:
+        """None when the row is as it was: added and removed again, or set back."""
+        if self.before == self.after:
+            return None
+        if self.before is None:
+            return "added"
+        return "removed" if self.after is None else "updated"
+
+    def cells(self) -> dict[str, dict[str, Any]]:
+        """The changed columns of an updated row as `{column: {"from": …, "to": …}}`."""
+        before, after = self.before or {}, self.after or {}
+        return {
+            column: {"from": before.get(column), "to": after.get(column)}
+            for column in after
+            if before.get(column) != after.get(column)
+        }
+
+
+def net(operations: Sequence[RowOperation]) -> list[Change]:
+    """The net change of each row that `operations` touched, in the order of first touch.
+
+    A row whose key changed is one row removed and one added: that is what another session sees.
+    """
+    rows: dict[tuple[Any, ...], Change] = {}
+    for op in operations:
+        if op.operation == "truncate":
+            for row in [r for r in rows.values() if r.table == op.table]:
+                row.after = None
+            rows[op.table, "TRUNCATE", op.position] = Change(op.table, (("TRUNCATE", True),), {"TRUNCATE": False}, None)
+            continue
+        old_key, new_key = _key(op, op.before), _key(op, op.after)
+        if op.operation == "update" and old_key != new_key:
+            _touch(rows, op.table, old_key, op.before, None)
+            _touch(rows, op.table, new_key, None, op.after)
+        else:
+            _touch(rows, op.table, new_key or old_key, op.before, op.after)
+    return [row for row in rows.values() if row.kind]
+
+
+def _key(op: RowOperation, row: dict[str, Any] | None) -> tuple[tuple[str, Any], ...]:
+    if row is None:
+        return ()
+    return tuple((column, str(row.get(column))) for column in (op.key or row))
+
+
+def _touch(
+    rows: dict[tuple[Any, ...], Change],
+    table: str,
+    key: tuple[tuple[str, Any], ...],
+    before: dict[str, Any] | None,
+    after: dict[str, Any] | None,
+) -> None:
+    known = rows.get((table, key))
+    while known is not None and before is None and known.after is not None:
+        key = (*key, ("again", len(rows)))  # a table without a key may hold the same row twice
+        known = rows.get((table, key))
+    if known is None:
+        rows[table, key] = Change(table, key, before, after)
+    else:
+        known.after = after
+
+
+def summary(changes: Sequence[Change]) -> str:
+    """One line a person reads: `Booking +1 · BookingTransition +2 ~1 -3`."""
+    signs = {"added": "+", "updated": "~", "removed": "-"}
+    counts: dict[str, dict[str, int]] = {}
+    for change in changes:
+        kind = change.kind
+        if kind:
+            table = counts.setdefault(change.table, {})
+            table[kind] = table.get(kind, 0) + 1
+    parts = [
+        f"{table} " + " ".join(f"{signs[kind]}{count}" for kind, count in sorted(kinds.items()))
+        for table, kinds in counts.items()
+    ]
+    return " · ".join(parts) or "none"

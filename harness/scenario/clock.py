@@ -1,0 +1,37 @@
+"""The scenario's clock: time stands still until the scenario moves it."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+__all__ = ["EPOCH", "Clock"]
+
+EPOCH = datetime(2030, 3, 4, 9, 0, tzinfo=UTC)
+"""Where a scenario's clock stands when it does not say: a Monday morning, years from any real expiry."""
+
+
+class Clock:
+    """One moment, read by the application, the simulators and the tokens alike.
+
+    Time never flows by itself, so that the same scenario meets the same instants on every run.
+    """
+
+    def __init__(self, now: datetime = EPOCH) -> None:
+        self._lock = threading.Lock()
+        self._now = now
+
+    def __call__(self) -> datetime:
+        """The current instant, timezone-aware, in UTC."""
+        return self._now
+
+    def set(self, instant: datetime) -> None:
+        """Move to `instant`, which must carry a zone."""
+        with self._lock:
+            self._now = instant.astimezone(UTC)
+
+    def advance(self, by: timedelta) -> datetime:
+        """Move on by `by` and return the new instant."""
+        with self._lock:
+            self._now += by
+            return self._now

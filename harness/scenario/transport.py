@@ -1,0 +1,161 @@
+"""How a visitor's request reaches the target: a WSGI call in this process, or a socket.
+
+Both take the same request and give the same answer, so that a scenario cannot tell them apart.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+__all__ = ["HttpAnswer", "HttpRequest", "InProcess", "NoAnswer", "Socket", "Transport"]
+
+TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A request as the target will see it; `path` includes the query, `caller` is the visitor's IP address."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    caller: str = "192.0.2.1"
+
+
+@dataclass(frozen=True)
+class HttpAnswer:
+    """What came back. `json` is None when the body is not JSON."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @cached_property
+    def text(self) -> str:
+        return self.content.decode("utf-8", "replace")
+
+    @cached_property
+    def json(self) -> Any:
+        try:
+            return json.loads(self.content)
+        except ValueError:
+            return None
+
+
+class NoAnswer(Exception):
+    """The request was sent, or may have been, and no answer came: the outcome is unknown."""
+
+
+class Transport(Protocol):
+    """Sends one request; raises `NoAnswer` when the outcome is unknown."""
+
+    def send(self, request: HttpRequest) -> HttpAnswer: ...
+
+    def close(self) -> None: ...
+
+
+WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class InProcess:
+    """A WSGI application called directly, as PEP 3333 has it: no client library, no socket."""
+
+    def __init__(self, application: WsgiApplication) -> None:
+        self._application = application
+
+    def send(self, request: HttpRequest) -> HttpAnswer:
+        status = 0
+        headers: dict[str, str] = {}
+        written: list[bytes] = []
+
+        def start_response(line: str, fields: list[tuple[str, str]], _: object = None) -> Callable[[bytes], None]:
+            nonlocal status
+            status = int(line[:3])
+            headers.update(fields)
+            return written.append
+
+        chunks = self._application(self._environ(request), start_response)
+        try:
+            written.extend(chunks)
+        finally:
+            close = getattr(chunks, "close", None)
+            if close:
+                close()
+        return HttpAnswer(status, headers, b"".join(written))
+
+    @staticmethod
+    def _environ(request: HttpRequest) -> dict[str, Any]:
+        path, _, query = request.path.partition("?")
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": request.method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": unquote(path, "latin-1"),
+            "QUERY_STRING": query,
+            "SERVER_NAME": "booking.test",
+            "SERVER_PORT": "443",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "REMOTE_ADDR": request.caller,
+            "HTTP_HOST": "booking.test",
+            "CONTENT_LENGTH": str(len(request.body)),
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "https",
+            "wsgi.input": io.BytesIO(request.body),
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+        }
+        for name, value in request.headers.items():
+            key = name.upper().replace("-", "_")
+            environ[key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"] = value
+        return environ
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class Socket:
+    """A deployment behind a URL; a connection a thread is kept open."""
+
+    def __init__(self, base: str) -> None:
+        import threading
+
+        parts = urlsplit(base)
+        self._secure = parts.scheme == "https"
+        self._host = parts.netloc
+        self._prefix = parts.path.rstrip("/")
+        self._local = threading.local()
+
+    def send(self, request: HttpRequest) -> HttpAnswer:
+        import http.client
+
+        connection = self._connection()
+        try:
+            connection.request(request.method, self._prefix + request.path, request.body, dict(request.headers))
+            answer = connection.getresponse()
+            return HttpAnswer(answer.status, dict(answer.getheaders()), answer.read())
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise NoAnswer(f"{type(error).__name__}: {error}") from error
+
+    def _connection(self) -> Any:
+        import http.client
+
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+            connection = self._local.connection = kind(self._host, timeout=TIMEOUT_S)
+        return connection
+
+    def close(self) -> None:
+        connection = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()

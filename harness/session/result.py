@@ -1,0 +1,108 @@
+"""What a run came to: outcomes, the exit code they mean, and the documents made of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness import records
+
+__all__ = ["RunResult"]
+
+
+@dataclass(slots=True)
+class RunResult:
+    """The last attempt of every case, in the order of the plan.
+
+    `interrupted` and `fault` say why a run ended before its plan did; `report` is the directory it left.
+    """
+
+    run_id: str
+    target: str
+    seed: int
+    scenarios: list[records.Scenario] = field(default_factory=list)
+    planned: int = 0
+    elapsed_s: float = 0.0
+    fail_on_flaky: bool = False
+    interrupted: bool = False
+    stopped_early: bool = False
+    broken_machine: str | None = None
+    report: Path | None = None
+    manifest: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """How many of each outcome, and how many were flaky."""
+        counts = Counter(s.outcome for s in self.scenarios)
+        return {
+            "planned": self.planned,
+            **{outcome: counts[outcome] for outcome in ("passed", "failed", "error", "skipped")},
+            "flaky": sum(s.flaky for s in self.scenarios),
+        }
+
+    @property
+    def exit_code(self) -> int:
+        """DESIGN: the command line. What the product did wrong outranks what is merely odd."""
+        totals = self.totals
+        if self.interrupted:
+            return 2
+        if self.broken_machine:
+            return 10
+        if totals["error"]:
+            return 3
+        if totals["failed"]:
+            return 1
+        if totals["flaky"] and self.fail_on_flaky:
+            return 11
+        return 0
+
+    def headline(self) -> str:
+        """The last line of a run, for people."""
+        totals = self.totals
+        said = [f"{totals[name]} {name}" for name in ("passed", "failed", "error", "skipped", "flaky") if totals[name]]
+        text = ", ".join(said) or "nothing ran"
+        missing = self.planned - len(self.scenarios)
+        if missing > 0:
+            why = "interrupted" if self.interrupted else "stopped"
+            text += f" ({why}: {missing} of {self.planned} did not run)"
+        if self.broken_machine:
+            text += f" — {self.broken_machine}"
+        return f"{text} in {self.elapsed_s:.1f} s"
+
+    def broken_rules(self) -> list[str]:
+        """The rules that a failed scenario covers, in order."""
+        return sorted({rule for s in self.scenarios if s.outcome == "failed" for rule in s.covers})
+
+    def document(self) -> dict[str, Any]:
+        """The JSON document of `harness run --json`: the manifest plus `scenarios`."""
+        return {
+            **self.manifest,
+            "scenarios": [
+                {
+                    "scenario_id": s.scenario_id,
+                    "name": s.name,
+                    "outcome": s.outcome,
+                    "covers": list(s.covers),
+                    "failure": s.failure,
+                    "flaky": s.flaky,
+                    "duration_us": s.duration_us,
+                    "rerun": s.rerun,
+                }
+                for s in self.scenarios
+            ],
+        }
+
+    def annotations(self) -> list[str]:
+        """GitHub workflow commands, one a failure."""
+        return [
+            f"::error file={s.file},line={s.line},title={_escaped(s.name, property_=True)}::{_escaped(s.failure_text or s.failure or '')}"
+            for s in self.scenarios
+            if s.outcome in {"failed", "error"}
+        ]
+
+
+def _escaped(text: str, *, property_: bool = False) -> str:
+    text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return text.replace(":", "%3A").replace(",", "%2C") if property_ else text
