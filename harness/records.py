@@ -7,11 +7,13 @@ run even with the same input and seed; every other column is the same byte for b
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 __all__ = [
+    "BODY_LIMIT",
     "SCHEMA_VERSION",
     "TABLES",
     "Body",
@@ -29,6 +31,8 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
+
+BODY_LIMIT = 65_536  # characters of a body that are kept; what is longer says `truncated`
 
 Outcome = Literal["passed", "failed", "error", "skipped"]
 
@@ -119,6 +123,19 @@ class Body(Record):
     body_id: str  # sha256 hex of `text`
     text: str
     truncated: bool
+
+    @classmethod
+    def of(cls, text: str, *, run_id: str, scenario_id: str, attempt: int) -> Self:
+        """The record of `text`, which is redacted already: at most BODY_LIMIT characters, addressed by their hash."""
+        kept = text[:BODY_LIMIT]
+        return cls(
+            run_id=run_id,
+            scenario_id=scenario_id,
+            attempt=attempt,
+            body_id=hashlib.sha256(kept.encode("utf-8", "surrogatepass")).hexdigest(),
+            text=kept,
+            truncated=len(text) > BODY_LIMIT,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,13 +236,10 @@ class Log(Record):
 
 
 TABLES: dict[str, type[Record]] = {
-    cls.TABLE: cls
-    for cls in (Scenario, Step, Check, Body, Exchange, RowChange, CalendlyCall, Delivery, Log)
+    cls.TABLE: cls for cls in (Scenario, Step, Check, Body, Exchange, RowChange, CalendlyCall, Delivery, Log)
 }
 
 
 def table_of(record: Record) -> str:
     """The name of the table that `record` is a row of."""
     return type(record).TABLE
-
-

@@ -1,0 +1,109 @@
+"""The Arrow schema of each table, declared and never sniffed, and Parquet files written in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.records import SCHEMA_VERSION
+from harness.report.columns import Column, columns_of
+from harness.report.disk import disk_errors
+from harness.report.lines import Row, parse_instant
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["TableWriter", "arrow_schema", "arrow_table"]
+
+ROWS_PER_GROUP = 131_072
+_BATCH = 16_384
+
+
+@cache
+def arrow_schema(table: str) -> pa.Schema:
+    """The schema of `table`: text, int64, bool, timestamp[us, UTC] and list<text>; nullable only where declared."""
+    import pyarrow as pa
+
+    types: Mapping[str, Any] = {
+        "text": pa.string(),
+        "integer": pa.int64(),
+        "flag": pa.bool_(),
+        "instant": pa.timestamp("us", tz="UTC"),
+        "texts": pa.list_(pa.string()),
+    }
+    schema_fields = [pa.field(c.name, types[c.kind], nullable=c.nullable) for c in columns_of(table)]
+    return pa.schema(schema_fields, metadata={"table": table, "schema_version": str(SCHEMA_VERSION)})
+
+
+def arrow_table(table: str, rows: Sequence[Row], run_id: str) -> pa.Table:
+    """`rows` (as JSON has them, complete) as an Arrow table of the declared schema."""
+    import pyarrow as pa
+
+    schema = arrow_schema(table)
+    arrays = [
+        pa.array(_values(column, rows, run_id), type=field.type)
+        for column, field in zip(columns_of(table), schema, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+class TableWriter:
+    """Writes one table's rows to a Parquet file in groups, so that memory stays flat however long the run."""
+
+    def __init__(self, path: Path, table: str, run_id: str) -> None:
+        import pyarrow.parquet as pq
+
+        self._table, self._run_id, self._path = table, run_id, path
+        self._rows: list[Row] = []
+        self._batches: list[pa.Table] = []
+        self._batched = 0
+        with disk_errors(path):
+            self._writer = pq.ParquetWriter(path, arrow_schema(table), compression="zstd", compression_level=3)
+
+    def add(self, row: Row) -> None:
+        """Append one complete row."""
+        self._rows.append(row)
+        if len(self._rows) >= _BATCH:
+            self._convert()
+
+    def add_table(self, rows: pa.Table) -> None:
+        """Append rows that are in Arrow's form already, of the declared schema."""
+        self._convert()
+        self._keep(rows)
+
+    def close(self) -> None:
+        """Write what is left; a table without rows becomes a file with its schema."""
+        self._convert()
+        self._write_group()
+        with disk_errors(self._path):
+            self._writer.close()
+
+    def _convert(self) -> None:
+        if self._rows:
+            self._keep(arrow_table(self._table, self._rows, self._run_id))
+            self._rows = []
+
+    def _keep(self, rows: pa.Table) -> None:
+        self._batches.append(rows)
+        self._batched += rows.num_rows
+        if self._batched >= ROWS_PER_GROUP:
+            self._write_group()
+
+    def _write_group(self) -> None:
+        import pyarrow as pa
+
+        if self._batches:
+            with disk_errors(self._path):
+                self._writer.write_table(pa.concat_tables(self._batches), row_group_size=ROWS_PER_GROUP)
+            self._batches, self._batched = [], 0
+
+
+def _values(column: Column, rows: Iterable[Row], run_id: str) -> list[Any]:
+    name = column.name
+    if name == "run_id":
+        return [run_id for _ in rows]
+    if column.kind == "instant":
+        return [None if row[name] is None else parse_instant(row[name]) for row in rows]
+    return [row[name] for row in rows]

@@ -1,0 +1,55 @@
+"""Attempts put together to cases: a case's outcome is that of its last attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.report.lines import Row
+from harness.report.manifest import RunOutcome
+
+__all__ = ["Case", "cases_of", "outcome_of", "totals_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One scenario with its matrix values: the Scenario rows of its attempts, in order."""
+
+    attempts: tuple[Row, ...]
+
+    @property
+    def last(self) -> Row:
+        """The attempt that decides."""
+        return self.attempts[-1]
+
+
+def cases_of(scenarios: Iterable[Row]) -> list[Case]:
+    """The cases, in the order in which they first appear."""
+    attempts: dict[str, list[Row]] = {}
+    for row in scenarios:
+        attempts.setdefault(row["scenario_id"], []).append(row)
+    return [Case(tuple(sorted(rows, key=lambda row: int(row["attempt"])))) for rows in attempts.values()]
+
+
+def totals_of(cases: Sequence[Case], checks: int) -> Mapping[str, int]:
+    """Cases by outcome, with `flaky` counted apart (they are among the passed), attempts and checks."""
+    outcomes = [case.last["outcome"] for case in cases]
+    counts = {name: outcomes.count(name) for name in ("passed", "failed", "error", "skipped")}
+    return {
+        "scenarios": len(cases),
+        **counts,
+        "flaky": sum(bool(case.last["flaky"]) for case in cases),
+        "attempts": sum(len(case.attempts) for case in cases),
+        "checks": checks,
+    }
+
+
+def outcome_of(totals: Mapping[str, int], interrupted: bool) -> RunOutcome:
+    """What the run as a whole says: an interrupted run never passes, nor one in which nothing was executed."""
+    if interrupted:
+        return "interrupted"
+    if totals["error"]:
+        return "error"
+    if totals["failed"]:
+        return "failed"
+    return "passed" if totals["passed"] else "empty"

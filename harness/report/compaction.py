@@ -1,0 +1,77 @@
+"""From the parts that workers wrote to one events.jsonl in scenario order and one Parquet file a table.
+
+Reads each record once; memory holds a few batches of rows and the Scenario rows, however long the run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.records import TABLES
+from harness.report.arrow import TableWriter
+from harness.report.disk import disk_errors
+from harness.report.lines import Row, join, row_problem
+from harness.report.parts import Execution, Parts
+
+__all__ = ["EVENTS", "MEASURED", "Compacted", "compact"]
+
+EVENTS = "events.jsonl"
+MEASURED = "measured.jsonl"
+
+
+@dataclass(slots=True)
+class Compacted:
+    """What compaction found: every Scenario row in order, counts of checks, the hash of events.jsonl."""
+
+    scenarios: list[Row] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
+    checks: int = 0
+    evidence: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+def compact(
+    parts: Parts, into: Path, run_id: str, planned: Sequence[str], listen: Callable[[Execution, Row | None], None]
+) -> Compacted:
+    """Write events.jsonl, measured.jsonl and data/*.parquet into `into`; `listen` hears of every execution in order."""
+    found, digest = Compacted(notes=list(parts.notes)), hashlib.sha256()
+    (into / "data").mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        events = stack.enter_context((into / EVENTS).open("wb"))
+        measured = stack.enter_context((into / MEASURED).open("wb"))
+        tables = {name: TableWriter(into / "data" / f"{name}.parquet", name, run_id) for name in TABLES}
+        for execution in parts.executions(planned):
+            scenario = _add_rows(execution, tables, found)
+            with disk_errors(into):
+                evidence = b"".join(line.evidence + b"\n" for line in execution.lines)
+                events.write(evidence)
+                measured.write(b"".join(line.measured + b"\n" for line in execution.lines))
+            digest.update(evidence)
+            listen(execution, scenario)
+        for writer in tables.values():
+            writer.close()
+    found.evidence = digest.hexdigest()
+    return found
+
+
+def _add_rows(execution: Execution, tables: dict[str, TableWriter], found: Compacted) -> Row | None:
+    """Append the execution's records to their tables; a damaged one is left out and noted."""
+    scenario: Row | None = None
+    for line in execution.lines:
+        row = join(line.evidence, line.measured)
+        problem = row_problem(row)
+        if problem:
+            found.notes.append(f"{execution.scenario_id}: a record of {line.table} {problem}; it is left out.")
+            continue
+        tables[line.table].add(row)
+        if line.table == "scenarios":
+            scenario = row
+            found.scenarios.append(row)
+        found.checks += line.table == "checks"
+    if not execution.finished:
+        found.unfinished.append(execution.scenario_id)
+    return scenario

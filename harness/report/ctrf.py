@@ -1,0 +1,110 @@
+"""CTRF, the Common Test Report Format: https://ctrf.io, schema 0.0."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from harness.report.cases import Case
+from harness.report.disk import replace_text
+from harness.report.lines import Row, parse_instant
+from harness.report.manifest import Manifest
+
+__all__ = ["document", "write"]
+
+_STATUS = {"passed": "passed", "failed": "failed", "skipped": "skipped", "error": "other"}
+
+
+def write(path: Path, manifest: Manifest, cases: Sequence[Case]) -> None:
+    """Write ctrf.json."""
+    replace_text(path, json.dumps(document(manifest, cases), ensure_ascii=False, indent=1) + "\n")
+
+
+def document(manifest: Manifest, cases: Sequence[Case]) -> dict[str, Any]:
+    """The report as CTRF has it: durations in milliseconds, a fault of the harness is `other`."""
+    tool = {"name": "booking-harness"}
+    if "booking-harness" in manifest.versions:
+        tool["version"] = manifest.versions["booking-harness"]
+    return {
+        "reportFormat": "CTRF",
+        "specVersion": "0.0.0",
+        "runId": manifest.run_id,
+        "generatedBy": "booking-harness",
+        "results": {
+            "tool": tool,
+            "summary": _summary(manifest, cases),
+            "tests": [_test(case) for case in cases],
+            "environment": _environment(manifest),
+        },
+    }
+
+
+def _summary(manifest: Manifest, cases: Sequence[Case]) -> dict[str, int]:
+    states = [_STATUS[case.last["outcome"]] for case in cases]
+    end = manifest.end or manifest.start
+    return {
+        "tests": len(cases),
+        **{name: states.count(name) for name in ("passed", "failed", "skipped", "pending", "other")},
+        "flaky": sum(bool(case.last["flaky"]) for case in cases),
+        "suites": len({case.last["file"] for case in cases}),
+        "start": _milliseconds(manifest.start),
+        "stop": _milliseconds(end),
+        "duration": max(0, _milliseconds(end) - _milliseconds(manifest.start)),
+    }
+
+
+def _test(case: Case) -> dict[str, Any]:
+    row = case.last
+    test: dict[str, Any] = {
+        "testId": row["scenario_id"],
+        "name": row["name"],
+        "status": _STATUS[row["outcome"]],
+        **_times(row),
+        "suite": [row["file"], row["feature"]],
+        "line": row["line"],
+        "rawStatus": row["outcome"],
+        "tags": row["tags"],
+        "type": "e2e",
+        "filePath": row["file"],
+        "retries": len(case.attempts) - 1,
+        "flaky": row["flaky"],
+        "parameters": json.loads(row["params"]),
+        "extra": {"actor": row["actor"], "target": row["target"], "seed": row["seed"], "rerun": row["rerun"]},
+    }
+    if row["covers"]:
+        test["labels"] = {"covers": row["covers"]}
+    if len(case.attempts) > 1:
+        test["retryAttempts"] = [_attempt(attempt) for attempt in case.attempts[:-1]]
+    return test | _failure(row)
+
+
+def _attempt(row: Row) -> dict[str, Any]:
+    return {"attempt": row["attempt"], "status": _STATUS[row["outcome"]], **_times(row), **_failure(row)}
+
+
+def _failure(row: Row) -> dict[str, str]:
+    texts = {"message": row["failure"], "trace": row["failure_text"]}
+    return {name: text for name, text in texts.items() if text}
+
+
+def _times(row: Row) -> dict[str, int]:
+    start = parse_instant(row["started_at"])
+    stop = start + timedelta(microseconds=row["duration_us"])
+    return {"duration": round(row["duration_us"] / 1000), "start": _milliseconds(start), "stop": _milliseconds(stop)}
+
+
+def _environment(manifest: Manifest) -> dict[str, Any]:
+    facts = {
+        "appName": manifest.target,
+        "commit": manifest.git.get("commit"),
+        "osPlatform": manifest.versions.get("platform"),
+        "testEnvironment": manifest.database.get("kind"),
+    }
+    return {name: value for name, value in facts.items() if value} | {"healthy": manifest.outcome == "passed"}
+
+
+def _milliseconds(instant: datetime) -> int:
+    return int(instant.timestamp() * 1000)

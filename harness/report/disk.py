@@ -1,0 +1,68 @@
+"""Writing so that nothing half-written is ever taken for whole, and a full disk is said plainly."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.errors import MachineError
+
+__all__ = ["disk_errors", "point", "replace_bytes", "replace_text", "sha256_of"]
+
+_REMEDIES = {
+    errno.ENOSPC: "The disk is full: free some space, or choose another place with --report DIR.",
+    errno.EDQUOT: "The quota is used up: free some space, or choose another place with --report DIR.",
+    errno.EACCES: "The directory may not be written: mend its permissions, or choose another with --report DIR.",
+    errno.EPERM: "The directory may not be written: mend its permissions, or choose another with --report DIR.",
+    errno.EROFS: "The file system is read-only: choose another place with --report DIR.",
+    errno.ENOTDIR: "Part of that path is a file: choose another place with --report DIR.",
+}
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn an operating system's refusal to write `path` into a MachineError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0, "What was written until then is kept.")
+        raise MachineError(f"Cannot write {path}: {error.strerror or error}.", remedy) from error
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """Write `path` as a whole or not at all."""
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        half = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            half.write_bytes(content)
+            half.replace(path)
+        finally:
+            half.unlink(missing_ok=True)
+
+
+def replace_text(path: Path, content: str) -> None:
+    """`replace_bytes` for text, in UTF-8."""
+    replace_bytes(path, content.encode("utf-8"))
+
+
+def point(link: Path, target: str) -> bool:
+    """Make the symbolic link `link` point at `target` in one step. False if something else has that name."""
+    if link.exists() and not link.is_symlink():
+        return False
+    half = link.with_name(f".{link.name}.{os.getpid()}")
+    with disk_errors(link):
+        half.unlink(missing_ok=True)
+        half.symlink_to(target)
+        half.replace(link)
+    return True
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,207 @@
+"""A run read back as DataFrames: a finished one from its Parquet files, a killed one from what its workers wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import InputError
+from harness.records import SCHEMA_VERSION, TABLES
+from harness.report.arrow import arrow_schema, arrow_table
+from harness.report.compaction import EVENTS, MEASURED
+from harness.report.frames import frame
+from harness.report.lines import Row, join, row_problem
+from harness.report.manifest import Manifest, read_manifest
+from harness.report.parts import Execution, read_parts
+from harness.report.recording import PLAN
+from harness.report.upgrades import check_version, upgrade
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+__all__ = ["Run", "find_run", "load"]
+
+
+def load(path: str | Path = "reports/latest") -> Run:
+    """The run at `path`: a run's directory, `reports/latest`, or `reports` (then its newest run).
+
+    Raises InputError when there is no run, or one of an unknown schema version.
+    """
+    directory = find_run(Path(path))
+    manifest = read_manifest(directory)
+    return Run(directory, manifest, check_version(manifest.schema_version))
+
+
+def find_run(path: Path) -> Path:
+    """The directory of the run that `path` names. InputError when there is none."""
+    if (path / "manifest.json").is_file():
+        return path.resolve()
+    if (path / "latest" / "manifest.json").is_file():
+        return (path / "latest").resolve()
+    runs = sorted(found.parent for found in path.glob("*/manifest.json")) if path.is_dir() else []
+    if runs:
+        return max(runs, key=lambda run: (read_manifest(run).start, run.name)).resolve()
+    what = "holds no run" if path.is_dir() else "does not exist"
+    raise InputError(f"{path} {what}.", "Name a directory under reports/, or run `harness run` first.")
+
+
+@dataclass
+class Run:
+    """A run as DataFrames with declared dtypes; each is read when first asked for.
+
+    `complete` is False for a killed run; `notes` then say what is missing, cut or damaged.
+    """
+
+    directory: Path
+    manifest: Manifest
+    version: int
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.manifest.run_id
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run came to its end (also when somebody interrupted it, and it said so)."""
+        return self.manifest.outcome != "running"
+
+    @cached_property
+    def notes(self) -> list[str]:
+        """What a reader must know: that the run is incomplete, and which records are missing."""
+        notes = list(self.manifest.notes)
+        if not self.complete:
+            notes += [*self._survivors[1], *self._missing()]
+        if self.version != SCHEMA_VERSION:
+            notes.append(f"Written with schema version {self.version}, read as {SCHEMA_VERSION}.")
+        return notes
+
+    @cached_property
+    def scenarios(self) -> pd.DataFrame:
+        """One row an attempt at a case; the last attempt decides (see `cases`)."""
+        return self.table("scenarios")
+
+    @cached_property
+    def steps(self) -> pd.DataFrame:
+        """One row a step."""
+        return self.table("steps")
+
+    @cached_property
+    def checks(self) -> pd.DataFrame:
+        """One row a comparison."""
+        return self.table("checks")
+
+    @cached_property
+    def exchanges(self) -> pd.DataFrame:
+        """One row a request of a visitor and its answer."""
+        return self.table("exchanges")
+
+    @cached_property
+    def row_changes(self) -> pd.DataFrame:
+        """One row a changed cell."""
+        return self.table("row_changes")
+
+    @cached_property
+    def calendly_calls(self) -> pd.DataFrame:
+        """One row a call of the application to a provider."""
+        return self.table("calendly_calls")
+
+    @cached_property
+    def deliveries(self) -> pd.DataFrame:
+        """One row an attempt to deliver a webhook."""
+        return self.table("deliveries")
+
+    @cached_property
+    def logs(self) -> pd.DataFrame:
+        """One row a log record of the target."""
+        return self.table("logs")
+
+    @cached_property
+    def bodies(self) -> pd.DataFrame:
+        """One row a body; `request_body` and `response_body` elsewhere name its `body_id`."""
+        return self.table("bodies")
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """The table `name` with all or only some `columns`; the fewer, the faster."""
+        return frame(name, self.arrow(name, columns))
+
+    def arrow(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """`table` without pandas."""
+        if name not in TABLES:
+            raise InputError(f"There is no table {name!r}.", f"There are {', '.join(TABLES)}.")
+        path = self.directory / "data" / f"{name}.parquet"
+        if self.complete and self.version == SCHEMA_VERSION and path.is_file():
+            return _read_parquet(path, name, columns)
+        rows = arrow_table(name, self._rows(name), self.run_id)
+        return rows if columns is None else rows.select(list(columns))
+
+    def _rows(self, name: str) -> list[Row]:
+        """Rows from JSON: of a killed run, of an older schema, or of one whose Parquet files are gone."""
+        return self._survivors[0].get(name, [])
+
+    @cached_property
+    def _survivors(self) -> tuple[dict[str, list[Row]], list[str]]:
+        tables: dict[str, list[Row]] = {}
+        notes: list[str] = []
+        if not self.complete:
+            notes.append("The run did not come to its end: it was killed, or is still running.")
+        for row in self._surviving(notes):
+            new = upgrade(row["record"], row, self.version) if row.get("record") in TABLES else row
+            problem = row_problem(new)
+            if problem:
+                notes.append(f"A record {problem}; it is left out.")
+            else:
+                tables.setdefault(new["record"], []).append(new)
+        return tables, notes
+
+    def _surviving(self, notes: list[str]) -> Iterator[Row]:
+        parts = read_parts(self.directory)
+        if parts.paths:
+            notes += parts.notes
+            for execution in parts.executions(self._plan()):
+                yield from _execution_rows(execution)
+        elif (self.directory / EVENTS).is_file():
+            yield from _compacted_rows(self.directory)
+
+    def _plan(self) -> list[str]:
+        path = self.directory / PLAN
+        return list(json.loads(path.read_bytes())) if path.is_file() else []
+
+    def _missing(self) -> list[str]:
+        done = set(self.scenarios["scenario_id"])
+        left = [scenario_id for scenario_id in self._plan() if scenario_id not in done]
+        return [f"No result: {scenario_id}" for scenario_id in left]
+
+
+def _execution_rows(execution: Execution) -> Iterator[Row]:
+    for line in execution.lines:
+        yield join(line.evidence, line.measured)
+
+
+def _compacted_rows(directory: Path) -> Iterator[Row]:
+    with (directory / EVENTS).open("rb") as events:
+        measured = directory / MEASURED
+        if not measured.is_file():
+            yield from (json.loads(line) for line in events)
+            return
+        with measured.open("rb") as values:
+            for line, value in zip(events, values, strict=True):
+                yield join(line, value)
+
+
+def _read_parquet(path: Path, name: str, columns: Sequence[str] | None) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    wanted = None if columns is None else list(columns)
+    try:
+        rows = pq.read_table(path, columns=wanted, partitioning=None)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(f"{path} cannot be read: {error}.", "Check it with `harness verify`, or run again.") from error
+    expected = arrow_schema(name) if wanted is None else [arrow_schema(name).field(column) for column in wanted]
+    return rows.cast(pa.schema(list(expected)))

@@ -1,0 +1,155 @@
+"""Reading the parts that workers wrote, executions put in order: the same whatever worker ran what.
+
+A part may end in the middle of a line (its worker was killed, or the disk was full): that line is cut and reported.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from harness.errors import HarnessFault
+from harness.report.events import PART_PATTERN
+from harness.report.lines import decode, row_problem, split
+
+__all__ = ["Execution", "Line", "Parts", "read_parts"]
+
+_HEAD = re.compile(rb'\{"record":"(\w+)","scenario_id":("(?:[^"\\]|\\.)*"),"attempt":(\d+),')
+_BODY_ID = re.compile(rb'"body_id":"([0-9a-f]{64})"')
+_BODY_REFERENCE = re.compile(rb'"(?:request_body|response_body)":"([0-9a-f]{64})"')
+_WITH_BODIES = frozenset({"exchanges", "calendly_calls", "deliveries"})
+
+Key = tuple[str, int]
+"""A scenario's id and the attempt."""
+
+
+class Line(NamedTuple):
+    """One record: its table, its evidence, what was measured (each a JSON object)."""
+
+    table: str
+    evidence: bytes
+    measured: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """All records of one attempt at one case; `finished` when its Scenario record is there."""
+
+    scenario_id: str
+    attempt: int
+    finished: bool
+    lines: tuple[Line, ...]
+
+
+class _Span(NamedTuple):
+    part: int
+    start: int
+    end: int
+
+
+@dataclass(slots=True)
+class Parts:
+    """Where each execution's lines stand in the parts. `notes` say what was cut or damaged."""
+
+    paths: list[Path]
+    spans: dict[Key, list[_Span]] = field(default_factory=dict)
+    places: dict[Key, tuple[str, int]] = field(default_factory=dict)
+    bodies: dict[bytes, _Span] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def executions(self, planned: Sequence[str] = ()) -> Iterator[Execution]:
+        """Every execution: in the order of `planned`, the others after them by file and line."""
+        written: set[bytes] = set()
+        with ExitStack() as stack:
+            streams = [stack.enter_context(path.open("rb")) for path in self.paths]
+            for key in self._ordered(planned):
+                own = [line for span in self.spans[key] for line in _lines(streams[span.part], span)]
+                bodies = self._bodies_of(own, written, streams, key)
+                yield Execution(key[0], key[1], key in self.places, (*bodies, *own))
+
+    def _ordered(self, planned: Sequence[str]) -> list[Key]:
+        position = {scenario_id: index for index, scenario_id in enumerate(planned)}
+        last = len(position)
+        return sorted(
+            self.spans,
+            key=lambda key: (position.get(key[0], last), self.places.get(key, ("\U0010ffff", 0)), key),
+        )
+
+    def _bodies_of(
+        self, own: Iterable[Line], written: set[bytes], streams: Sequence[IO[bytes]], key: Key
+    ) -> Iterator[Line]:
+        """The bodies that `own` is the first to name, under its own id, so that order does not depend on workers."""
+        for line in own:
+            if line.table not in _WITH_BODIES:
+                continue
+            for body_id in _BODY_REFERENCE.findall(line.evidence):
+                if body_id not in written and body_id in self.bodies:
+                    written.add(body_id)
+                    yield _adopted(next(_lines(streams[self.bodies[body_id].part], self.bodies[body_id])), key)
+
+
+def read_parts(directory: Path) -> Parts:
+    """Index the parts in `directory`; nothing is kept in memory but where each execution stands."""
+    parts = Parts(sorted(directory.glob(PART_PATTERN)))
+    for number, path in enumerate(parts.paths):
+        _index(parts, number, path)
+    return parts
+
+
+def _index(parts: Parts, number: int, path: Path) -> None:
+    offset = 0
+    with path.open("rb") as stream:
+        for row, line in enumerate(stream, start=1):
+            start, offset = offset, offset + len(line)
+            if not line.endswith(b"}\n"):
+                torn = not line.endswith(b"\n")
+                what = f"was torn and is cut ({len(line)} bytes)" if torn else "is damaged and left out"
+                parts.notes.append(f"{path.name}: line {row} {what}.")
+                continue
+            if not _note_line(parts, line, _Span(number, start, offset)):
+                parts.notes.append(f"{path.name}: line {row} is no record and left out.")
+
+
+def _note_line(parts: Parts, line: bytes, span: _Span) -> bool:
+    head = _HEAD.match(line)
+    if head is None:
+        return False
+    if head[1] == b"bodies":
+        body_id = _BODY_ID.search(line)
+        if body_id is None:
+            return False
+        parts.bodies.setdefault(body_id[1], span)
+        return True
+    key = (json.loads(head[2]), int(head[3]))
+    if head[1] == b"scenarios":
+        row = decode(line)
+        if row is None or row_problem(row):
+            return False
+        parts.places[key] = (row["file"], row["line"])
+    spans = parts.spans.setdefault(key, [])
+    if spans and spans[-1].part == span.part and spans[-1].end == span.start:
+        spans[-1] = _Span(span.part, spans[-1].start, span.end)
+    else:
+        spans.append(span)
+    return True
+
+
+def _lines(stream: IO[bytes], span: _Span) -> Iterator[Line]:
+    stream.seek(span.start)
+    for line in stream.read(span.end - span.start).split(b"\n"):
+        head = _HEAD.match(line)
+        if head is not None:
+            yield Line(head[1].decode("ascii"), *split(line))
+
+
+def _adopted(line: Line, key: Key) -> Line:
+    head = _HEAD.match(line.evidence)
+    if head is None:
+        raise HarnessFault("A body's line lost its head.", "_lines yields only lines that have one.")
+    start = f'{{"record":"bodies","scenario_id":{json.dumps(key[0], ensure_ascii=False)},"attempt":{key[1]},'
+    return Line(line.table, start.encode("utf-8") + line.evidence[head.end() :], line.measured)

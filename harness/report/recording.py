@@ -1,0 +1,149 @@
+"""The start and the end of a run's directory.
+
+`start` leaves a manifest that says "running" and the plan; workers append events; `finish` compacts. A run that is
+killed in between keeps its parts, and `load` reads those.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from harness.records import SCHEMA_VERSION
+from harness.report import allure, ctrf, junit
+from harness.report.cases import cases_of, outcome_of, totals_of
+from harness.report.compaction import EVENTS, MEASURED, Compacted, compact
+from harness.report.disk import disk_errors, point, replace_text, sha256_of
+from harness.report.events import PART_PATTERN
+from harness.report.manifest import MANIFEST, Manifest, read_manifest, write_manifest
+from harness.report.page import Page
+from harness.report.parts import read_parts
+from harness.report.provenance import Scrubber, environment, git_state, input_hashes, lock_hash, versions
+
+__all__ = ["PLAN", "RunInfo", "finish", "start"]
+
+PLAN = "plan.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInfo:
+    """What the caller knows when a run starts.
+
+    `command` is the command line as typed; `database` such as {"kind": "embedded", "version": "18.6", "image": None,
+    "image_digest": None, "choice": "auto"}; `inputs` every file that was read; `planned` the cases' ids, in order.
+    """
+
+    run_id: str
+    started_at: datetime
+    project: Path
+    seed: int = 0
+    command: Sequence[str] = ()
+    target: str = "reference"
+    workers: int = 1
+    database: Mapping[str, str | None] = field(default_factory=dict)
+    inputs: Sequence[Path] = ()
+    planned: Sequence[str] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)  # more than the harness finds out by itself
+
+
+def start(directory: Path, info: RunInfo) -> Manifest:
+    """Make `directory` a run's: manifest.json ("running"), plan.json, and `latest` beside it points here.
+
+    Raises MachineError when the disk refuses.
+    """
+    scrub = Scrubber(info.project)
+    manifest = Manifest(
+        schema_version=SCHEMA_VERSION,
+        run_id=info.run_id,
+        start=info.started_at,
+        planned=len(info.planned),
+        seed=info.seed,
+        command=tuple(scrub.text(word) for word in info.command),
+        target=info.target,
+        workers=info.workers,
+        database=dict(info.database),
+        versions={**versions(), **info.versions},
+        git=git_state(info.project),
+        lock=lock_hash(info.project),
+        environment=environment(scrub),
+        inputs=input_hashes(scrub, info.inputs),
+    )
+    with disk_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+    replace_text(directory / PLAN, json.dumps(list(info.planned), ensure_ascii=False, indent=0) + "\n")
+    write_manifest(directory, manifest)
+    point(directory.parent / "latest", directory.name)
+    return manifest
+
+
+def finish(directory: Path, *, ended_at: datetime, interrupted: bool = False, with_allure: bool = False) -> Manifest:
+    """Compact the parts and write everything else; the manifest comes last, then the parts go.
+
+    `interrupted` when somebody stopped the run. Raises MachineError when the disk refuses: the parts then stay.
+    """
+    manifest, planned = read_manifest(directory), _read_plan(directory)
+    work = directory / ".finishing"
+    with disk_errors(directory):
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        page = Page(work / "report.html")
+        found = compact(read_parts(directory), work, manifest.run_id, planned, page.add)
+        ended = replace(_ended(manifest, found, planned, interrupted), end=ended_at)
+        _write_for_others(work, ended, found, page, with_allure)
+        for made in sorted(work.iterdir()):
+            _move(made, directory / made.name)
+        work.rmdir()
+    outputs = {path.relative_to(directory).as_posix(): sha256_of(path) for path in _outputs(directory)}
+    ended = replace(ended, outputs=outputs)
+    write_manifest(directory, ended)
+    for part in directory.glob(PART_PATTERN):
+        part.unlink()
+    return ended
+
+
+def _write_for_others(work: Path, ended: Manifest, found: Compacted, page: Page, with_allure: bool) -> None:
+    cases = cases_of(found.scenarios)
+    page.close(ended, cases)
+    junit.write(work / "junit.xml", ended, cases)
+    ctrf.write(work / "ctrf.json", ended, cases)
+    if with_allure:
+        allure.write(work / "allure-results", ended, cases, work / EVENTS, work / MEASURED)
+
+
+def _ended(manifest: Manifest, found: Compacted, planned: Sequence[str], interrupted: bool) -> Manifest:
+    totals = totals_of(cases_of(found.scenarios), found.checks)
+    return replace(
+        manifest,
+        totals=totals,
+        outcome=outcome_of(totals, interrupted),
+        evidence=found.evidence,
+        notes=(*found.notes, *_missing(found, planned)),
+    )
+
+
+def _missing(found: Compacted, planned: Sequence[str]) -> list[str]:
+    """What was planned and has no result."""
+    done = {row["scenario_id"] for row in found.scenarios}
+    left = [scenario_id for scenario_id in planned if scenario_id not in done]
+    return [f"No result: {scenario_id}" for scenario_id in left]
+
+
+def _read_plan(directory: Path) -> list[str]:
+    path = directory / PLAN
+    return list(json.loads(path.read_bytes())) if path.is_file() else []
+
+
+def _outputs(directory: Path) -> list[Path]:
+    """Every file of the run but the manifest, which cannot hold its own hash, and the parts, which go."""
+    parts = set(directory.glob(PART_PATTERN))
+    return sorted(p for p in directory.rglob("*") if p.is_file() and p != directory / MANIFEST and p not in parts)
+
+
+def _move(made: Path, place: Path) -> None:
+    if place.is_dir():
+        shutil.rmtree(place)
+    made.replace(place)
