@@ -1,0 +1,194 @@
+"""Arguments of verbs: from the annotations of a frozen dataclass to a shape that reads, checks and binds them."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field as DataField, fields, is_dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Annotated, Any, TypeAlias, TypeVar, Union, get_args, get_origin
+
+from harness.errors import HarnessFault
+from harness.scenario.instants import parse_date, parse_duration, parse_instant
+from harness.scenario.model import Step
+from harness.scenario.scope import resolve
+from harness.scenario.shapes import AnyKeys, Choice, Compared, Either, Field, Free, Items, Keys, Kind, Shape, Steps as StepsShape
+from harness.scenario.tableshapes import TableRows as TableRowsShape
+from harness.scenario.values import MapPattern, Pattern
+
+__all__ = ["Compare", "Duration", "Instant", "Steps", "TableRows", "Value", "bind", "key_of", "shape_of"]
+
+Instant: TypeAlias = datetime
+"""An aware datetime, written `2030-03-06T10:00Z`."""
+Duration: TypeAlias = timedelta
+"""A timedelta, written `15m`, `1h30m`, `-5s`."""
+Value: TypeAlias = Annotated[Any, Free(sending=True)]
+"""Any value, references resolved."""
+Compare: TypeAlias = Annotated[Any, Compared()]
+"""A pattern, not resolved: the verb compares it itself."""
+Steps: TypeAlias = Annotated[tuple[Step, ...], StepsShape()]
+"""A list of steps."""
+TableRows: TypeAlias = Annotated[Mapping[str, Any], TableRowsShape()]
+"""`{table: [row, …]}`, tables and columns checked at load."""
+
+T = TypeVar("T")
+
+
+def bind(args_type: type[T], args: MapPattern, scope: Mapping[str, Any]) -> T:
+    """The typed arguments: references resolved, every value converted to its field's type.
+
+    Raises:
+        InputError: an unknown name, a value of another type, or what `args_type.__post_init__` refuses; with position.
+    """
+    values = {key: resolve(pattern, scope) for key, pattern in args.entries.items()}
+    bound = shape_of(args_type).convert(values, args)
+    assert isinstance(bound, args_type)
+    return bound
+
+
+def key_of(field: DataField[Any]) -> str:
+    """How a scenario writes a field's name: `from_` is `from`."""
+    return field.name.removesuffix("_")
+
+
+@lru_cache(maxsize=None)
+def shape_of(args_type: type[Any], noun: str = "") -> Keys:
+    """The shape of a frozen dataclass of arguments.
+
+    Raises:
+        HarnessFault: a field has a type that no scenario can write.
+    """
+    hints = typing.get_type_hints(args_type, include_extras=True)
+    declared: dict[str, Field] = {}
+    names: dict[str, str] = {}
+    for field in fields(args_type):
+        if not field.init:
+            continue
+        shape, doc = _described(hints[field.name], f"{args_type.__name__}.{field.name}")
+        required = field.default is MISSING and field.default_factory is MISSING
+        declared[key_of(field)] = Field(shape, doc or str(field.metadata.get("doc", "")), required)
+        names[key_of(field)] = field.name
+    make: Callable[[dict[str, Any]], Any] = lambda values: args_type(**{names[key]: value for key, value in values.items()})  # noqa: E731  typed
+    return Keys(declared, noun or args_type.__name__.removesuffix("Args").lower(), make=make)
+
+
+def _described(hint: Any, where: str) -> tuple[Shape, str]:
+    """Shape and hover text of an annotation; text in `Annotated[…, "text"]` is the hover text."""
+    doc = ""
+    while get_origin(hint) is Annotated:
+        hint, *extras = get_args(hint)
+        doc = next((extra for extra in extras if isinstance(extra, str)), doc)
+        shape = next((extra for extra in extras if not isinstance(extra, str) and hasattr(extra, "read")), None)
+        if shape is not None:
+            return shape, doc
+    return _shape(hint, where), doc
+
+
+def _shape(hint: Any, where: str) -> Shape:
+    if hint in _KINDS:
+        return _KINDS[hint]
+    origin, args = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return Free(sending=True)
+    if origin is typing.Literal:
+        return Choice(args)
+    if origin in (Union, types.UnionType):
+        return _union(args, where)
+    if origin in (list, tuple) or (origin is not None and origin.__name__ == "Sequence"):
+        return Items(_described(args[0], where)[0], tuple if origin is tuple else list)
+    if hint in (dict, Mapping) or origin is dict or (origin is not None and origin.__name__ == "Mapping"):
+        return AnyKeys(_described(args[1], where)[0] if args else Free(sending=True))
+    if hint is list:
+        return Items(Free(sending=True))
+    if is_dataclass(hint) and isinstance(hint, type):
+        return shape_of(hint)
+    if hint == Pattern:
+        return Compared()
+    raise HarnessFault(f"{where} has the type {hint}, which no scenario can write.", "Use str, int, bool, Decimal, Instant, Duration, Literal, list, dict, Value or a dataclass.")
+
+
+def _union(args: tuple[Any, ...], where: str) -> Shape:
+    shapes = [_NULL if arg is type(None) else _described(arg, where)[0] for arg in args]
+    if len(shapes) == 2 and _NULL in shapes:
+        (other,) = [shape for shape in shapes if shape is not _NULL]
+        return other if isinstance(other, Free | Compared) else _either([other, _NULL])
+    return _either(shapes)
+
+
+def _either(shapes: list[Shape]) -> Either:
+    lists = [shape for shape in shapes if isinstance(shape, Items | StepsShape)]
+    maps = [shape for shape in shapes if isinstance(shape, Keys | AnyKeys | TableRowsShape)]
+    inner = [shape for shape in shapes if isinstance(shape, Either)]
+    scalars = [shape for shape in shapes if shape not in lists + maps + inner]
+    return Either(
+        tuple(scalars) + tuple(each for either in inner for each in either.scalar),
+        lists[0] if lists else next((either.list for either in inner if either.list), None),
+        maps[0] if maps else next((either.map for either in inner if either.map), None),
+    )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError('Quote it: "…".' if isinstance(value, int | Decimal) else "")
+    return value
+
+
+def _int(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("")
+    return value
+
+
+def _bool(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("Write true or false." if isinstance(value, str) else "")
+    return value
+
+
+def _decimal(value: Any) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | float):
+        raise ValueError("")
+    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+
+
+def _instant(value: Any) -> datetime:
+    found = value if isinstance(value, datetime) else parse_instant(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("")
+    return found
+
+
+def _duration(value: Any) -> timedelta:
+    found = value if isinstance(value, timedelta) else parse_duration(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("Add the unit: ms, s, m, h, d or w." if isinstance(value, int) else "")
+    return found
+
+
+def _date(value: Any) -> date:
+    found = value if isinstance(value, date) else parse_date(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("")
+    return found
+
+
+def _null(value: Any) -> None:
+    if value is not None:
+        raise ValueError("")
+
+
+_NULL = Kind("null", _null, {"type": "null"})
+DURATION = Kind("a duration such as 15m", _duration, {"type": "string", "pattern": r"^[+-]?(\d+(\.\d+)?(ms|s|m|h|d|w))+$"})
+INSTANT = Kind("an instant such as 2030-03-06T10:00Z", _instant, {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d"})
+_KINDS: dict[Any, Shape] = {
+    str: Kind("text", _text, {"type": "string"}),
+    int: Kind("a whole number", _int, {"type": "integer"}),
+    bool: Kind("true or false", _bool, {"type": "boolean"}),
+    Decimal: Kind("a number", _decimal, {"type": "number"}),
+    datetime: INSTANT,
+    timedelta: DURATION,
+    date: Kind("a date such as 2030-03-06", _date, {"type": "string", "format": "date"}),
+}

@@ -1,0 +1,159 @@
+"""The kinds of checks and the shape of each: what may be written under `then`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.scenario.shapes import AnyKeys, Choice, Either, Field, Free, Items, Keys, Kind, Shape
+from harness.scenario.tableshapes import Columns, PerTable
+
+__all__ = ["CHECK_SHAPES", "CheckShape", "LOG_LEVELS", "PROVIDERS"]
+
+PROVIDERS = ("calendly", "stripe")
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+ANY = Free()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckShape:
+    """How a kind of check is written."""
+
+    shape: Shape
+    summary: str
+    example: str
+
+
+def _amount(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError("")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("")
+    return value
+
+
+AMOUNT = Kind("a number such as 1 or <gte 1>", _amount, {"type": "integer", "minimum": 0}, comparing=True)
+TEXT = Kind("text", _text, {"type": "string"})
+NONE = Choice(("none",))
+
+
+def _many(item: Shape, noun: str, *, where: Shape | None = None) -> Either:
+    """`none`, an amount, a list (these and no others), or quantifiers."""
+    fields = {
+        "where": Field(where or item, "look only at those that match"),
+        "count": Field(AMOUNT, "how many there are"),
+        "some": Field(Either((item,), Items(item), item), "at least one matches (of a list: each is matched by one)"),
+        "none": Field(Either((item,), Items(item), item), "none matches"),
+        "every": Field(item, "each matches, and there is at least one"),
+        "only": Field(Items(item), "these in any order, and no others"),
+    }
+    return Either((NONE, AMOUNT), Items(item), Keys(fields, noun))
+
+
+def _rows(table: str) -> Shape:
+    return _many(Columns(table), f"rows of {table}")
+
+
+def _changes(table: str) -> Shape:
+    added = Either((NONE, AMOUNT), Items(Columns(table)))
+    updated = Either((NONE, AMOUNT), Items(Columns(table, changes=True)))
+    fields = {
+        "added": Field(added, "rows inserted: a list (these and no others), or how many"),
+        "updated": Field(updated, "rows updated: columns to find and compare them by; a changed cell is {from, to}"),
+        "removed": Field(added, "rows deleted: a list (these and no others), or how many"),
+    }
+    return Either((NONE, Choice(("any",))), None, Keys(fields, f"changes of {table}"))
+
+
+CALL = Either(
+    (TEXT,),
+    None,
+    Keys(
+        {
+            "provider": Field(Choice(PROVIDERS), "whom the application called"),
+            "method": Field(ANY, "GET, POST…"),
+            "path": Field(ANY, "the path, without host and query"),
+            "url": Field(ANY, "the whole URL"),
+            "query": Field(ANY, "the query as a map"),
+            "body": Field(ANY, "the body sent"),
+            "status": Field(ANY, "the status answered; null when no answer came"),
+            "response": Field(ANY, "the body answered"),
+            "fault": Field(ANY, "the fault that struck, or null"),
+        },
+        "a call",
+    ),
+)
+DELIVERY = Either(
+    (TEXT,),
+    None,
+    Keys(
+        {
+            "provider": Field(Choice(PROVIDERS), "who delivers"),
+            "event": Field(ANY, "invitee.created…"),
+            "status": Field(ANY, "the status answered; null when no answer came"),
+            "outcome": Field(ANY, "delivered, refused, lost, timeout or held"),
+            "attempt": Field(ANY, "which attempt, from 1"),
+            "url": Field(ANY, "where to"),
+            "body": Field(ANY, "the body sent"),
+            "response": Field(ANY, "the body answered"),
+        },
+        "a delivery",
+    ),
+)
+LOG = Keys(
+    {
+        "level": Field(Either((Choice(LOG_LEVELS), AMOUNT), None, None), "debug, info, warning, error or critical"),
+        "logger": Field(ANY, "the name of the logger"),
+        "message": Field(ANY, "the text of the record"),
+    },
+    "a log record",
+    others=ANY,
+)
+RESPONSE = Either(
+    (AMOUNT,),
+    None,
+    Keys(
+        {
+            "status": Field(ANY, "the status: 200, <one of 502|503>"),
+            "headers": Field(AnyKeys(ANY), "headers by name, in any case of letters"),
+            "body": Field(ANY, "the JSON body; a map matches a subset"),
+            "text": Field(ANY, "the body as text"),
+            "outcome": Field(Choice(("answered", "unknown")), "`unknown`: no answer came, so nobody knows what happened"),
+        },
+        "a response",
+    ),
+)
+SQL = Either(
+    (TEXT,),
+    None,
+    Keys(
+        {
+            "query": Field(TEXT, "a query; $1 is not a parameter here, use %(name)s", required=True),
+            "params": Field(AnyKeys(Free(sending=True)), "values of the parameters by name"),
+            "rows": Field(ANY, "the rows as a list of maps"),
+            "count": Field(AMOUNT, "how many rows"),
+            "value": Field(ANY, "the single value of the single row"),
+        },
+        "sql",
+    ),
+)
+
+CHECK_SHAPES: Mapping[str, CheckShape] = {
+    "response": CheckShape(RESPONSE, "the answer to the step's last request", "response: {status: 200, body: {success: true}}"),
+    "rows": CheckShape(PerTable(_rows), "the rows of tables as they are now", "rows: {Booking: {count: 1}}"),
+    "changed": CheckShape(
+        Either((NONE,), None, PerTable(_changes, (("others", Choice(("ignore",))),))),
+        "the rows that changed since the step (or scenario) began, and no others",
+        "changed: {Booking: {added: [{clientId: null}]}}",
+    ),
+    "calls": CheckShape(_many(CALL, "calls"), "what the application asked of the providers", "calls: none"),
+    "deliveries": CheckShape(_many(DELIVERY, "deliveries"), "attempts to deliver webhooks", "deliveries: {every: {status: 200}}"),
+    "logs": CheckShape(_many(LOG, "logs"), "what the application logged", "logs: {none: {level: error}}"),
+    "sql": CheckShape(SQL, "the answer to a query", "sql: {query: 'SELECT count(*) AS n FROM \"Booking\"', value: 1}"),
+    "invariant": CheckShape(Either((TEXT,), Items(TEXT), None), "invariants by name, checked here and now", "invariant: no-double-booking"),
+}

@@ -1,0 +1,189 @@
+"""The matchers `<word arguments>`: their grammar, and what each accepts.
+
+A matcher is the whole text of a value, from `<` to `>`. Nothing but `<absent>` accepts a missing value, so
+`<not null>` and `<any>` both demand that something is there.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from harness.scenario.instants import parse_date, parse_duration, parse_instant
+from harness.scenario.suggest import did_you_mean
+
+__all__ = ["ABSENT", "MATCHERS", "MatcherWord", "compile_regex", "split_matcher", "split_one_of", "word_mistake"]
+
+
+class _Absent:
+    """The actual value of a key that is not there."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<absent>"
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __reduce__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = _Absent()
+
+
+@dataclass(frozen=True, slots=True)
+class MatcherWord:
+    """One word of the matcher language; `arguments` says how many follow (None: the rest of the text is one)."""
+
+    name: str
+    summary: str
+    example: str
+    arguments: int | None = 0
+    accepts: Callable[[Any], bool] | None = None  # only for words without arguments
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def _int(value: Any) -> bool:
+    if isinstance(value, Decimal):
+        return value.is_finite() and value == value.to_integral_value()
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z", re.IGNORECASE | re.ASCII)
+_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+\Z")
+_URL = re.compile(r"https?://[^\s/?#]+[^\s]*\Z", re.IGNORECASE)
+
+
+def _text(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and pattern.match(value) is not None
+
+
+def _uuid(value: Any) -> bool:
+    return isinstance(value, UUID) or (isinstance(value, str) and _UUID.match(value) is not None)
+
+
+def _instant(value: Any) -> bool:
+    return isinstance(value, datetime) or (isinstance(value, str) and parse_instant(value) is not None)
+
+
+def _date(value: Any) -> bool:
+    if isinstance(value, date):
+        return not isinstance(value, datetime)
+    return isinstance(value, str) and parse_date(value) is not None
+
+
+_WORDS = (
+    MatcherWord("any", "any value that is there, null too", "<any>", 0, lambda _: True),
+    MatcherWord("absent", "the key is not there", "<absent>", 0, lambda value: value is ABSENT),
+    MatcherWord("null", "null", "<null>", 0, lambda value: value is None),
+    MatcherWord("int", "a whole number", "<int>", 0, _int),
+    MatcherWord("number", "a number", "<number>", 0, _number),
+    MatcherWord("bool", "true or false", "<bool>", 0, lambda value: isinstance(value, bool)),
+    MatcherWord("string", "a text", "<string>", 0, lambda value: isinstance(value, str)),
+    MatcherWord("uuid", "a UUID", "<uuid>", 0, _uuid),
+    MatcherWord("email", "an e-mail address", "<email>", 0, _text(_EMAIL)),
+    MatcherWord("instant", "a date with a time, ISO 8601", "<instant>", 0, _instant),
+    MatcherWord("date", "a date, YYYY-MM-DD", "<date>", 0, _date),
+    MatcherWord("url", "an http or https URL", "<url>", 0, _text(_URL)),
+    MatcherWord("gt", "greater than a number or instant", "<gt 0>", 1),
+    MatcherWord("gte", "at least a number or instant", "<gte 1>", 1),
+    MatcherWord("lt", "less than a number or instant", "<lt 10>", 1),
+    MatcherWord("lte", "at most a number or instant", "<lte 10>", 1),
+    MatcherWord("between", "from A to B, both included", "<between 1 5>", 2),
+    MatcherWord("now", "the scenario's clock, give or take a duration", "<now +-5s>", 1),
+    MatcherWord("len", "the length of a text, list or map", "<len 36>", 1),
+    MatcherWord("re", "a regular expression found in the text (anchor it with ^ and $)", "<re ^ab+c$>", None),
+    MatcherWord("contains", "a text that holds this text, or a list that holds this value", "<contains abc>", None),
+    MatcherWord("one of", "one of several values, between bars", "<one of PENDING|CONFIRMED>", None),
+    MatcherWord("not", "not this value or matcher (but there)", "<not null>", None),
+)
+MATCHERS: Mapping[str, MatcherWord] = {word.name: word for word in _WORDS}
+
+_SHAPE = re.compile(r"<\s*([^\s>]*)\s*(.*?)\s*>\Z", re.DOTALL)
+_TYPES = frozenset(name for name, word in MATCHERS.items() if word.arguments == 0)
+
+
+def split_matcher(text: str) -> tuple[str, str] | None:
+    """Word and rest of `<word rest>`; None when `text` is ordinary text."""
+    found = _SHAPE.match(text)
+    if not found:
+        return None
+    word, rest = found.groups()
+    if word == "one" and (rest == "of" or rest.startswith("of ")):
+        return "one of", rest[2:].strip()
+    return word, rest
+
+
+def word_mistake(word: str, rest: str, text: str) -> tuple[str, str] | None:
+    """What is wrong with the word and the number of its arguments, and what to do; None when nothing is."""
+    known = MATCHERS.get(word)
+    if known is None:
+        hint = did_you_mean(word, MATCHERS, noun="matchers") if word else "A matcher is <word …>."
+        return f"{text} is no matcher: the word {word or '(nothing)'} is unknown.", f'{hint} For the text itself write {{literal: "{text}"}}.'
+    if known.arguments == 0 and rest:
+        return f"<{word}> takes no argument; here it has {rest}.", f"Write {known.example}."
+    if known.arguments != 0 and not rest:
+        return f"<{word}> needs an argument.", f"Write for example {known.example}."
+    if known.arguments == 2 and len(rest.split()) != 2:
+        return f"<{word}> takes two arguments; here it has {rest}.", f"Write for example {known.example}."
+    return argument_mistake(word, rest)
+
+
+def argument_mistake(word: str, rest: str) -> tuple[str, str] | None:
+    """What is wrong with an argument that holds no reference."""
+    if "$" in rest and word not in {"re"}:
+        return None
+    example = f"Write for example {MATCHERS[word].example}."
+    if word in {"gt", "gte", "lt", "lte", "between"}:
+        bad = [part for part in ([rest] if word != "between" else rest.split()) if not _orderable(part)]
+        return (f"<{word}> compares numbers, dates and instants; {bad[0]} is none.", example) if bad else None
+    if word == "now" and not (rest.startswith("+-") and parse_duration(rest[2:]) is not None):
+        return f"<now> takes a tolerance such as +-5s; here it has {rest}.", example
+    if word == "len" and not _length(rest):
+        return f"<len> takes a whole number, or gt, gte, lt, lte and a number; here it has {rest}.", example
+    if word == "re":
+        reason = compile_regex(rest)
+        return (f"The regular expression {rest} is wrong: {reason}.", example) if isinstance(reason, str) else None
+    return None
+
+
+def _orderable(text: str) -> bool:
+    from harness.scenario.yamltree import scalar_value
+
+    return _number(scalar_value(text)) or parse_instant(text) is not None or parse_date(text) is not None
+
+
+def _length(text: str) -> bool:
+    word, _, number = text.rpartition(" ")
+    return number.isdecimal() and number.isascii() and len(number) < 10 and word.strip() in {"", "gt", "gte", "lt", "lte"}
+
+
+def compile_regex(text: str) -> re.Pattern[str] | str:
+    """The compiled expression, or why it is wrong."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return re.compile(text)
+        except (re.error, OverflowError, RecursionError) as error:
+            return str(error) or type(error).__name__
+
+
+def split_one_of(rest: str) -> Sequence[str]:
+    """The alternatives of `<one of a|b>`."""
+    return [part.strip() for part in rest.split("|")]
+
+
+def is_type_word(word: str) -> bool:
+    """Whether the word takes no argument."""
+    return word in _TYPES

@@ -1,0 +1,224 @@
+"""What a scenario file means, typed: features, scenarios, steps, checks, and the cases that are run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from harness.errors import Position
+from harness.scenario.values import MapPattern, Pattern
+
+if TYPE_CHECKING:
+    from harness.scenario.registry import Registry
+
+__all__ = [
+    "BUILTIN_NAMES",
+    "DEFAULT_CLOCK",
+    "Case",
+    "CheckSpec",
+    "DeliveryPolicy",
+    "Eventually",
+    "Feature",
+    "Given",
+    "Invariant",
+    "Scenario",
+    "Step",
+    "Suite",
+]
+
+BUILTIN_NAMES: Mapping[str, str] = {
+    "catalog": "the rows of the catalogue by their short keys: $catalog.intro-call.id",
+    "flow": "what the visitor's browser knows: $flow.booking_id",
+    "now": "the scenario's clock, as an instant",
+    "seed": "the seed of this run, an int",
+    "case": "the number of this case in its scenario, from 1",
+}
+"""Names that the runner puts into every scope."""
+
+DEFAULT_CLOCK = datetime(2030, 3, 4, 9, 0, tzinfo=UTC)
+"""When a scenario begins that gives no clock: a Monday morning, far from any change of summer time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Eventually:
+    """How long a check may be tried again. `stop_if` is a response-like pattern that ends the waiting as a failure."""
+
+    within: timedelta
+    every: timedelta = timedelta(milliseconds=50)
+    stop_if: CheckSpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSpec:
+    """One check: `kind` names it in the registry, `pattern` has the declared shape of that kind.
+
+    Words such as `none` are Literals, maps are MapPatterns with the keys of the shape, the values in them patterns to compare.
+    """
+
+    kind: str
+    pattern: Pattern
+    position: Position
+    eventually: Eventually | None = None
+    text: str = ""  # as a person wrote it, on one line
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step. `args` holds a pattern for each argument given; `registry.bind` makes the typed arguments of it."""
+
+    verb: str
+    args: MapPattern
+    position: Position
+    title: str
+    as_: str | None = None  # a dotted name inside a fragment: bind it with scope.capture()
+    by: str | None = None  # an actor, or a role
+    expect: CheckSpec | None = None
+    then: tuple[CheckSpec, ...] = ()
+    eventually: Eventually | None = None
+    name: str | None = None
+    via: tuple[str, ...] = ()  # the fragments through which the step came, outermost first
+
+    @property
+    def checks(self) -> tuple[CheckSpec, ...]:
+        """`expect` and `then`, in order."""
+        return ((self.expect,) if self.expect else ()) + self.then
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPolicy:
+    """How webhooks travel when no step delivers them.
+
+    when: `manual` (only `deliver` steps deliver), `immediate` (after each act of the provider), `end` (after the last step).
+    """
+
+    when: Literal["manual", "immediate", "end"] = "manual"
+    times: int = 1
+    order: Literal["as-is", "reversed", "shuffled"] = "as-is"
+    delay: timedelta = timedelta()
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Where a scenario starts. `actors` is never empty; its first entry acts when a step names nobody."""
+
+    catalog: str
+    actors: Mapping[str, str]  # name → role; a single visitor is called `visitor`
+    clock: datetime = DEFAULT_CLOCK
+    rows: Mapping[str, tuple[Pattern, ...]] = field(default_factory=dict)
+    faults: tuple[Step, ...] = ()  # steps of the verb `fault`
+    delivery: DeliveryPolicy = DeliveryPolicy()
+    position: Position = Position("<given>")
+
+    @property
+    def actor(self) -> str:
+        """Who acts when a step names nobody."""
+        return next(iter(self.actors))
+
+    def role(self, name: str | None) -> str:
+        """The role of an actor; a name that is no actor is a role itself; None is the first actor."""
+        return self.actors.get(name or self.actor, name or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One scenario, before its matrix is expanded."""
+
+    title: str
+    file: str  # relative to the project, with slashes
+    position: Position
+    feature: str
+    given: Given
+    when: tuple[Step, ...]
+    then: tuple[CheckSpec, ...]
+    id: str | None = None
+    tags: tuple[str, ...] = ()
+    covers: tuple[str, ...] = ()
+    rows_of_params: tuple[Mapping[str, Any], ...] = ({},)  # one map a case: matrix, or examples
+    repeat: int = 1
+    skip: str | None = None
+    origin: str | None = None
+    waived: Mapping[str, str] = field(default_factory=dict)  # invariant → reason
+    last_line: int = 0
+
+    @property
+    def stem(self) -> str:
+        """The case id without parameters."""
+        return self.id or f"{self.file}::{self.title}"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One thing to run: a scenario with its parameters."""
+
+    scenario: Scenario
+    params: Mapping[str, Any]
+    scenario_id: str
+    title: str
+    number: int  # of this case in its scenario, from 1
+    repetition: int = 1
+
+    @property
+    def selector(self) -> str:
+        """`file:line`, what `harness run` takes to run it again."""
+        return f"{self.scenario.file}:{self.scenario.position.line}"
+
+    @property
+    def given(self) -> Given:
+        """Where it starts."""
+        return self.scenario.given
+
+    @property
+    def position(self) -> Position:
+        """Where it stands."""
+        return self.scenario.position
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One file."""
+
+    name: str
+    file: str
+    scenarios: tuple[Scenario, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """SQL that must return no row, whatever happened; checked after every step."""
+
+    name: str
+    reason: str
+    sql: str
+    position: Position
+    covers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Everything loaded. `digests` has the sha256 of every file read, for the manifest."""
+
+    features: tuple[Feature, ...]
+    registry: Registry
+    invariants: tuple[Invariant, ...] = ()
+    rules: Mapping[str, str] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def scenarios(self) -> Iterator[Scenario]:
+        """Every scenario in the order of the files."""
+        return (scenario for feature in self.features for scenario in feature.scenarios)
+
+    @cached_property
+    def cases(self) -> tuple[Case, ...]:
+        """Every case in the order of the files."""
+        from harness.scenario.expand import cases_of
+
+        return tuple(case for scenario in self.scenarios for case in cases_of(scenario))
+
+    @cached_property
+    def tags(self) -> frozenset[str]:
+        """Every tag in use."""
+        return frozenset(tag for scenario in self.scenarios for tag in scenario.tags)

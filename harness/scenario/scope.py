@@ -1,0 +1,91 @@
+"""Resolving patterns to values: what the names in scope stand for, at run time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from harness.errors import InputError, Position
+from harness.scenario.instants import show_instant
+from harness.scenario.suggest import did_you_mean
+from harness.scenario.values import ListPattern, Literal, MapPattern, Matcher, Opaque, Pattern, Reference, Template
+
+__all__ = ["capture", "inserted", "lookup", "resolve"]
+
+
+def resolve(pattern: Pattern, scope: Mapping[str, Any]) -> Any:
+    """The value that `pattern` stands for: plain data, or whatever object a reference alone names.
+
+    Raises:
+        InputError: an unknown name, key or index, or a matcher where a value is needed; with its position.
+    """
+    match pattern:
+        case Literal(value=value) | Opaque(value=value):
+            return value
+        case Reference():
+            return lookup(pattern, scope)
+        case Template(parts=parts):
+            return "".join(part if isinstance(part, str) else inserted(lookup(part, scope)) for part in parts)
+        case MapPattern(entries=entries):
+            return {key: resolve(value, scope) for key, value in entries.items()}
+        case ListPattern(items=items, mode="exact"):
+            return [resolve(item, scope) for item in items]
+        case Matcher(text=text):
+            raise InputError(f"{text} is a matcher, and a value is needed here.", position=pattern.position)
+    raise InputError("A wrapper stands where a value is needed.", position=pattern.position)
+
+
+def lookup(reference: Reference, scope: Mapping[str, Any]) -> Any:
+    """What `$name.path[0]` names in `scope`. Maps by key, lists by index, objects by public attribute."""
+    if reference.name not in scope:
+        raise InputError(f"${reference.name} is not known here.", did_you_mean(reference.name, scope, noun="names"), reference.position)
+    value = scope[reference.name]
+    walked = f"${reference.name}"
+    for part in reference.path:
+        value = _step(value, part, walked, reference.position)
+        walked += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return value
+
+
+def _step(value: Any, part: str | int, walked: str, position: Position) -> Any:
+    if isinstance(part, int):
+        if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+            raise InputError(f"{walked} is no list, so [{part}] is not there.", position=position)
+        if part >= len(value):
+            raise InputError(f"{walked} has {len(value)} elements, so [{part}] is not there.", "The first is [0].", position)
+        return value[part]
+    if isinstance(value, Mapping):
+        if part in value:
+            return value[part]
+        raise InputError(f"{walked} has no {part}.", did_you_mean(part, map(str, value), noun="keys"), position)
+    if not part.startswith("_") and not isinstance(value, str | bytes | int | float | Decimal | None):
+        found = getattr(value, part.replace("-", "_"), _NOTHING)
+        if found is not _NOTHING and not callable(found):
+            return found
+    names = [name for name in getattr(type(value), "__dataclass_fields__", ()) if not name.startswith("_")]
+    raise InputError(f"{walked} has no {part}.", did_you_mean(part, names, noun="keys") if names else "", position)
+
+
+_NOTHING = object()
+
+
+def inserted(value: Any) -> str:
+    """A value as it reads inside text: `null`, `true`, `45.00`, an instant with `Z`."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return show_instant(value)
+    return str(value)
+
+
+def capture(scope: MutableMapping[str, Any], name: str, value: Any) -> None:
+    """Binds `value` to the name of an `as`; a dotted name (a capture inside a fragment) makes a map of captures."""
+    *parents, last = name.split(".")
+    target: MutableMapping[str, Any] = scope
+    for parent in parents:
+        target = target.setdefault(parent, {})
+    target[last] = value

@@ -1,0 +1,55 @@
+"""Values as messages show them: short, and such that 1 and "1" look different."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from harness.scenario.instants import show_duration, show_instant
+from harness.scenario.matchers import ABSENT
+from harness.scenario.yamltree import scalar_value
+
+__all__ = ["show"]
+
+LIMIT = 200
+
+
+def show(value: Any, *, beside: Any = None) -> str:
+    """`value` on one line, at most 200 characters. Text that reads like a number, a boolean or null is quoted.
+
+    `beside` is the value on the other side of a comparison: text that differs from it only in blanks is quoted.
+    """
+    text = _show(value, inner=False)
+    if isinstance(value, str) and isinstance(beside, str) and value != beside and value.split() == beside.split():
+        text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LIMIT else f"{text[: LIMIT - 2]} …"
+
+
+def _show(value: Any, *, inner: bool) -> str:
+    if value is None or value is ABSENT:
+        return "null" if value is None else "<absent>"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _text(value, inner=inner)
+    if isinstance(value, datetime):
+        return show_instant(value)
+    if isinstance(value, timedelta):
+        return show_duration(value)
+    if isinstance(value, int | float | Decimal):
+        return str(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_show(each, inner=True)}" for key, each in value.items()) + "}"
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return "[" + ", ".join(_show(each, inner=True) for each in value) + "]"
+    return str(value)
+
+
+def _text(value: str, *, inner: bool) -> str:
+    ambiguous = not value or value != value.strip() or not value.isprintable() or not isinstance(scalar_value(value), str)
+    if ambiguous or value.startswith("<") or (inner and any(char in value for char in ",[]{}:\"'")):
+        return json.dumps(value[: LIMIT + 1], ensure_ascii=False)
+    return value

@@ -1,0 +1,34 @@
+"""Did you mean: the nearest known names, in words that end a message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = ["did_you_mean", "nearest"]
+
+_SHOWN = 12  # more names than this are not worth reading in a message
+
+
+def nearest(word: str, known: Iterable[str], *, count: int = 1) -> list[str]:
+    """The `count` known names closest to `word`, best first; empty when none resembles it."""
+    from difflib import get_close_matches
+
+    names = sorted(set(known))
+    folded = {name.casefold().replace("-", "_"): name for name in reversed(names)}
+    same = folded.get(word.casefold().replace("-", "_"))
+    if same is not None and same != word:
+        return [same]
+    return get_close_matches(word, names, n=count, cutoff=0.6)
+
+
+def did_you_mean(word: str, known: Iterable[str], *, noun: str = "known") -> str:
+    """A remedy for an unknown `word`: the nearest name, else the names there are (if few enough to read)."""
+    names = sorted(set(known))
+    close = nearest(word, names)
+    if close:
+        return f"Did you mean {close[0]}?"
+    if not names:
+        return f"There is no {noun} name here."
+    if len(names) <= _SHOWN:
+        return f"One of: {', '.join(names)}."
+    return f"{noun.capitalize()}: {', '.join(names[:_SHOWN])} and {len(names) - _SHOWN} more."

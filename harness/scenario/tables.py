@@ -1,0 +1,78 @@
+"""The tables that scenarios may name: columns, their types, the values of enums. Read from the migrated schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import InputError, Position
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+__all__ = ["Tables", "load_tables", "read_tables", "tables_text"]
+
+_COLUMNS = """
+SELECT c.relname AS "table", a.attname AS "column", format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS required
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY c.relname, a.attnum
+"""
+_ENUMS = """
+SELECT t.typname, array_agg(e.enumlabel::text ORDER BY e.enumsortorder)
+FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid
+WHERE t.typnamespace = 'public'::regnamespace GROUP BY t.typname ORDER BY t.typname
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Table → column → PostgreSQL's name of the type; and the labels of each enum type."""
+
+    columns: Mapping[str, Mapping[str, str]]
+    enums: Mapping[str, tuple[str, ...]]
+
+    def type_of(self, table: str, column: str) -> str | None:
+        """The type of a column, or None when there is no such column."""
+        return self.columns.get(table, {}).get(column)
+
+    def labels(self, table: str, column: str) -> tuple[str, ...] | None:
+        """The values of an enum column; None when the column is no enum."""
+        return self.enums.get((self.type_of(table, column) or "").strip('"'))
+
+
+def read_tables(connection: Connection[Any]) -> Tables:
+    """The tables of schema `public` on an open connection."""
+    columns: dict[str, dict[str, str]] = {}
+    with connection.cursor() as cursor:
+        for table, column, kind, _required in _tuples(cursor.execute(_COLUMNS)):
+            columns.setdefault(table, {})[column] = kind
+        enums = {name: tuple(labels) for name, labels in _tuples(cursor.execute(_ENUMS))}
+    return Tables(columns, enums)
+
+
+def _tuples(cursor: Any) -> list[tuple[Any, ...]]:
+    return [tuple(row.values()) if isinstance(row, dict) else tuple(row) for row in cursor.fetchall()]
+
+
+def tables_text(tables: Tables) -> str:
+    """The text of `scenarios/tables.json`."""
+    data = {"tables": {name: dict(columns) for name, columns in sorted(tables.columns.items())}, "enums": dict(sorted(tables.enums.items()))}
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def load_tables(path: Path, *, shown: str = "") -> Tables:
+    """The tables of a file that `tables_text` wrote.
+
+    Raises:
+        InputError: the file is missing or is something else.
+    """
+    name = shown or str(path)
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return Tables(data["tables"], {enum: tuple(labels) for enum, labels in data["enums"].items()})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"The list of tables cannot be read: {error}.", "Write it anew with `harness schema`.", Position(name)) from None

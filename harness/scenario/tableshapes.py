@@ -1,0 +1,124 @@
+"""Shapes that know tables and columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from harness.errors import InputError
+from harness.scenario.shapes import Free, Items, Reader, Schema, Shape
+from harness.scenario.suggest import did_you_mean
+from harness.scenario.values import Literal, MapPattern, Pattern, compile
+from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
+
+__all__ = ["Columns", "PerTable", "TableRows"]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A row: columns of one table, each with a value, or a pattern, or (`changes`) `{from, to}`."""
+
+    table: str
+    sending: bool = False
+    changes: bool = False
+
+    @property
+    def expected(self) -> str:
+        """A row."""
+        return f"a row of {self.table}: a map of columns"
+
+    def read(self, node: Node, reader: Reader) -> Pattern:
+        if not isinstance(node, MapNode):
+            pattern = compile(node, sending=self.sending, problems=reader.problems)
+            if isinstance(pattern, Literal) or isinstance(node, ListNode):
+                reader.note(node, f"Expected {self.expected}.", "Write {column: value}.")
+            return pattern
+        known = reader.tables.columns.get(self.table) if reader.tables else None
+        entries: dict[str, Pattern] = {}
+        for key, value in node.entries.items():
+            if known is not None and key not in known:
+                reader.note(node.keys[key], f"{self.table} has no column {key}.", did_you_mean(key, known, noun="columns"))
+            entries[key] = self.cell(key, value, reader)
+        return MapPattern(entries, node.position)
+
+    def cell(self, column: str, node: Node, reader: Reader) -> Pattern:
+        if self.changes and isinstance(node, MapNode) and node.entries.keys() <= {"from", "to"} and node.entries:
+            return MapPattern({key: self.value(column, value, reader) for key, value in node.entries.items()}, node.position)
+        return self.value(column, node, reader)
+
+    def value(self, column: str, node: Node, reader: Reader) -> Pattern:
+        pattern = compile(node, sending=self.sending, problems=reader.problems)
+        labels = reader.tables.labels(self.table, column) if reader.tables else None
+        if labels and isinstance(pattern, Literal) and isinstance(node, ScalarNode) and pattern.value is not None and pattern.value not in labels:
+            reader.note(node, f"{self.table}.{column} is never {node.text}.", did_you_mean(node.text, labels, noun="values"))
+        return pattern
+
+    def convert(self, value: Any, pattern: Pattern) -> Any:
+        if not isinstance(value, dict):
+            raise InputError(f"Expected {self.expected}.", position=pattern.position)
+        return value
+
+    def schema(self, reader: Reader) -> Schema:
+        known = reader.tables.columns.get(self.table, {}) if reader.tables else {}
+        properties = {column: self.cell_schema(column, kind, reader) for column, kind in known.items()}
+        return {"type": "object", "properties": properties, "additionalProperties": not known}
+
+    def cell_schema(self, column: str, kind: str, reader: Reader) -> Schema:
+        labels = reader.tables.labels(self.table, column) if reader.tables else None
+        value: Schema = {"anyOf": [{"enum": [*labels, None]}, {"$ref": "#/$defs/marked"}, {"type": "object"}]} if labels else {}
+        return {**value, "description": f"{self.table}.{column}: {kind}"}
+
+
+@dataclass(frozen=True, slots=True)
+class PerTable:
+    """`{table: …}`; `of` makes the shape for a table, `words` are keys that are no table."""
+
+    of: Any  # Callable[[str], Shape]
+    words: tuple[tuple[str, Shape], ...] = ()
+    expected: str = "a map of tables"
+
+    def read(self, node: Node, reader: Reader) -> Pattern:
+        if not isinstance(node, MapNode):
+            reader.note(node, f"Expected {self.expected}.", "Write {Table: …}.")
+            return Literal(None, node.position)
+        words = dict(self.words)
+        entries: dict[str, Pattern] = {}
+        for key, value in node.entries.items():
+            if key not in words and reader.tables is not None and key not in reader.tables.columns:
+                reader.note(node.keys[key], f"There is no table {key}.", did_you_mean(key, [*reader.tables.columns, *words], noun="tables"))
+                continue
+            shape: Shape = words[key] if key in words else self.of(key)
+            entries[key] = shape.read(value, reader)
+        return MapPattern(entries, node.position)
+
+    def convert(self, value: Any, pattern: Pattern) -> Any:  # noqa: ARG002  the protocol's signature
+        return value
+
+    def schema(self, reader: Reader) -> Schema:
+        tables = list(reader.tables.columns) if reader.tables else []
+        properties = {table: self.of(table).schema(reader) for table in tables}
+        properties.update({word: shape.schema(reader) for word, shape in self.words})
+        return {"type": "object", "properties": properties, "additionalProperties": not tables}
+
+
+def _rows_to_send(table: str) -> Shape:
+    return Items(Columns(table, sending=True))
+
+
+@dataclass(frozen=True, slots=True)
+class TableRows:
+    """`{table: [row, …]}` of rows to insert."""
+
+    expected: str = "a map of tables to lists of rows"
+
+    def read(self, node: Node, reader: Reader) -> Pattern:
+        return PerTable(_rows_to_send, expected=self.expected).read(node, reader)
+
+    def convert(self, value: Any, pattern: Pattern) -> Any:  # noqa: ARG002  the protocol's signature
+        return value
+
+    def schema(self, reader: Reader) -> Schema:
+        return PerTable(_rows_to_send).schema(reader)
+
+
+ANY_VALUE = Free()
