@@ -1,0 +1,154 @@
+"""How a runner sends a file: that decides what is one transaction (MIGRATIONS.md 1.3, 2).
+
+A multi-statement simple query is one implicit transaction. `psql` sends statement by statement; Prisma up to 7.3 sends
+the file as one; from about 7.4 it sends statement by statement whatever its own parser can parse, else one batch.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import InputError
+from harness.migrations.reading import Script
+from harness.migrations.statements import Statement
+
+__all__ = ["RUNNERS", "Message", "Unit", "messages", "runner_for", "units"]
+
+RUNNERS = ("psql", "one-transaction", "prisma@6", "prisma@7.4")
+
+_NEVER_IN_TRANSACTION = frozenset(
+    {"VacuumStmt", "CreatedbStmt", "DropdbStmt", "AlterSystemStmt", "CreateTableSpaceStmt"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Statements that go to the server as one simple query."""
+
+    statements: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One statement and the transaction it runs in: `transaction` None means on its own, and then it commits at once.
+
+    `opens` and `closes` are True for the first and last statement of a transaction, whoever opened it.
+    """
+
+    statement: Statement
+    transaction: int | None
+    explicit: bool = False
+
+
+def runner_for(script: Script, choice: str) -> str:
+    """The runner's name; `auto` takes Prisma's for a Prisma folder (version from package.json) and psql's for a file."""
+    if choice != "auto":
+        if choice not in RUNNERS:
+            raise InputError(f"runner {choice!r} is not known.", f"Use one of auto, {', '.join(RUNNERS)}.")
+        return choice
+    return _prisma_version(script.path) if script.prisma else "psql"
+
+
+def messages(script: Script, runner: str) -> list[Message]:
+    """The simple queries that `runner` sends for `script`, in order."""
+    statements = script.source.statements
+    if not statements:
+        return []
+    whole = [Message(statements)]
+    single = [Message((statement,)) for statement in statements]
+    if runner == "psql":
+        return single
+    if runner == "prisma@7.4":
+        return single if _sqlparser_understands(script.text) else whole
+    if runner == "one-transaction":
+        return whole
+    return whole
+
+
+def units(script: Script, runner: str) -> list[Unit]:
+    """Every statement with the transaction it runs in, after BEGIN and COMMIT in the file itself."""
+    found: list[Unit] = []
+    number = 0
+    open_now: int | None = None
+    explicit = False
+    for message in messages(script, runner):
+        wrapped = runner == "one-transaction" or len(message.statements) > 1
+        for statement in message.statements:
+            control = transaction_control(statement)
+            if control == "begin":
+                number, open_now, explicit = number + (open_now is None), open_now or number + 1, True
+            elif wrapped and open_now is None:
+                number += 1
+                open_now, explicit = number, False
+            found.append(Unit(statement, open_now, explicit))
+            if control == "end":
+                open_now, explicit = None, False
+        if not explicit:
+            open_now = None
+    return found
+
+
+def transaction_control(statement: Statement) -> str:
+    """`begin`, `end` (commit or rollback), or an empty string."""
+    if statement.kind != "TransactionStmt":
+        return ""
+    kind = statement.node.get("kind", "")
+    if kind in {"TRANS_STMT_BEGIN", "TRANS_STMT_START"}:
+        return "begin"
+    return "end" if kind in {"TRANS_STMT_COMMIT", "TRANS_STMT_ROLLBACK", "TRANS_STMT_PREPARE"} else ""
+
+
+def refuses_transaction(statement: Statement) -> bool:
+    """Whether PostgreSQL refuses this statement inside a transaction block (25001)."""
+    node, kind = statement.node, statement.kind
+    if kind == "VacuumStmt":
+        return bool(node.get("is_vacuumcmd"))
+    if kind == "ReindexStmt":
+        params = json.dumps(node.get("params", ()))
+        return "concurrently" in params or node.get("kind") in {"REINDEX_OBJECT_SCHEMA", "REINDEX_OBJECT_DATABASE"}
+    if kind == "AlterTableStmt":
+        return any(
+            command["AlterTableCmd"].get("subtype") == "AT_DetachPartition"
+            and command["AlterTableCmd"].get("def", {}).get("PartitionCmd", {}).get("concurrent")
+            for command in node.get("cmds", ())
+        )
+    if kind == "ClusterStmt":
+        return "relation" not in node
+    return kind in _NEVER_IN_TRANSACTION or bool(node.get("concurrent") and kind in {"IndexStmt", "DropStmt"})
+
+
+def needs_transaction(statement: Statement) -> bool:
+    """Whether PostgreSQL refuses it outside a transaction block (25P01)."""
+    if statement.kind == "TransactionStmt":
+        return statement.node.get("kind") in {"TRANS_STMT_SAVEPOINT", "TRANS_STMT_RELEASE", "TRANS_STMT_ROLLBACK_TO"}
+    return statement.kind == "LockStmt"
+
+
+def _sqlparser_understands(text: str) -> bool:
+    import sqloxide
+
+    try:
+        sqloxide.parse_sql(sql=text, dialect="postgres")
+    except ValueError:
+        return False
+    return True
+
+
+def _prisma_version(path: Path) -> str:
+    """`prisma@6` when a package.json above names a version before 7.4, else `prisma@7.4`."""
+    for folder in list(path.resolve().parents)[:5]:
+        package = folder / "package.json"
+        if package.is_file():
+            content = json.loads(package.read_text())
+            wanted: Sequence[str] = [
+                content.get(group, {}).get("prisma", "") for group in ("dependencies", "devDependencies")
+            ]
+            match = re.search(r"(\d+)(?:\.(\d+))?", next((text for text in wanted if text), ""))
+            if match and (int(match[1]), int(match[2] or 0)) < (7, 4):
+                return "prisma@6"
+            break
+    return "prisma@7.4"

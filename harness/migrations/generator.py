@@ -1,0 +1,230 @@
+"""Rows for any schema: types, keys, enums and checks are honoured (issue of every static tool: an empty database proves nothing).
+
+Two kinds of rows. *Plain* rows are what a tidy application writes: no NULL, every value of a column distinct where the
+type has room, and the same number gives the same value for the same type everywhere, so a column that only later
+becomes a foreign key points at rows that exist. *Awkward* rows are every kind that the schema still allows: NULL in
+each nullable column, repeated values, negative numbers, empty and full-length text, references to nothing.
+Numbering is by row, nothing is random: the same schema and size give the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import psycopg
+
+from harness.errors import InputError
+from harness.migrations.literals import Literals
+from harness.migrations.schema import Column, Schema
+from harness.migrations.values import plain_value, spelled
+
+__all__ = ["Generated", "fill", "fill_awkward", "insertion_order"]
+
+PARENTS = 20_000  # existing keys that foreign keys choose from
+
+
+@dataclass(slots=True)
+class Generated:
+    """Rows made by table, and what could not be made, with the reason."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+def insertion_order(schema: Schema) -> list[str]:
+    """Tables with parents before children; partitions are filled through their parent. Cycles keep their name order."""
+    tables = sorted(table for table in schema.tables if schema.is_table(table) and table not in schema.partitions)
+    ordered: list[str] = []
+    waiting = list(tables)
+    while waiting:
+        ready = [
+            t
+            for t in waiting
+            if all(k["parent"] in (*ordered, t) or k["parent"] not in waiting for k in schema.foreign_keys(t))
+        ]
+        for table in ready or waiting[:1]:
+            ordered.append(table)
+            waiting.remove(table)
+    return ordered
+
+
+def fill(
+    connection: psycopg.Connection[Any],
+    schema: Schema,
+    sizes: Mapping[str, int],
+    *,
+    first: int = 1,
+    only: Collection[str] | None = None,
+) -> Generated:
+    """Insert plain rows numbered from `first` until each table has `sizes[table]`; triggers and foreign keys are off.
+
+    A table that refuses its rows is reported in `failures`, not raised: the phases that need it say so.
+    """
+    made = Generated()
+    connection.execute("SET session_replication_role = replica")
+    for table in insertion_order(schema):
+        wanted = sizes.get(table, 0)
+        if wanted < first or (only is not None and table not in only):
+            continue
+        try:
+            made.rows[table] = _fill_table(connection, schema, table, first, wanted)
+        except (psycopg.Error, InputError) as problem:
+            made.failures[table] = str(problem).splitlines()[0]
+    connection.execute("SET session_replication_role = origin")
+    return made
+
+
+def fill_awkward(connection: psycopg.Connection[Any], schema: Schema, literals: Literals) -> Generated:
+    """Insert awkward rows after the plain ones; a row that the schema refuses is left out. Needs plain rows to copy from.
+
+    Each row is a copy of an existing one with a fresh key and one column made awkward.
+    """
+    made = Generated()
+    for table in insertion_order(schema):
+        columns = schema.columns_of(table)
+        number = 1_000_000_001
+        for column in columns:
+            if column.generated or (column.name,) in schema.unique_sets(table) and not _is_nullable(column):
+                continue
+            for expression in _awkward_values(column, literals.of(table, column.name), schema):
+                number += 1
+                made.rows[table] = made.rows.get(table, 0) + _insert_variant(
+                    connection, schema, table, number, column.name, expression
+                )
+    return made
+
+
+def _fill_table(connection: psycopg.Connection[Any], schema: Schema, table: str, first: int, last: int) -> int:
+    columns = [column for column in schema.columns_of(table) if not column.generated]
+    overrides = _fitting_checks(connection, schema, table, columns)
+    expressions = [overrides.get(column.name) or _plain_expression(schema, table, column) for column in columns]
+    names = ", ".join(_q(column.name) for column in columns)
+    sql = (
+        f"INSERT INTO {_table(table)} ({names}) OVERRIDING SYSTEM VALUE "
+        f"SELECT {', '.join(expressions)} FROM generate_series({first}, {last}) AS g ON CONFLICT DO NOTHING"
+    )
+    done = _execute(connection, sql)
+    _move_sequences(connection, columns, last)
+    return done.rowcount
+
+
+def _plain_expression(schema: Schema, table: str, column: Column, *, number: str = "g") -> str:
+    """SQL for the value of `column` in row `g`: a key of the parent for a foreign key, else the type's g-th value."""
+    for key in schema.foreign_keys(table):
+        if column.name in key["columns"] and key["parent"] != table:
+            parent_column = key["parent_columns"][key["columns"].index(column.name)]
+            keys = f"ARRAY(SELECT {_q(parent_column)} FROM {_table(key['parent'])} ORDER BY 1 LIMIT {PARENTS})"
+            counted = f"(SELECT greatest(1, count(*))::int FROM (SELECT FROM {_table(key['parent'])} LIMIT {PARENTS}) parents)"
+            return f"({keys})[1 + (({number} - 1) % {counted})::int]"
+    return plain_value(column, schema, number=number)
+
+
+def _fitting_checks(
+    connection: psycopg.Connection[Any], schema: Schema, table: str, columns: Sequence[Column]
+) -> dict[str, str]:
+    """Values for the columns under CHECK constraints: the first combination that every one of them accepts."""
+    checks = [entry for entry in schema.constraints.values() if entry["table"] == table and entry["kind"] == "c"]
+    names = {name for check in checks for name in check["columns"] or ()}
+    limited = [column for column in columns if column.name in names]
+    if not limited:
+        return {}
+    candidates = [_candidates(column, schema, checks) for column in limited]
+    conditions = " AND ".join(
+        f"({check['definition'].removeprefix('CHECK ').removesuffix(' NOT VALID')}) IS NOT FALSE" for check in checks
+    )
+    for attempt, combination in enumerate(product(*candidates)):
+        if attempt > 400:
+            break
+        pairs = [
+            f"({value})::{column.type} AS {_q(column.name)}" for column, value in zip(limited, combination, strict=True)
+        ]
+        sql = f"SELECT {conditions} FROM (SELECT {', '.join(pairs)} FROM generate_series(1, 1) AS g) AS candidate"
+        try:
+            row = _execute(connection, sql).fetchone()
+        except psycopg.Error:
+            continue
+        if row and row[0]:
+            return {
+                column.name: f"({value})::{column.type}" for column, value in zip(limited, combination, strict=True)
+            }
+    raise InputError(f"no value was found that the checks of {table} accept.", "Give rows with --data.")
+
+
+def _candidates(column: Column, schema: Schema, checks: Sequence[Mapping[str, Any]]) -> list[str]:
+    literals = [
+        f"'{text}'"
+        for check in checks
+        if column.name in (check["columns"] or ())
+        for text in spelled(check["definition"])
+    ]
+    return [plain_value(column, schema), *literals, "'1'", "'0'", "'100'", "'-1'", "NULL"]
+
+
+def _awkward_values(column: Column, literals: Sequence[str], schema: Schema) -> list[str]:
+    values = [f"{literal}::{column.type}" for literal in literals]
+    if _is_nullable(column):
+        values.append("NULL")
+    kind = column.type.split("(")[0]
+    if kind in {"integer", "bigint", "smallint", "numeric", "double precision", "real"}:
+        values += ["-1", "0"]
+    elif kind in {"text", "character varying", "character"}:
+        full = column.type.partition("(")[2].rstrip(")")
+        values += ["''", f"repeat('x', {full or 300})"]
+    labels = schema.enums.get(column.type.strip('"'), [])
+    values += [f"'{label}'::{column.type}" for label in labels]
+    values += ["true", "false"] if kind == "boolean" else []
+    return [*values, "SAME", "SAME"]
+
+
+def _insert_variant(
+    connection: psycopg.Connection[Any], schema: Schema, table: str, number: int, name: str, expression: str
+) -> int:
+    """One copy of the first row with new keys, and `name` set; 0 when the schema refuses it."""
+    unique = {column for columns in schema.unique_sets(table) for column in columns}
+    columns = [column for column in schema.columns_of(table) if not column.generated]
+    parents = {column for key in schema.foreign_keys(table) for column in key["columns"]}
+    shown = []
+    for column in columns:
+        if column.name == name and expression != "SAME":
+            shown.append(expression)
+        elif column.name in unique and column.name not in parents:
+            shown.append(plain_value(column, schema, number=str(number)))
+        else:
+            shown.append(_q(column.name))
+    names = ", ".join(_q(column.name) for column in columns)
+    sql = (
+        f"INSERT INTO {_table(table)} ({names}) OVERRIDING SYSTEM VALUE "
+        f"SELECT {', '.join(shown)} FROM {_table(table)} LIMIT 1 ON CONFLICT DO NOTHING"
+    )
+    try:
+        return _execute(connection, sql).rowcount
+    except psycopg.Error:
+        return 0  # the schema does not allow such a row: then no production has one
+
+
+def _is_nullable(column: Column) -> bool:
+    return not column.not_null
+
+
+def _move_sequences(connection: psycopg.Connection[Any], columns: Sequence[Column], last: int) -> None:
+    for column in columns:
+        if column.identity or "nextval(" in (column.default or ""):
+            connection.execute(
+                "SELECT setval(s, greatest(%s, 1)) FROM pg_get_serial_sequence(%s, %s) AS s WHERE s IS NOT NULL",
+                (last + 1, _table(column.table), column.name),
+            )
+
+
+def _table(label: str) -> str:
+    return ".".join(_q(part) for part in label.split(".", 1))
+
+
+def _q(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _execute(connection: psycopg.Connection[Any], sql: str) -> psycopg.Cursor[Any]:
+    return connection.execute(sql)  # names are quoted above, values are our own

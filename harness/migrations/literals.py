@@ -1,0 +1,61 @@
+"""Values that the migration itself compares columns with: rows that hold them show whether a backfill finds anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.migrations.actions import walk
+from harness.migrations.statements import Statement
+
+__all__ = ["Literals", "literals_in"]
+
+
+@dataclass(slots=True)
+class Literals:
+    """SQL literals by column name. Tables are not told apart: a comparison may stand in a join or a subquery."""
+
+    by_column: dict[str, list[str]] = field(default_factory=dict)
+
+    def of(self, _table: str, column: str) -> Sequence[str]:
+        """Literals compared with a column of that name."""
+        return self.by_column.get(column, ())
+
+
+def literals_in(statements: Sequence[Statement]) -> Literals:
+    """Collect `column = literal`, `column IN (…)`, `LIKE` and their kin from WHERE clauses."""
+    found = Literals()
+    for statement in statements:
+        for name, body in walk(statement.tree or {}):
+            if name == "A_Expr":
+                _add(found, body.get("lexpr"), body.get("rexpr"))
+                _add(found, body.get("rexpr"), body.get("lexpr"))
+    return found
+
+
+def _add(found: Literals, column: Any, value: Any) -> None:
+    if not isinstance(column, Mapping) or not isinstance(value, Mapping) or "ColumnRef" not in column:
+        return
+    last = column["ColumnRef"]["fields"][-1]
+    if "String" not in last:
+        return
+    values = value["List"]["items"] if "List" in value else [value]
+    known = found.by_column.setdefault(last["String"]["sval"], [])
+    known += [text for entry in values if (text := _literal(entry)) is not None and text not in known]
+
+
+def _literal(entry: Mapping[str, Any]) -> str | None:
+    constant = entry.get("TypeCast", {}).get("arg", entry).get("A_Const")
+    if constant is None:
+        return None
+    if "sval" in constant:
+        text = constant["sval"].get("sval", "").replace("%", "x").replace("'", "''")
+        return f"'{text}'"
+    if "ival" in constant:
+        return f"'{constant['ival'].get('ival', 0)}'"
+    if "fval" in constant:
+        return f"'{constant['fval']['fval']}'"
+    if "boolval" in constant:
+        return f"'{str(constant['boolval'].get('boolval', False)).lower()}'"
+    return None

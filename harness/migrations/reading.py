@@ -1,0 +1,238 @@
+"""Migrations as they lie on disk: files, folders, Prisma's folders, production's history, and what came since a commit.
+
+Prisma's rules (MIGRATIONS.md 4): folders `<14 digits>_<name>/migration.sql` in name order, undated ones last; the
+checksum is the SHA-256 of the file's bytes. Loose `.sql` files beside the folders were applied by hand: they come after.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from harness.errors import InputError, Position
+from harness.migrations.statements import Source, split
+
+__all__ = ["Plan", "Script", "plan", "read"]
+
+_DATED = re.compile(r"^\d{14}_")
+_DOWN = re.compile(r"(^|[._-])(down|undo|rollback|revert)\.sql$", re.IGNORECASE)
+_UP = re.compile(r"[._-]up\.sql$", re.IGNORECASE)
+_SECTION = re.compile(r"^\[?(?P<name>before|update|reference)\]?:?\s*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Script:
+    """One migration: `name` as its runner knows it, `display` as the user gave the path, `text` without byte order mark."""
+
+    name: str
+    path: Path
+    display: str
+    data: bytes
+    prisma: bool
+    down: Path | None = None
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 hex of the file's bytes, as in `_prisma_migrations`."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    @cached_property
+    def text(self) -> str:
+        """The SQL; raises InputError when it is not UTF-8."""
+        try:
+            return self.data.decode("utf-8-sig")
+        except UnicodeDecodeError as problem:
+            line = self.data[: problem.start].count(b"\n") + 1
+            raise InputError(
+                "this file is not UTF-8.",
+                "Save it as UTF-8; PostgreSQL would read other bytes.",
+                Position(self.display, line),
+            ) from problem
+
+    @cached_property
+    def source(self) -> Source:
+        """Its statements."""
+        return split(self.text, self.display)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is there already (`baseline`, applied in order) and what is to be checked (`target`)."""
+
+    baseline: tuple[Script, ...]
+    target: tuple[Script, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def prisma(self) -> bool:
+        """Whether Prisma runs the target."""
+        return any(script.prisma for script in self.target)
+
+
+def plan(path: Path, baseline: Sequence[Path] = (), since: str | None = None) -> Plan:
+    """Decide what is checked on top of what.
+
+    Without `baseline`, a migration that lies in a Prisma folder stands on the folders before it. With `since` (a git
+    revision) the scripts under `path` that changed after it are checked and the others are the baseline.
+    Raises InputError when a path is missing or nothing is left to check.
+    """
+    scripts = read(path)
+    notes: list[str] = []
+    if since is not None:
+        changed = _changed_since(path, since)
+        target = [script for script in scripts if script.path.resolve() in changed]
+        if not target:
+            raise InputError(
+                f"nothing under {path} changed since {since}.", "Name the migration itself, or an older revision."
+            )
+        old = [script for script in scripts if script not in target]
+    else:
+        target, old = scripts, []
+    if baseline:
+        before = _without(_read_all(baseline, notes), target)
+    elif since is not None:
+        before = old
+    else:
+        before = _siblings_before(path)
+        if before:
+            notes.append(f"baseline: the {len(before)} migrations beside it that come before")
+    return Plan(tuple(before), tuple(target), tuple(notes))
+
+
+def read(path: Path) -> list[Script]:
+    """Every migration under `path`, in the order in which its runner applies them."""
+    if path.is_file():
+        return [_script(path)]
+    if not path.is_dir():
+        raise InputError(
+            f"{path} does not exist.", "Give a .sql file, a folder of them, or a Prisma migrations folder."
+        )
+    if (path / "history.txt").is_file():
+        return _history(path, ("before", "update", "reference"))
+    if (path / "migration.sql").is_file():
+        return [_script(path / "migration.sql")]
+    for folder in (path, path / "migrations", path / "prisma" / "migrations", path / "prisma"):
+        if _prisma_folders(folder):
+            return _read_prisma(folder)
+    files = [file for file in sorted(path.glob("*.sql")) if not _DOWN.search(file.name)]
+    if not files:
+        raise InputError(
+            f"{path} holds no .sql file.", "An empty folder proves nothing; give the folder that holds the migrations."
+        )
+    return [_script(file) for file in files]
+
+
+def _read_all(paths: Sequence[Path], notes: list[str]) -> list[Script]:
+    found: list[Script] = []
+    for path in paths:
+        if path.is_dir() and (path / "history.txt").is_file():
+            notes.append(f"baseline: section 'before' of {path / 'history.txt'}")
+            found += _history(path, ("before",))
+        else:
+            found += read(path)
+    return found
+
+
+def _without(scripts: Iterable[Script], target: Sequence[Script]) -> list[Script]:
+    """A baseline folder that holds the migration itself ends before it."""
+    mine = {script.path.resolve() for script in target}
+    kept: list[Script] = []
+    for script in scripts:
+        if script.path.resolve() in mine:
+            break
+        kept.append(script)
+    return kept
+
+
+def _history(folder: Path, wanted: Sequence[str]) -> list[Script]:
+    """`history.txt`: one path a line under a section name `before`, `update` or `reference`."""
+    listing = folder / "history.txt"
+    section = "before"
+    scripts: list[Script] = []
+    for number, raw in enumerate(listing.read_text().splitlines(), start=1):
+        line = raw.split("#", 1)[0].strip()
+        if match := _SECTION.match(line):
+            section = match["name"].lower()
+        elif line and section in wanted:
+            name = line.split()[-1]
+            if not (folder / name).is_file():
+                raise InputError(f"{name} is listed but does not exist.", "", Position(str(listing), number))
+            scripts.append(_script(folder / name))
+    return scripts
+
+
+def _prisma_folders(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    folders = [child for child in folder.iterdir() if child.is_dir() and (child / "migration.sql").is_file()]
+    return sorted(folders, key=lambda child: (not _DATED.match(child.name), child.name))
+
+
+def _read_prisma(folder: Path) -> list[Script]:
+    lost = sorted(
+        child
+        for child in folder.iterdir()
+        if child.is_dir() and _DATED.match(child.name) and not (child / "migration.sql").is_file()
+    )
+    if lost:
+        raise InputError(
+            f"{lost[0]} has no migration.sql.", "Prisma stops there with P3015: restore the file or remove the folder."
+        )
+    loose = [file for file in sorted(folder.glob("*.sql")) if not _DOWN.search(file.name)]
+    return [_script(child / "migration.sql") for child in _prisma_folders(folder)] + [_script(file) for file in loose]
+
+
+def _siblings_before(path: Path) -> list[Script]:
+    """The Prisma folders that come before the one at `path`."""
+    folder = path.parent if path.name == "migration.sql" else path
+    if not (folder / "migration.sql").is_file():
+        return []
+    scripts = []
+    for sibling in _prisma_folders(folder.parent):
+        if sibling.resolve() == folder.resolve():
+            break
+        scripts.append(_script(sibling / "migration.sql"))
+    return scripts
+
+
+def _script(path: Path) -> Script:
+    prisma = path.name == "migration.sql"
+    return Script(
+        name=path.parent.name if prisma else path.name,
+        path=path,
+        display=str(path),
+        data=path.read_bytes(),
+        prisma=prisma,
+        down=_down_of(path),
+    )
+
+
+def _down_of(path: Path) -> Path | None:
+    """A down script beside it: `down.sql`, `x.down.sql`, `x_down.sql`, or `x.down.sql` for `x.up.sql`."""
+    stem = _UP.sub("", path.name) if _UP.search(path.name) else path.stem
+    names = [f"{stem}{mark}{word}.sql" for word in ("down", "undo", "rollback") for mark in "._-"]
+    if path.name == "migration.sql":
+        names.insert(0, "down.sql")
+    return next((path.parent / name for name in names if (path.parent / name).is_file()), None)
+
+
+def _changed_since(path: Path, revision: str) -> set[Path]:
+    where = path if path.is_dir() else path.parent
+    top = Path(_git(where, "rev-parse", "--show-toplevel").strip())
+    changed = _git(where, "diff", "--name-only", "--diff-filter=d", "-z", revision, "--", str(path.resolve()))
+    untracked = _git(top, "ls-files", "--others", "--exclude-standard", "-z", "--", str(path.resolve()))
+    return {(top / name).resolve() for name in (changed + untracked).split("\0") if name}
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(("git", "-C", str(folder), *arguments), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise InputError(
+            f"git cannot say what changed: {done.stderr.strip()}", "Give a revision that exists in this repository."
+        )
+    return done.stdout

@@ -1,0 +1,189 @@
+"""A database's schema as plain values, read in one query, and the differences between two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+__all__ = ["Column", "Schema", "differences", "snapshot"]
+
+_QUERY = """
+WITH spaces AS (
+  SELECT oid, nspname FROM pg_namespace
+  WHERE nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND nspname !~ '^(pg_temp|pg_toast_temp|harness_)'
+), relations AS (
+  SELECT c.oid, c.relkind, c.relname, n.nspname,
+         CASE WHEN n.nspname = 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END AS label
+  FROM pg_class c JOIN spaces n ON n.oid = c.relnamespace
+  WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+)
+SELECT json_build_object(
+ 'tables', (SELECT coalesce(json_object_agg(r.label, json_build_object('oid', r.oid::int8, 'kind', r.relkind)), '{}')
+            FROM relations r WHERE r.relkind IN ('r', 'p', 'm', 'v', 'f')),
+ 'columns', (SELECT coalesce(json_agg(json_build_object(
+      'table', r.label, 'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,
+      'default', pg_get_expr(d.adbin, d.adrelid), 'identity', a.attidentity, 'generated', a.attgenerated, 'number', a.attnum)
+      ORDER BY r.label, a.attnum), '[]')
+    FROM relations r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_attrdef d ON d.adrelid = r.oid AND d.adnum = a.attnum WHERE r.relkind IN ('r', 'p', 'm', 'v', 'f')),
+ 'constraints', (SELECT coalesce(json_object_agg(r.label || '.' || k.conname, json_build_object(
+      'table', r.label, 'name', k.conname, 'kind', k.contype, 'definition', pg_get_constraintdef(k.oid), 'valid', k.convalidated,
+      'columns', (SELECT json_agg(a.attname ORDER BY u.n) FROM unnest(k.conkey) WITH ORDINALITY u(num, n)
+                  JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.num),
+      'parent', (SELECT p.label FROM relations p WHERE p.oid = k.confrelid),
+      'parent_columns', (SELECT json_agg(a.attname ORDER BY u.n) FROM unnest(k.confkey) WITH ORDINALITY u(num, n)
+                  JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.num),
+      'on_delete', k.confdeltype, 'on_update', k.confupdtype)), '{}')
+    FROM relations r JOIN pg_constraint k ON k.conrelid = r.oid WHERE k.contype IN ('c', 'f', 'p', 'u', 'x') AND k.conparentid = 0),
+ 'indexes', (SELECT coalesce(json_object_agg(r.label || '.' || x.relname, json_build_object(
+      'table', r.label, 'name', x.relname, 'oid', x.oid::int8, 'definition', pg_get_indexdef(i.indexrelid), 'unique', i.indisunique, 'valid', i.indisvalid,
+      'primary', i.indisprimary, 'partial', i.indpred IS NOT NULL, 'expression', i.indexprs IS NOT NULL,
+      'columns', (SELECT json_agg(a.attname ORDER BY u.n) FROM unnest(i.indkey::int2[]) WITH ORDINALITY u(num, n)
+                  JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.num))), '{}')
+    FROM relations r JOIN pg_index i ON i.indrelid = r.oid JOIN pg_class x ON x.oid = i.indexrelid),
+ 'enums', (SELECT coalesce(json_object_agg(t.typname, (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder)
+      FROM pg_enum e WHERE e.enumtypid = t.oid)), '{}') FROM pg_type t JOIN spaces n ON n.oid = t.typnamespace WHERE t.typtype = 'e'),
+ 'types', (SELECT coalesce(json_object_agg(t.typname, json_build_object('kind', t.typtype, 'used', EXISTS (
+      SELECT FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'm', 'f', 'v', 'c')
+      WHERE a.atttypid IN (t.oid, t.typarray) AND NOT a.attisdropped AND a.attnum > 0))), '{}')
+    FROM pg_type t JOIN spaces n ON n.oid = t.typnamespace WHERE t.typtype IN ('e', 'd')),
+ 'views', (SELECT coalesce(json_object_agg(r.label, pg_get_viewdef(r.oid)), '{}') FROM relations r WHERE r.relkind IN ('v', 'm')),
+ 'functions', (SELECT coalesce(json_object_agg(p.oid::regprocedure::text, md5(p.prosrc || coalesce(p.prosqlbody::text, ''))), '{}')
+    FROM pg_proc p JOIN spaces n ON n.oid = p.pronamespace
+    WHERE p.prokind IN ('f', 'p') AND p.prorettype <> 'event_trigger'::regtype
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')),
+ 'triggers', (SELECT coalesce(json_object_agg(r.label || '.' || t.tgname, pg_get_triggerdef(t.oid)), '{}')
+    FROM relations r JOIN pg_trigger t ON t.tgrelid = r.oid WHERE NOT t.tgisinternal),
+ 'partitions', (SELECT coalesce(json_object_agg(r.label, (SELECT p.label FROM pg_inherits i JOIN relations p ON p.oid = i.inhparent
+      WHERE i.inhrelid = r.oid LIMIT 1)), '{}') FROM relations r
+    WHERE r.relkind IN ('r', 'p') AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid)),
+ 'sequences', (SELECT coalesce(json_agg(r.label ORDER BY r.label), '[]') FROM relations r WHERE r.relkind = 'S'),
+ 'extensions', (SELECT coalesce(json_agg(extname ORDER BY extname), '[]') FROM pg_extension)
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `default` is SQL text or None; `generated` covers stored and virtual, `identity` both kinds."""
+
+    table: str
+    name: str
+    type: str
+    not_null: bool
+    default: str | None
+    identity: str
+    generated: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Labels are the bare name in `public`, else `schema.name`. Constraints and indexes are keyed `table.name`."""
+
+    tables: Mapping[str, Mapping[str, Any]]
+    columns: Mapping[tuple[str, str], Column]
+    constraints: Mapping[str, Mapping[str, Any]]
+    indexes: Mapping[str, Mapping[str, Any]]
+    enums: Mapping[str, list[str]]
+    types: Mapping[str, Mapping[str, Any]]
+    views: Mapping[str, str]
+    functions: Mapping[str, str]
+    triggers: Mapping[str, str]
+    partitions: Mapping[str, str]
+    sequences: tuple[str, ...]
+    extensions: tuple[str, ...]
+
+    def columns_of(self, table: str) -> list[Column]:
+        """The columns of a table in order; empty when there is no such table."""
+        return sorted(
+            (column for column in self.columns.values() if column.table == table), key=lambda column: column.number
+        )
+
+    def kind(self, table: str) -> str:
+        """`r` table, `p` partitioned, `m` materialized view, `v` view, `f` foreign; empty when unknown."""
+        return str(self.tables.get(table, {}).get("kind", ""))
+
+    def is_table(self, table: str) -> bool:
+        """Whether rows are stored under that name."""
+        return self.kind(table) in {"r", "p"}
+
+    def unique_sets(self, table: str) -> list[tuple[str, ...]]:
+        """Column sets under a full unique or primary index."""
+        return [
+            tuple(index["columns"] or ())
+            for index in self.indexes.values()
+            if index["table"] == table and index["unique"] and not index["partial"] and not index["expression"]
+        ]
+
+    def primary_key(self, table: str) -> tuple[str, ...]:
+        """Columns of the primary key; empty without one."""
+        return next((tuple(i["columns"]) for i in self.indexes.values() if i["table"] == table and i["primary"]), ())
+
+    def foreign_keys(self, table: str) -> list[Mapping[str, Any]]:
+        """Foreign keys of a table."""
+        return [entry for entry in self.constraints.values() if entry["table"] == table and entry["kind"] == "f"]
+
+
+def snapshot(connection: psycopg.Connection[Any]) -> Schema:
+    """The schema as this connection sees it (uncommitted changes of its own included)."""
+    row = connection.execute(_QUERY).fetchone()
+    data: dict[str, Any] = row[0] if row else {}
+    columns = {(entry["table"], entry["name"]): Column(**entry) for entry in data.pop("columns")}
+    data["sequences"] = tuple(data["sequences"])
+    data["extensions"] = tuple(data["extensions"])
+    return Schema(columns=columns, **data)
+
+
+def differences(before: Schema, after: Schema) -> list[str]:
+    """What differs, one line a thing, in words; empty when both are the same."""
+    lines: list[str] = []
+    gone = {table for table in before.tables if table not in after.tables}
+    new = {table for table in after.tables if table not in before.tables}
+    lines += [f"{table}: gone" for table in sorted(gone)] + [f"{table}: new" for table in sorted(new)]
+    for key in sorted(before.columns.keys() | after.columns.keys()):
+        if key[0] not in gone | new:
+            lines += _column_difference(key, before.columns.get(key), after.columns.get(key))
+    for what in ("constraints", "indexes", "enums", "types", "views", "functions", "triggers"):
+        lines += _mapping_difference(what, getattr(before, what), getattr(after, what), gone | new)
+    for word, left, right in (
+        ("sequence", before.sequences, after.sequences),
+        ("extension", before.extensions, after.extensions),
+    ):
+        lines += [f"{word} {name}: gone" for name in left if name not in right] + [
+            f"{word} {name}: new" for name in right if name not in left
+        ]
+    return lines
+
+
+def _column_difference(key: tuple[str, str], old: Column | None, new: Column | None) -> list[str]:
+    label = f"{key[0]}.{key[1]}"
+    if old is None or new is None:
+        return [f"column {label}: {'new' if old is None else 'gone'}"]
+    found = []
+    for field in ("type", "not_null", "default", "identity", "generated"):
+        left, right = getattr(old, field), getattr(new, field)
+        if left != right:
+            found.append(f"column {label}: {field.replace('_', ' ')} {left!r} → {right!r}")
+    return found
+
+
+def _mapping_difference(what: str, old: Mapping[str, Any], new: Mapping[str, Any], tables: set[str]) -> list[str]:
+    word = what.removesuffix("s") if what != "indexes" else "index"
+    lines = []
+    for name in sorted(old.keys() | new.keys()):
+        left, right = _comparable(old.get(name)), _comparable(new.get(name))
+        if left == right or (isinstance(left or right, dict) and (left or right).get("table") in tables):
+            continue
+        state = "new" if name not in old else "gone" if name not in new else f"{left} → {right}"
+        lines.append(f"{word} {name}: {state}")
+    return lines
+
+
+def _comparable(value: Any) -> Any:
+    return (
+        {key: part for key, part in value.items() if key not in {"oid", "used"}} if isinstance(value, dict) else value
+    )

@@ -1,0 +1,245 @@
+"""SQL text as statements with positions, each with its parse tree or the reason why it has none.
+
+PostgreSQL's own grammar (pglast) parses. A file that it refuses is split by its scanner and parsed piece by piece,
+so one unknown statement does not hide the others. psql's backslash lines and COPY data are taken out first, as
+psql would, without moving any offset.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pglast.parser import ParseError, parse_sql_json, scan
+from pglast.parser import split as scanner_split
+
+from harness.errors import Position
+
+__all__ = ["Allowance", "MetaCommand", "Source", "Statement", "split"]
+
+_META = re.compile(r"^[ \t]*\\(?P<command>[a-zA-Z!?.]+)(?P<rest>[^\n]*)$", re.MULTILINE)
+_COPY_START = re.compile(r"\bcopy\b[^;]*\bfrom\s+stdin\b[^;]*;[ \t]*\n", re.IGNORECASE)
+_GAP = re.compile(r"\s+|--[^\n]*(?:\n|$)")
+_ALLOW = re.compile(r"--\s*harness:\s*allow\s+(?P<ids>[\w.*-]+(?:[ \t]*,[ \t]*[\w.*-]+)*)[ \t]*(?P<reason>[^\n]*)")
+_BECAUSE = re.compile(r"^(?:because|--|—|:)\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """`-- harness: allow lock.no-timeout because …`: ids suppressed for one statement, and why."""
+
+    ids: tuple[str, ...]
+    reason: str
+    position: Position
+
+    def covers(self, finding_id: str) -> bool:
+        """Whether the id, or its family as `lock.*`, is named."""
+        family = finding_id.split(".", 1)[0]
+        return finding_id in self.ids or f"{family}.*" in self.ids
+
+
+@dataclass(frozen=True, slots=True)
+class MetaCommand:
+    """A psql backslash line, such as `\\restrict` of pg_dump."""
+
+    command: str
+    text: str
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement. `tree` is pglast's JSON of it; None when it could not be analysed, with `error` saying why."""
+
+    number: int  # from 1 within its file
+    text: str
+    position: Position
+    end_line: int
+    tree: Mapping[str, Any] | None
+    error: str = ""
+    copy_data: str | None = None
+    allowances: tuple[Allowance, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """Name of the parse tree's node, such as `AlterTableStmt`; empty when not analysed."""
+        return next(iter(self.tree), "") if self.tree else ""
+
+    @property
+    def node(self) -> Mapping[str, Any]:
+        """The body of that node."""
+        return self.tree[self.kind] if self.tree else {}
+
+    @property
+    def short(self) -> str:
+        """The text on one line, at most 120 characters."""
+        line = " ".join(self.text.split())
+        return line if len(line) <= 120 else line[:119] + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file's text taken apart."""
+
+    statements: tuple[Statement, ...]
+    meta_commands: tuple[MetaCommand, ...]
+    allowances: tuple[Allowance, ...]
+
+
+def split(text: str, file: str) -> Source:
+    """Take `text` apart; never raises for SQL that is not understood (see `Statement.error`)."""
+    clean, copies = _without_copy_data(text)
+    clean, metas = _without_meta_commands(clean, file)
+    allowances = _allowances(text, file)
+    statements: list[Statement] = []
+    previous_end = 0
+    for start, end, tree, error in _pieces(clean):
+        begin = _skip_gap(clean, start, end)
+        if begin >= end:
+            continue
+        body = clean[begin:end].rstrip()
+        mine = tuple(a for a in allowances if _line(text, previous_end) <= a.position.line <= _line(text, end))
+        statements.append(
+            Statement(
+                number=len(statements) + 1,
+                text=body,
+                position=_position(text, begin, file),
+                end_line=_line(text, begin + len(body)),
+                tree=tree,
+                error=error,
+                copy_data=_copy_after(copies, end),
+                allowances=_not_taken(mine, statements),
+            )
+        )
+        previous_end = end
+    return Source(tuple(statements), metas, allowances)
+
+
+def _not_taken(allowances: Sequence[Allowance], before: Sequence[Statement]) -> tuple[Allowance, ...]:
+    """A comment at the end of a statement's last line belongs to that statement, not to the next."""
+    taken = {a.position for statement in before for a in statement.allowances}
+    return tuple(a for a in allowances if a.position not in taken)
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int, Mapping[str, Any] | None, str]]:
+    """(start, end, tree, error) in characters, statement by statement."""
+
+    try:
+        parsed = json.loads(parse_sql_json(text))
+    except ParseError:
+        yield from _pieces_by_scanner(text)
+        return
+    raw = text.encode()
+    for entry in parsed.get("stmts", ()):
+        start = entry.get("stmt_location", 0)
+        length = entry.get("stmt_len", 0)
+        end = start + length if length else len(raw)
+        yield len(raw[:start].decode()), len(raw[:end].decode()), entry["stmt"], ""
+
+
+def _pieces_by_scanner(text: str) -> Iterator[tuple[int, int, Mapping[str, Any] | None, str]]:
+
+    try:
+        slices = scanner_split(text, with_parser=False, only_slices=True)
+    except ParseError as problem:  # an unclosed quote or comment: nothing after it can be told apart
+        yield 0, len(text), None, _reason(problem)
+        return
+    for piece in slices:
+        start, end = piece.start, piece.stop
+        try:
+            trees = json.loads(parse_sql_json(text[start:end])).get("stmts", ())
+        except ParseError as problem:
+            yield start, end, None, _reason(problem)
+            continue
+        if trees:
+            yield start, end, trees[0]["stmt"], ""
+
+
+def _reason(problem: Exception) -> str:
+    return str(problem.args[0]) if problem.args else str(problem)
+
+
+def _without_copy_data(text: str) -> tuple[str, list[tuple[int, str]]]:
+    """Blank out rows between `COPY … FROM stdin;` and `\\.`; give (offset of the semicolon, rows)."""
+    copies: list[tuple[int, str]] = []
+    position = 0
+    while match := _COPY_START.search(text, position):
+        end = re.compile(r"^\\\.[ \t]*$", re.MULTILINE).search(text, match.end())
+        if end is None:
+            break
+        copies.append((text.rindex(";", match.start(), match.end()), text[match.end() : end.start()]))
+        text = text[: match.end()] + _blank(text[match.end() : end.end()]) + text[end.end() :]
+        position = end.end()
+    return text, copies
+
+
+def _copy_after(copies: Sequence[tuple[int, str]], end: int) -> str | None:
+    """The rows of the COPY whose semicolon stands at `end`, if this is one."""
+    return next((rows for semicolon, rows in copies if semicolon in {end, end - 1}), None)
+
+
+def _without_meta_commands(text: str, file: str) -> tuple[str, tuple[MetaCommand, ...]]:
+    found: list[MetaCommand] = []
+    for match in list(_META.finditer(text)):
+        if _inside_quotes(text, match.start()):
+            continue
+        found.append(MetaCommand(match["command"], match[0].strip(), _position(text, match.start(), file)))
+        text = text[: match.start()] + _blank(match[0]) + text[match.end() :]
+    return text, tuple(found)
+
+
+def _inside_quotes(text: str, offset: int) -> bool:
+    """Whether `offset` lies in a dollar-quoted or quoted body that began before it."""
+
+    try:
+        scan(text[:offset])
+    except ParseError:
+        return True
+    return False
+
+
+def _allowances(text: str, file: str) -> tuple[Allowance, ...]:
+    return tuple(
+        Allowance(
+            tuple(part.strip() for part in match["ids"].split(",")),
+            _BECAUSE.sub("", match["reason"].strip()).strip(),
+            _position(text, match.start(), file),
+        )
+        for match in _ALLOW.finditer(text)
+    )
+
+
+def _skip_gap(text: str, start: int, end: int) -> int:
+    """First character after blanks and comments (block comments nest, as in PostgreSQL)."""
+    while start < end:
+        if text.startswith("/*", start):
+            start = _end_of_block_comment(text, start, end)
+        elif match := _GAP.match(text, start, end):
+            start = match.end()
+        else:
+            break
+    return start
+
+
+def _end_of_block_comment(text: str, start: int, end: int) -> int:
+    depth = 0
+    for match in re.compile(r"/\*|\*/").finditer(text, start, end):
+        depth += 1 if match[0] == "/*" else -1
+        if depth == 0:
+            return match.end()
+    return end
+
+
+def _blank(text: str) -> str:
+    return re.sub(r"[^\n]", " ", text)
+
+
+def _line(text: str, offset: int) -> int:
+    return text.count("\n", 0, offset) + 1
+
+
+def _position(text: str, offset: int, file: str) -> Position:
+    return Position(file, _line(text, offset), offset - (text.rfind("\n", 0, offset) + 1) + 1)

@@ -1,0 +1,308 @@
+"""Run a migration statement by statement and see what each one does to locks, files, rows and WAL (MIGRATIONS.md 2).
+
+The migration's transaction is kept open after each statement; a second connection reads `pg_locks`. Rewrites come from
+an event trigger and from the file node; scans and index builds from PostgreSQL's own debug messages, which it also
+sends on an empty table. Statements that refuse a transaction are sampled while they run, with a reader held open.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from harness.migrations.batches import Unit, needs_transaction, refuses_transaction
+from harness.migrations.locks import Lock, Relations, held_by, strongest
+from harness.migrations.schema import Schema, snapshot
+
+__all__ = ["Failure", "Observation", "execute", "execute_copy", "trace"]
+
+_WATCH = """
+CREATE SCHEMA IF NOT EXISTS harness_watch;
+CREATE OR REPLACE FUNCTION harness_watch.rewritten() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE NOTICE 'harness:rewrite:%', pg_event_trigger_table_rewrite_oid(); END $$;
+DROP EVENT TRIGGER IF EXISTS harness_rewrite;
+CREATE EVENT TRIGGER harness_rewrite ON table_rewrite EXECUTE FUNCTION harness_watch.rewritten();
+"""
+_STATE = """
+SELECT current_setting('lock_timeout'),
+ (SELECT json_object_agg(oid::int8, pg_relation_filenode(oid)) FROM pg_class WHERE oid = ANY(%(oids)s) AND relkind IN ('r', 'm')),
+ (SELECT json_object_agg(relid::int8, ARRAY[coalesce(seq_scan, 0), n_tup_ins, n_tup_upd, n_tup_del])
+    FROM pg_stat_xact_user_tables WHERE relid = ANY(%(oids)s))
+"""
+_VERIFYING = re.compile(r'^(?:verifying|rewriting) table "(?P<table>.+)"$')
+_FOREIGN = re.compile(r'^validating foreign key constraint "(?P<name>.+)"$')
+_BUILDING = re.compile(r'^building index "(?P<index>.+)" on table "(?P<table>.+)"')
+_PROVED = re.compile(r"^existing constraints on column .* are sufficient to prove")
+_MOVES_FILES = {"VacuumStmt", "ClusterStmt", "AlterTableStmt"}
+_HELD_OPEN = 0.12  # seconds that a reader delays a sampled statement, so that short locks are seen
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What the server said: SQLSTATE and message."""
+
+    sqlstate: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.sqlstate}: {self.message}"
+
+
+@dataclass(slots=True)
+class Observation:
+    """What one statement did. Seconds are its own run time; `wal` is bytes, a magnitude and not a figure."""
+
+    unit: Unit
+    locks: frozenset[Lock] = frozenset()  # held at its end, or seen while it ran
+    held: frozenset[Lock] = frozenset()  # by earlier statements of the same transaction, when it began
+    rewritten: tuple[str, ...] = ()
+    scanned: tuple[str, ...] = ()
+    built: tuple[tuple[str, str], ...] = ()  # (index, table)
+    written: Mapping[str, int] = field(default_factory=dict)  # rows inserted, updated or deleted by table
+    counted: int = -1  # rows that the command tag tells; -1 without
+    seconds: float = 0.0
+    wal: int = 0
+    lock_timeout: str = "0"
+    warnings: tuple[str, ...] = ()
+    failure: Failure | None = None
+    sampled: bool = False
+    proved: bool = False  # NOT NULL was proved by a constraint, no scan
+
+    @property
+    def gained(self) -> frozenset[Lock]:
+        """Locks that this statement took or made stronger."""
+        return self.locks - self.held
+
+    @property
+    def grows(self) -> bool:
+        """Whether its work grows with the table: then time at another size is extrapolated, else not."""
+        return bool(self.rewritten or self.scanned or self.built or self.counted > 0 or any(self.written.values()))
+
+
+def trace(dsn: str, units: Sequence[Unit]) -> list[Observation]:
+    """Run `units` on the database at `dsn`, which is changed by it; stops after the first failure.
+
+    The result is shorter than `units` when a statement failed; the last observation then carries the failure.
+    """
+    with psycopg.connect(dsn, autocommit=True) as watcher, psycopg.connect(dsn, autocommit=True) as worker:
+        _run_many(watcher, _WATCH)
+        before = snapshot(watcher)
+        tracer = _Tracer(worker, watcher, before)
+        return tracer.run(units)
+
+
+def execute(connection: psycopg.Connection[Any], sql: str) -> psycopg.Cursor[Any]:
+    """Send the migration's own text as it is, as one simple query."""
+    return connection.execute(sql)  # the user's SQL is what is being rehearsed
+
+
+def execute_copy(connection: psycopg.Connection[Any], sql: str, rows: str) -> None:
+    """A COPY … FROM stdin of a dump, with its rows."""
+    with connection.cursor() as cursor, cursor.copy(sql) as copy:
+        copy.write(rows)
+
+
+def _run_many(connection: psycopg.Connection[Any], sql: str) -> None:
+    connection.execute(sql)
+
+
+class _Tracer:
+    """One migration on one database: the connection that runs it and the one that watches."""
+
+    def __init__(self, worker: psycopg.Connection[Any], watcher: psycopg.Connection[Any], before: Schema) -> None:
+        self.worker, self.watcher, self.before = worker, watcher, before
+        self.relations = Relations.of(before)
+        self.oids = [oid for oid, (_, kind) in self.relations.by_oid.items() if kind in {"table", "partition"}]
+        self.pid = worker.info.backend_pid
+        self.messages: list[tuple[str, str]] = []
+        self.open: int | None = None
+        worker.add_notice_handler(
+            lambda d: self.messages.append((d.severity_nonlocalized or "", d.message_primary or ""))
+        )
+        worker.execute("SET client_min_messages = debug1")
+        worker.execute("SET lc_messages = 'C'")
+
+    def run(self, units: Sequence[Unit]) -> list[Observation]:
+        found: list[Observation] = []
+        for position, unit in enumerate(units):
+            following = units[position + 1].transaction if position + 1 < len(units) else None
+            observation = self._one(unit)
+            found.append(observation)
+            if observation.failure is None and self.open is not None and following != self.open:
+                observation.failure = self._finish()
+            if observation.failure:
+                break
+        if self.open is not None:
+            self.worker.rollback()
+        return found
+
+    def _one(self, unit: Unit) -> Observation:
+        alone = unit.transaction is None
+        if alone and (refuses_transaction(unit.statement) or needs_transaction(unit.statement) or _is_set_local(unit)):
+            return self._sampled(unit) if refuses_transaction(unit.statement) else self._plain(unit)
+        wrap = self.open is None
+        if wrap:
+            self.worker.execute("BEGIN")
+            self.open = unit.transaction or 0
+        observation = self._watched(unit)
+        if alone and observation.failure is None:
+            observation.failure = self._finish()
+        if observation.failure:
+            self.worker.execute("ROLLBACK")
+            self.open = None
+        elif unit.statement.kind == "TransactionStmt" and self.worker.info.transaction_status.name == "IDLE":
+            self.open = None
+        return observation
+
+    def _finish(self) -> Failure | None:
+        """Commit what is open; deferred constraints speak here."""
+        self.open = None
+        try:
+            self.worker.execute("COMMIT")
+        except psycopg.Error as problem:
+            return failure_of(problem)
+        return None
+
+    def _watched(self, unit: Unit) -> Observation:
+        held = held_by(self.watcher, self.pid, self.relations)
+        timeout, files, counts = self._state()
+        start_wal = self._wal()
+        observation = self._plain(unit)
+        observation.held, observation.lock_timeout = held, timeout
+        if observation.failure:
+            return observation
+        observation.wal = self._wal() - start_wal
+        observation.locks = held_by(self.watcher, self.pid, self.relations)
+        if self.worker.info.transaction_status.name != "IDLE":
+            _, files_after, counts_after = self._state()
+            self._fill_in(observation, files, files_after, counts, counts_after)
+        return observation
+
+    def _plain(self, unit: Unit) -> Observation:
+        """Run it and read the messages; no locks."""
+        observation = Observation(unit)
+        self.messages.clear()
+        start = time.perf_counter()
+        try:
+            if unit.statement.copy_data is not None:
+                execute_copy(self.worker, unit.statement.text, unit.statement.copy_data)
+            else:
+                observation.counted = _counted(execute(self.worker, unit.statement.text))
+        except psycopg.Error as problem:
+            observation.failure = failure_of(problem)
+        observation.seconds = time.perf_counter() - start
+        self._read_messages(observation)
+        return observation
+
+    def _sampled(self, unit: Unit) -> Observation:
+        """A statement that refuses a transaction: look at its locks again and again while it runs."""
+        tables = [label for label, entry in self.before.tables.items() if entry["kind"] in {"r", "m"}]
+        seen: list[Lock] = []
+        before_files = self._state()[1]
+        results: list[Observation] = []
+        runner = threading.Thread(target=lambda: results.append(self._plain(unit)))
+        with psycopg.connect(self.watcher.info.dsn, autocommit=True, password=self.watcher.info.password) as reader:
+            reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+            for table in tables:
+                execute(reader, f"SELECT 1 FROM {_quoted(table)} LIMIT 0")
+            runner.start()
+            released = time.perf_counter() + _HELD_OPEN
+            while runner.is_alive():
+                seen += held_by(self.watcher, self.pid, self.relations)
+                if reader.info.transaction_status.name == "INTRANS" and time.perf_counter() > released:
+                    reader.execute("ROLLBACK")
+                time.sleep(0.001)
+        runner.join()
+        observation = results[0]
+        observation.locks, observation.sampled = strongest(seen), True
+        observation.seconds = max(0.0, observation.seconds - _HELD_OPEN)
+        timeout, files, _ = self._state()
+        observation.lock_timeout = timeout
+        self._fill_in(observation, before_files, files, {}, {})
+        return observation
+
+    def _state(self) -> tuple[str, dict[str, int], dict[str, list[int]]]:
+        row = self.worker.execute(_STATE, {"oids": self.oids}).fetchone()
+        assert row is not None  # noqa: S101 - one row by construction
+        return str(row[0]), row[1] or {}, row[2] or {}
+
+    def _wal(self) -> int:
+        row = self.watcher.execute("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn").fetchone()
+        return int(row[0]) if row else 0
+
+    def _read_messages(self, observation: Observation) -> None:
+        rewritten, scanned, built = [], [], []
+        for severity, text in self.messages:
+            if text.startswith("harness:rewrite:"):
+                rewritten.append(self._label(int(text.rsplit(":", 1)[1])))
+            elif match := _VERIFYING.match(text):
+                scanned.append(match["table"])
+            elif match := _BUILDING.match(text):
+                built.append((match["index"], match["table"]))
+            elif _FOREIGN.match(text):
+                scanned += [name.name for name in _named(observation.unit)]
+            elif _PROVED.match(text):
+                observation.proved = True
+            if severity == "WARNING":
+                observation.warnings += (text,)
+        known = {label.split(".")[-1] for label, _ in self.relations.by_oid.values()}
+        observation.rewritten = tuple(dict.fromkeys(label for label in rewritten if label))
+        observation.scanned = tuple(dict.fromkeys(table for table in scanned if table in known))
+        observation.built = tuple(
+            (i, t) for i, t in dict.fromkeys(built) if t in known and not t.startswith("pg_toast")
+        )
+
+    def _fill_in(
+        self,
+        observation: Observation,
+        files: Mapping[str, int],
+        files_after: Mapping[str, int],
+        counts: Mapping[str, Sequence[int]],
+        counts_after: Mapping[str, Sequence[int]],
+    ) -> None:
+        kind = observation.unit.statement.kind
+        if kind in _MOVES_FILES:
+            moved = [self._label(int(oid)) for oid, node in files.items() if files_after.get(oid, node) != node]
+            observation.rewritten = tuple(dict.fromkeys((*observation.rewritten, *moved)))
+        written, scanned = {}, list(observation.scanned)
+        for oid, now in counts_after.items():
+            then = counts.get(oid, (0, 0, 0, 0))
+            if changed := sum(now[1:]) - sum(then[1:]):
+                written[self._label(int(oid))] = changed
+            if kind == "AlterTableStmt" and now[0] > then[0]:
+                scanned.append(self._label(int(oid)))
+        observation.written = {} if kind == "TruncateStmt" else written
+        observation.scanned = tuple(dict.fromkeys(scanned))
+
+    def _label(self, oid: int) -> str:
+        return self.relations.by_oid.get(oid, ("", ""))[0]
+
+
+def failure_of(problem: psycopg.Error) -> Failure:
+    """SQLSTATE and the server's first line."""
+    return Failure(problem.sqlstate or "", (problem.diag.message_primary or str(problem)).splitlines()[0])
+
+
+def _named(unit: Unit) -> list[Any]:
+    from harness.migrations.actions import actions  # noqa: PLC0415 - used for foreign keys alone
+
+    return [name for action in actions(unit.statement) for name in (action.table, action.parent) if name]
+
+
+def _counted(cursor: psycopg.Cursor[Any]) -> int:
+    tag = (cursor.statusmessage or "").split()
+    return int(tag[-1]) if tag and tag[0] in {"UPDATE", "DELETE", "INSERT", "MERGE"} and tag[-1].isdigit() else -1
+
+
+def _is_set_local(unit: Unit) -> bool:
+    return unit.statement.kind == "VariableSetStmt" and bool(unit.statement.node.get("is_local"))
+
+
+def _quoted(label: str) -> str:
+    return ".".join('"' + part.replace('"', '""') + '"' for part in label.split(".", 1))

@@ -1,0 +1,106 @@
+"""The g-th value of each PostgreSQL type, as an SQL expression over a row number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from harness.errors import InputError
+from harness.migrations.schema import Column, Schema
+
+__all__ = ["plain_value", "spelled"]
+
+_TEXT = re.compile(r"'((?:[^']|'')*)'")
+_UUID = "md5('harness' || ({g})::text)::uuid"
+
+_BY_TYPE: dict[str, Callable[[str], str]] = {
+    "bigint": lambda g: f"({g})::bigint",
+    "integer": lambda g: f"({g})::integer",
+    "smallint": lambda g: f"(({g}) % 32000)::smallint",
+    "double precision": lambda g: f"({g})::float8",
+    "real": lambda g: f"({g})::float4",
+    "money": lambda g: f"(({g}) % 1000000)::int::money",
+    "boolean": lambda g: f"(({g}) % 2 = 0)",
+    "text": lambda g: f"({_UUID.format(g=g)})::text",
+    "citext": lambda g: f"({_UUID.format(g=g)})::text",
+    "name": lambda g: f"('n' || ({g}))::name",
+    "uuid": lambda g: _UUID.format(g=g),
+    "date": lambda g: f"(DATE '2025-01-01' + (({g}) % 3000)::int)",
+    "timestamp without time zone": lambda g: f"(TIMESTAMP '2025-01-01' + (({g}) * INTERVAL '1 minute'))",
+    "timestamp with time zone": lambda g: f"(TIMESTAMPTZ '2025-01-01Z' + (({g}) * INTERVAL '1 minute'))",
+    "time without time zone": lambda g: f"(TIME '00:00' + (({g}) * INTERVAL '1 second'))",
+    "time with time zone": lambda g: f"(TIME '00:00' + (({g}) * INTERVAL '1 second'))::timetz",
+    "interval": lambda g: f"(({g}) * INTERVAL '1 minute')",
+    "json": lambda g: f"json_build_object('n', {g})",
+    "jsonb": lambda g: f"jsonb_build_object('n', {g})",
+    "bytea": lambda g: f"decode(md5(({g})::text), 'hex')",
+    "inet": lambda g: f"('10.0.0.0'::inet + (({g}) % 16000000))",
+    "cidr": lambda g: f"host('10.0.0.0'::inet + (({g}) % 16000000))::cidr",
+    "macaddr": lambda g: f"lpad(to_hex({g}), 12, '0')::macaddr",
+    "tsvector": lambda g: f"to_tsvector('simple', ({g})::text)",
+    "xml": lambda g: f"xmlparse(CONTENT '<n>' || ({g}) || '</n>')",
+    "point": lambda g: f"point({g}, {g})",
+    "int4range": lambda g: f"int4range(({g})::int * 10, ({g})::int * 10 + 5)",
+    "int8range": lambda g: f"int8range(({g})::int8 * 10, ({g})::int8 * 10 + 5)",
+    "tsrange": lambda g: (
+        f"tsrange(TIMESTAMP '2025-01-01' + ({g}) * INTERVAL '1 hour', TIMESTAMP '2025-01-01' + ({g}) * INTERVAL '1 hour' + INTERVAL '30 minutes')"
+    ),
+    "oid": lambda g: f"({g})::oid",
+    "bit": lambda g: f"(({g}) % 2)::int::bit",
+}
+
+
+def plain_value(column: Column, schema: Schema, *, number: str = "g") -> str:
+    """SQL for the value numbered `number` of the column's type; raises InputError for a type without one."""
+    kind, length = _taken_apart(column.type)
+    if kind.endswith("[]"):
+        element = Column(column.table, column.name, kind.removesuffix("[]"), True, None, "", "", 0)
+        return f"ARRAY[{plain_value(element, schema, number=number)}]::{column.type}"
+    if kind in {"character varying", "character"}:
+        return _short_text(number, length)
+    if kind == "numeric":
+        return _numeric(number, length)
+    bare = kind.strip('"').split(".")[-1].strip('"')
+    if bare in schema.enums:
+        labels = len(schema.enums[bare])
+        return f"(enum_range(NULL::{column.type}))[1 + (({number}) % {labels})::int]"
+    if column.type in _BY_TYPE or kind in _BY_TYPE:
+        return (_BY_TYPE.get(column.type) or _BY_TYPE[kind])(number)
+    if bare in schema.types:
+        return f"({_BY_TYPE['text'](number)})::{column.type}"
+    if not column.not_null or column.default:
+        return column.default or "NULL"
+    raise InputError(
+        f"no value is known for the type {column.type} of {column.table}.{column.name}.", "Give rows with --data."
+    )
+
+
+def spelled(definition: str) -> list[str]:
+    """The text literals in a piece of SQL, unquoted order kept."""
+    return list(dict.fromkeys(_TEXT.findall(definition)))
+
+
+def _taken_apart(type_name: str) -> tuple[str, str]:
+    """`numeric(10,2)` → (`numeric`, `10,2`); `timestamp(3) without time zone` → (`timestamp without time zone`, `3`)."""
+    match = re.match(r"^(?P<head>[^(]*)\((?P<size>[^)]*)\)(?P<tail>.*)$", type_name)
+    if not match:
+        return type_name, ""
+    return match["head"] + match["tail"], match["size"]
+
+
+def _short_text(number: str, length: str) -> str:
+    size = int(length or 36)
+    if size >= 36:
+        return _BY_TYPE["text"](number)
+    if size >= 8:
+        return f"lpad(to_hex({number}), {min(size, 12)}, '0')"
+    return f"right(lpad(to_hex({number}), {size}, '0'), {size})"
+
+
+def _numeric(number: str, size: str) -> str:
+    if not size:
+        return f"({number})::numeric"
+    precision, _, scale = size.partition(",")
+    whole = 10 ** max(1, int(precision) - int(scale or 0))
+    digits = "" if int(scale or 0) == 0 else " + 0.5" if int(scale) == 1 else " + 0.25"
+    return f"((({number}) % {whole // 2 or 1}){digits})::numeric({size})"
