@@ -1,0 +1,63 @@
+"""Which database the user asked for: the text of `--database`, read once.
+
+    auto                        Docker when it answers and has the image, else embedded
+    embedded                    the wheel's PostgreSQL, else one found on this machine
+    embedded:/path/to/bin       the PostgreSQL whose `postgres` and `initdb` are in that directory
+    testcontainers[:IMAGE]      a container; IMAGE may hold colons of its own
+    postgresql://…              an existing server; only databases made by the harness are touched
+
+(DESIGN.md section 3, "Database".)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
+
+from harness.errors import InputError
+
+__all__ = ["Choice", "mask_password", "parse_choice"]
+
+ChoiceKind = Literal["auto", "embedded", "testcontainers", "existing"]
+
+_REMEDY = "Choose auto, embedded, embedded:/path/to/bin, testcontainers, testcontainers:IMAGE or postgresql://user@host/database."
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A parsed choice. `argument` is the directory, the image or the URL; `shown` has no password in it."""
+
+    kind: ChoiceKind
+    argument: str | None
+    shown: str
+
+
+def parse_choice(text: str) -> Choice:
+    """Read `text`; raises InputError when it names no kind of database."""
+    word = text.strip()
+    if word.startswith(("postgresql://", "postgres://")):
+        return Choice("existing", word, mask_password(word))
+    name, colon, argument = word.partition(":")
+    if colon and not argument:
+        raise InputError(f"Nothing follows the colon in the database {word!r}.", _REMEDY)
+    match name:
+        case "auto" if not colon:
+            return Choice("auto", None, word)
+        case "embedded":
+            return Choice("embedded", argument or None, word)
+        case "testcontainers":
+            return Choice("testcontainers", argument or None, word)
+    raise InputError(f"There is no database called {mask_password(word)!r}.", _REMEDY)
+
+
+def mask_password(url: str) -> str:
+    """`url` with its password, wherever a URL may carry one, replaced by three asterisks."""
+    parts = urlsplit(url)
+    if not parts.scheme or not parts.netloc:
+        return url
+    credentials, at, host = parts.netloc.rpartition("@")
+    user, colon, _ = credentials.partition(":")
+    netloc = f"{user}{':***' if colon else ''}{at}{host}"
+    fields = ["password=***" if field.lower().startswith("password=") else field for field in parts.query.split("&")]
+    return urlunsplit((parts.scheme, netloc, parts.path, "&".join(fields), parts.fragment))

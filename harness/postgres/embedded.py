@@ -1,0 +1,109 @@
+"""A server of the harness's own: a copied data directory, `postgres` started directly, reached by a socket.
+
+The server has its own session, so that Ctrl-C reaches the harness alone; and no TCP port, so that none is busy.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from dataclasses import dataclass
+
+from harness.errors import MachineError
+from harness.postgres.account import PopenIdentity, server_account
+from harness.postgres.binaries import Binaries, find_binaries
+from harness.postgres.cluster import SUPERUSER, copy_cluster, initialised_cluster
+from harness.postgres.places import Places, room_remedy, secure_directory
+from harness.postgres.running import Instance, sweep
+
+__all__ = ["EmbeddedServer", "start_embedded"]
+
+_START_LIMIT = 30.0  # seconds
+_PORT = 5432  # names the socket's file; no TCP port is opened
+
+
+@dataclass(slots=True)
+class EmbeddedServer:
+    """A running server; `parameters` are those of libpq."""
+
+    binaries: Binaries
+    instance: Instance
+    process: subprocess.Popen[bytes]
+    swept: int  # servers of dead harnesses that this start removed
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """How to connect."""
+        return {"host": str(self.instance.path), "port": str(_PORT), "user": SUPERUSER, "dbname": "postgres"}
+
+    def stop(self) -> None:
+        """Stop the server and remove its directory."""
+        self.instance.remove()
+        self.process.wait()
+
+
+def start_embedded(directory: str | None = None, places: Places | None = None) -> EmbeddedServer:
+    """Start one. Sweeps first what dead harnesses left. MachineError, or InputError for a wrong `directory`."""
+    places = places or Places.find()
+    account = server_account()
+    secure_directory(places.cache)
+    swept = sweep(places)
+    binaries = find_binaries(account, places.cache, directory)
+    instance = Instance.create(places, account)
+    try:
+        source = initialised_cluster(binaries, account, places.cache, work=instance.path)
+        copy_cluster(source, instance.data, account)
+        process = _launch(binaries, instance, account.identity())
+        _wait_until_ready(process, instance)
+    except BaseException:  # whatever it was, Ctrl-C too, nothing may stay behind
+        instance.remove()
+        raise
+    return EmbeddedServer(binaries, instance, process, swept)
+
+
+def _launch(binaries: Binaries, instance: Instance, identity: PopenIdentity) -> subprocess.Popen[bytes]:
+    command = [
+        str(binaries.directory / "postgres"),
+        *("-D", str(instance.data)),
+        *("-k", str(instance.path)),
+        *("-p", str(_PORT)),
+        *("-c", "listen_addresses="),
+        *("-c", "unix_socket_permissions=0700"),
+    ]
+    with instance.log.open("wb") as log:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env={"LC_ALL": "C", "TZ": "UTC"},
+            umask=0o077,
+            start_new_session=True,
+            **identity,
+        )
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], instance: Instance) -> None:
+    """Return when the server accepts connections; the last line of its postmaster.pid says so."""
+    deadline = time.monotonic() + _START_LIMIT
+    status = instance.data / "postmaster.pid"
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise MachineError(f"PostgreSQL stopped while starting: {_said(instance)}.", _remedy(_said(instance)))
+        if status.exists() and status.read_text().rstrip().endswith("ready"):
+            return
+        time.sleep(0.002)
+    raise MachineError(
+        f"PostgreSQL did not start within {_START_LIMIT:.0f} seconds: {_said(instance)}.",
+        "Is the machine very busy? Try again.",
+    )
+
+
+def _said(instance: Instance) -> str:
+    lines = instance.log.read_text(errors="replace").split("\n") if instance.log.exists() else []
+    return " ".join(" ".join(lines[-6:]).split()) or "it said nothing"
+
+
+def _remedy(said: str) -> str:
+    return room_remedy(said) or "Run `harness doctor` to see what this machine has."

@@ -1,0 +1,81 @@
+"""From the user's choice to a server in use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.postgres.choice import Choice, parse_choice
+from harness.postgres.records import ServerInfo
+from harness.postgres.server import Server
+
+__all__ = ["open_server"]
+
+Note = Callable[[str], None]
+
+
+def open_server(choice: str = "auto", *, note: Note | None = None) -> Server:
+    """Start or connect to the server that `choice` names (see `harness.postgres.choice`).
+
+    `note` is told, in sentences, what was chosen and why. Raises InputError for a choice that cannot be read and
+    MachineError, with a remedy, when this machine cannot give what was asked for.
+    """
+    parsed = parse_choice(choice)
+    tell = note or _say_nothing
+    match parsed.kind:
+        case "existing":
+            return _open_existing(parsed, tell)
+        case "testcontainers":
+            return _open_container(parsed, tell)
+        case "embedded":
+            return _open_embedded(parsed, tell)
+        case "auto":
+            return _open_best(parsed, tell)
+
+
+def _say_nothing(_: str) -> None:
+    return None
+
+
+def _open_embedded(choice: Choice, note: Note) -> Server:
+    from harness.postgres.embedded import start_embedded
+
+    started = start_embedded(choice.argument)
+    info = ServerInfo("embedded", started.binaries.version, None, None, choice.shown)
+    if started.swept:
+        note(f"Removed {started.swept} server(s) that an earlier run had to leave behind.")
+    note(
+        f"Database: embedded PostgreSQL {info.version} ({started.binaries.origin}), in {started.instance.path.parent}."
+    )
+    return Server(info, started.parameters, owned=True, stop=started.stop)
+
+
+def _open_existing(choice: Choice, note: Note) -> Server:
+    from harness.postgres.existing import connect_existing
+
+    parameters, version = connect_existing(choice.argument or "")
+    info = ServerInfo("existing", version, None, None, choice.shown)
+    server = Server(info, parameters, owned=False)
+    swept = server.claim()
+    if swept:
+        note(f"Dropped {swept} database(s) that an earlier run had to leave behind.")
+    note(f"Database: PostgreSQL {version} at {choice.shown}, in databases of the harness's own.")
+    return server
+
+
+def _open_container(choice: Choice, note: Note) -> Server:
+    from harness.postgres.containers import start_container
+
+    started = start_container(choice.argument)
+    info = ServerInfo("testcontainers", started.version, started.image, started.digest, choice.shown)
+    note(f"Database: PostgreSQL {info.version} in a container of {info.image} ({info.image_digest}).")
+    return Server(info, started.parameters, owned=True, stop=started.stop)
+
+
+def _open_best(choice: Choice, note: Note) -> Server:
+    from harness.postgres.containers import why_no_container
+
+    reason = why_no_container()
+    if reason is None:
+        return _open_container(choice, note)
+    note(f"No container: {reason}")
+    return _open_embedded(choice, note)

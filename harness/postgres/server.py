@@ -1,0 +1,157 @@
+"""A server in use: its databases, and its templates, each built once."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import psycopg
+from psycopg import sql
+
+from harness.errors import MachineError
+from harness.postgres.database import MARK, Database, drop_database, end_connections
+from harness.postgres.dsn import Dsn
+from harness.postgres.endings import close_at_the_end, forget
+from harness.postgres.existing import hold_run, sweep_databases
+from harness.postgres.records import ServerInfo
+from harness.postgres.template import Template
+
+__all__ = ["Server"]
+
+
+class Server:
+    """A PostgreSQL server. `owned` says that the harness started it, so that everything on it is the harness's.
+
+    Use it as a context manager, or call close(); it is closed at the end of the process in any case. One thread
+    at a time uses its administrative connection; databases and sandboxes are independent of each other.
+    """
+
+    def __init__(
+        self, info: ServerInfo, parameters: Mapping[str, str], *, owned: bool, stop: Callable[[], None] | None = None
+    ) -> None:
+        self.info = info
+        self.owned = owned
+        self.admin_dsn = Dsn.of(parameters)
+        self._parameters = dict(parameters)
+        self._stop = stop
+        self._run = secrets.token_hex(4)
+        self._numbers = itertools.count(1)
+        self._lock = threading.RLock()
+        self._admin: psycopg.Connection[Any] | None = None
+        self._databases: dict[str, Database] = {}
+        self._templates: dict[str, Template] = {}
+        self._process = os.getpid()
+        self._closed = False
+        close_at_the_end(self)
+
+    def __repr__(self) -> str:
+        return f"<Server {self.info.kind} {self.info.version}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def major(self) -> int:
+        """The server's major version, like 18."""
+        return int(self.info.version.split(".")[0].split("b")[0].split("r")[0])
+
+    def create_database(self, *, template: str | None = None) -> Database:
+        """Make a database, empty or a copy of the database `template` (to which nobody may be connected)."""
+        with self._lock:
+            name = f"harness_{self._run}_{next(self._numbers)}"
+            self._create(name, template)
+            database = Database(self._parameters | {"dbname": name}, self._drop)
+            self._databases[name] = database
+            return database
+
+    def template(self, key: str, build: Callable[[psycopg.Connection[Any]], None]) -> Template:
+        """The template called `key`; the first call builds it: `build` gets an autocommit connection to an empty
+        database. What `build` raises passes through, and leaves no database behind."""
+        with self._lock:
+            if key not in self._templates:
+                self._templates[key] = Template.build(self, key, build)
+            return self._templates[key]
+
+    def admin(self, query: sql.Composable | str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        """Run a statement outside any of the harness's databases; its rows, or none."""
+        with self._lock:
+            text = sql.SQL(query) if isinstance(query, str) else query  # type: ignore[arg-type]  # fixed texts only
+            cursor = self._connection().execute(text, parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    def wait_for_exit(self, name: str) -> None:
+        """End all connections to one of the harness's databases; returns when their processes are gone."""
+        with self._lock:
+            end_connections(self._connection(), name)
+
+    def claim(self) -> int:
+        """On a server that others use: say that this run is alive, and drop what dead runs left. The number dropped."""
+        with self._lock:
+            return sweep_databases(self._connection())
+
+    def close(self) -> None:
+        """Drop the databases or stop the server, whichever leaves nothing behind. Does nothing the second time,
+        and nothing in a forked child."""
+        if self._closed or os.getpid() != self._process:
+            return
+        self._closed = True
+        forget(self)
+        with self._lock:
+            try:
+                if not self.owned:
+                    self._drop_all()
+            finally:
+                if self._admin is not None:
+                    self._admin.close()
+                if self._stop is not None:
+                    self._stop()
+
+    def _connection(self) -> psycopg.Connection[Any]:
+        if self._admin is None or self._admin.closed:
+            try:
+                self._admin = psycopg.connect(self.admin_dsn, autocommit=True, connect_timeout=10)
+                if not self.owned:
+                    hold_run(self._admin, self._run)
+            except psycopg.OperationalError as error:
+                raise MachineError(
+                    f"The database server does not answer: {_first_line(error)}.", "Is it up?"
+                ) from error
+        return self._admin
+
+    def _create(self, name: str, template: str | None) -> None:
+        statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+        if template is not None:
+            statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
+            if self.major >= 15:  # a copy of the files; before 15 the only way
+                statement += sql.SQL(" STRATEGY file_copy")
+        try:
+            self.admin(statement)
+        except (psycopg.errors.DiskFull, psycopg.errors.IoError) as error:
+            raise MachineError(f"There is no room for another database: {_first_line(error)}.", "Free some.") from error
+        mark = sql.Literal(f"{MARK}; run {self._run}")
+        self.admin(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), mark))
+
+    def _drop(self, name: str) -> None:
+        if self._closed:
+            return
+        with self._lock:
+            drop_database(self._connection(), name)
+            self._databases.pop(name, None)
+
+    def _drop_all(self) -> None:
+        for name in list(self._databases):
+            drop_database(self._connection(), name)
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return str(error).strip().split("\n")[0].rstrip(".")

@@ -1,0 +1,57 @@
+"""A database that is built once and cloned often."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from harness.postgres.database import Database
+
+if TYPE_CHECKING:
+    from harness.postgres.server import Server
+
+__all__ = ["Template"]
+
+
+class Template:
+    """Something to clone: `Server.template` makes it. Its database is never connected to after it was built."""
+
+    def __init__(self, server: Server, key: str, source: Database) -> None:
+        self.server = server
+        self.key = key
+        self._source = source
+        self._lock = threading.Lock()
+        self._derived: dict[str, Template] = {}
+
+    @classmethod
+    def build(cls, server: Server, key: str, build: Callable[[psycopg.Connection[Any]], None]) -> Template:
+        """Make the database and let `build` fill it; when that fails the database is dropped."""
+        return cls._fill(server, key, server.create_database(), build)
+
+    @classmethod
+    def _fill(
+        cls, server: Server, key: str, database: Database, build: Callable[[psycopg.Connection[Any]], None]
+    ) -> Template:
+        try:
+            with database.connect() as connection:
+                build(connection)
+            server.wait_for_exit(database.name)
+        except BaseException:  # Ctrl-C too: a half-built template must not stay
+            database.drop()
+            raise
+        return cls(server, key, database)
+
+    def clone(self) -> Database:
+        """A new database with the same content."""
+        return self.server.create_database(template=self._source.name)
+
+    def derive(self, purpose: str, prepare: Callable[[psycopg.Connection[Any]], None]) -> Template:
+        """This template with something added by `prepare`; made once for each `purpose`."""
+        with self._lock:
+            if purpose not in self._derived:
+                database = self.clone()
+                self._derived[purpose] = self._fill(self.server, f"{self.key}+{purpose}", database, prepare)
+            return self._derived[purpose]
