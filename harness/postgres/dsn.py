@@ -21,9 +21,9 @@ class Dsn(str):
         return cls(make_conninfo("", **parameters))
 
     def __repr__(self) -> str:
-        parameters = {name: str(value) for name, value in conninfo_to_dict(self).items()}
-        if "password" in parameters:
-            parameters["password"] = "***"
+        parameters = {
+            name: "***" if name == "password" else str(value) for name, value in conninfo_to_dict(self).items()
+        }
         return f"Dsn({make_conninfo('', **parameters)!r})"
 
 

@@ -102,14 +102,14 @@ def _sweep_one(path: Path) -> bool:
         _clear(path)
         return True
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     else:
         _clear(path)
         return True
     finally:
-        os.close(lock)
+        os.close(owner)
 
 
 def _clear(path: Path) -> None:
