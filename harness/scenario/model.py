@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -130,7 +130,7 @@ class Scenario:
     file: str  # relative to the project, with slashes
     position: Position
     feature: str
-    given: Given
+    given_of: Callable[[Mapping[str, Any]], Given]  # the given of a case, by its parameters
     when: tuple[Step, ...]
     then: tuple[CheckSpec, ...]
     id: str | None = None
@@ -158,17 +158,15 @@ class Case:
     scenario_id: str
     title: str
     number: int  # of this case in its scenario, from 1
+    given: Given
+    when: tuple[Step, ...]
+    then: tuple[CheckSpec, ...]
     repetition: int = 1
 
     @property
     def selector(self) -> str:
         """`file:line`, what `harness run` takes to run it again."""
         return f"{self.scenario.file}:{self.scenario.position.line}"
-
-    @property
-    def given(self) -> Given:
-        """Where it starts."""
-        return self.scenario.given
 
     @property
     def position(self) -> Position:

@@ -1,0 +1,93 @@
+"""Scenario files: which there are, and their trees."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import InputError, InputErrors, Position, Problem
+from harness.scenario.suggest import did_you_mean
+from harness.scenario.yamltree import Node, parse
+
+__all__ = ["SUPPORT_FILES", "Place", "find_files", "read_bytes", "read_tree", "relative", "split_place"]
+
+SUPPORT_FILES = frozenset({"rules.yaml", "invariants.yaml"})
+"""YAML beside the scenarios that holds none."""
+
+_LINE = re.compile(r"(.+?):(\d{1,9})(?::\d{1,9})?\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A path given on the command line, with the line after its colon, if any."""
+
+    path: Path
+    line: int | None = None
+
+
+def split_place(text: str) -> Place:
+    """`file.yaml:12` is line 12 of file.yaml; a second number (a column) is ignored."""
+    found = _LINE.match(text)
+    if found and not Path(text).exists():
+        return Place(Path(found.group(1)), int(found.group(2)))
+    return Place(Path(text))
+
+
+def find_files(places: Iterable[Place], project: Path) -> list[Path]:
+    """Every scenario file of `places`, directories searched through, each file once, in order of name.
+
+    Raises:
+        InputErrors: every path that is not there.
+    """
+    found: dict[Path, None] = {}
+    problems: list[Problem] = []
+    for place in places:
+        path = place.path if place.path.is_absolute() else project / place.path
+        if path.is_dir():
+            found.update(dict.fromkeys(sorted(_below(path))))
+        elif path.is_file():
+            found[path.resolve()] = None
+        else:
+            problems.append(_missing(place.path, path))
+    if problems:
+        raise InputErrors(problems)
+    return list(found)
+
+
+def _below(directory: Path) -> Iterator[Path]:
+    for path in directory.rglob("*.y*ml"):
+        hidden = any(part.startswith(".") for part in path.relative_to(directory).parts)
+        if path.suffix in {".yaml", ".yml"} and path.name not in SUPPORT_FILES and path.is_file() and not hidden:
+            yield path.resolve()
+
+
+def _missing(shown: Path, path: Path) -> Problem:
+    try:
+        siblings = [each.name for each in path.parent.iterdir() if each.is_dir() or each.suffix in {".yaml", ".yml"}]
+    except OSError:
+        siblings = []
+    hint = did_you_mean(path.name, siblings, noun="files") if siblings else "Give a file or a directory of scenarios."
+    return Problem(None, f"There is no {shown}.", hint)
+
+
+def relative(path: Path, project: Path) -> str:
+    """How messages and ids name a file: relative to the project, with slashes."""
+    try:
+        return path.resolve().relative_to(project.resolve()).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
+def read_bytes(path: Path, shown: str) -> bytes:
+    """The bytes of a file. Raises InputError when it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"The file cannot be read: {error.strerror}.", position=Position(shown)) from None
+
+
+def read_tree(path: Path, shown: str) -> Node:
+    """The tree of a YAML file. Raises InputError when it cannot be read or is no YAML."""
+    return parse(read_bytes(path, shown), shown)

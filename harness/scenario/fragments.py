@@ -1,0 +1,174 @@
+"""Fragments: steps with a name and arguments, put in where a scenario calls them.
+
+A fragment sees its arguments, the built-in names and what it captures itself, nothing else of its caller. What it
+captures reaches the caller as one map under the `as` of the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from harness.errors import InputError, Position
+from harness.scenario.model import CheckSpec, Eventually, Step
+from harness.scenario.scope import inserted
+from harness.scenario.values import ListPattern, Literal, MapPattern, Matcher, Opaque, Pattern, Reference, Template
+
+__all__ = ["Fragment", "instantiate", "substitute"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A fragment as written: arguments (None: it must be given) and steps, already flat."""
+
+    name: str
+    parameters: Mapping[str, Pattern | None]
+    steps: tuple[Step, ...]
+    position: Position
+
+    @property
+    def captures(self) -> frozenset[str]:
+        """The names that its steps capture."""
+        return frozenset(captured(self.steps))
+
+
+def captured(steps: tuple[Step, ...]) -> list[str]:
+    """The first part of every name captured by `steps`, those inside branches included, in order."""
+    names: list[str] = []
+    for step in steps:
+        for pattern in step.args.entries.values():
+            for branch in branches(pattern):
+                names += captured(branch)
+        if step.as_:
+            names.append(step.as_.partition(".")[0])
+    return names
+
+
+def branches(pattern: Pattern) -> list[tuple[Step, ...]]:
+    """The lists of steps that stand inside an argument."""
+    match pattern:
+        case Opaque(value=tuple() as steps) if all(isinstance(step, Step) for step in steps):
+            return [steps]
+        case ListPattern(items=items):
+            return [branch for item in items for branch in branches(item)]
+        case _:
+            return []
+
+
+def instantiate(fragment: Fragment, args: Mapping[str, Pattern], prefix: str) -> tuple[Step, ...]:
+    """The steps of a fragment for one call: arguments put in, captures renamed to `prefix.name`.
+
+    Raises:
+        InputError: a reference goes deeper than an argument is.
+    """
+    values: dict[str, Pattern] = {name: default for name, default in fragment.parameters.items() if default is not None}
+    values.update(args)
+    names = {name: f"{prefix}.{name}" for name in fragment.captures}
+    return tuple(_step(step, values, names, (fragment.name,)) for step in fragment.steps)
+
+
+def _step(step: Step, values: Mapping[str, Pattern], names: Mapping[str, str], via: tuple[str, ...]) -> Step:
+    put = lambda pattern: substitute(pattern, values, names)  # noqa: E731  a shorthand
+    args = MapPattern({key: put(value) for key, value in step.args.entries.items()}, step.args.position)
+    return replace(
+        step,
+        args=args,
+        as_=_renamed(step.as_, names),
+        by=_text(step.by, values),
+        title=_text(step.title, values) or step.title,
+        expect=_check(step.expect, values, names) if step.expect else None,
+        then=tuple(_check(check, values, names) for check in step.then),
+        eventually=_eventually(step.eventually, values, names),
+        via=via + step.via,
+    )
+
+
+def _renamed(name: str | None, names: Mapping[str, str]) -> str | None:
+    if name is None:
+        return None
+    first, dot, rest = name.partition(".")
+    return f"{names.get(first, first)}{dot}{rest}"
+
+
+def _text(text: str | None, values: Mapping[str, Any]) -> str | None:
+    """A title or an actor's name with arguments put in for `$name` alone or inside."""
+    if text is None or "$" not in text:
+        return text
+    for name in sorted(values, key=len, reverse=True):
+        pattern = values[name]
+        shown = inserted(pattern.value) if isinstance(pattern, Literal) else getattr(pattern, "text", None)
+        if shown is not None:
+            text = text.replace(f"${name}", shown)
+    return text
+
+
+def _check(check: CheckSpec, values: Mapping[str, Pattern], names: Mapping[str, str]) -> CheckSpec:
+    pattern = substitute(check.pattern, values, names)
+    return replace(check, pattern=pattern, eventually=_eventually(check.eventually, values, names))
+
+
+def _eventually(eventually: Eventually | None, values: Mapping[str, Pattern], names: Mapping[str, str]) -> Eventually | None:
+    if eventually is None or eventually.stop_if is None:
+        return eventually
+    return replace(eventually, stop_if=_check(eventually.stop_if, values, names))
+
+
+def substitute(pattern: Pattern, values: Mapping[str, Pattern], names: Mapping[str, str]) -> Pattern:
+    """`pattern` with references to `values` replaced by those patterns, and captured `names` by their new names."""
+    match pattern:
+        case Reference(name=name):
+            if name in values:
+                return _into(values[name], pattern)
+            return _rename(pattern, names)
+        case Template(parts=parts, text=text, position=position):
+            new = [part if isinstance(part, str) else _part(substitute(part, values, names), part) for part in parts]
+            return Template(tuple(flat for part in new for flat in part), text, position) if any(
+                not isinstance(flat, str) for part in new for flat in part
+            ) else Literal("".join(str(flat) for part in new for flat in part), position)
+        case Matcher(name=word, args=args, text=text, position=position):
+            inner = tuple(arg if not isinstance(arg, Pattern) else substitute(arg, values, names) for arg in args)
+            return Matcher(word, inner, text, position)
+        case MapPattern(entries=entries, position=position, exact=exact):
+            return MapPattern({key: substitute(value, values, names) for key, value in entries.items()}, position, exact)
+        case ListPattern(items=items, position=position, mode=mode):
+            return ListPattern(tuple(substitute(item, values, names) for item in items), position, mode)
+        case Opaque(value=value, position=position):
+            if branches(pattern):
+                return Opaque(tuple(_step(step, values, names, ()) for step in value), position)
+            return Opaque(substitute(value, values, names), position) if isinstance(value, Pattern) else pattern
+    return pattern
+
+
+def _rename(reference: Reference, names: Mapping[str, str]) -> Reference:
+    if reference.name not in names:
+        return reference
+    first, *rest = names[reference.name].split(".")
+    return Reference(first, (*rest, *reference.path), reference.text, reference.position)
+
+
+def _part(value: Pattern, reference: Reference) -> tuple[str | Reference, ...]:
+    if isinstance(value, Literal) and not isinstance(value.value, dict | list):
+        return (inserted(value.value),)
+    if isinstance(value, Reference):
+        return (value,)
+    if isinstance(value, Template):
+        return value.parts
+    raise InputError(f"{reference.text} is no single value here, so it cannot stand inside text.", position=reference.position)
+
+
+def _into(value: Pattern, reference: Reference) -> Pattern:
+    """`reference` where its name stands for `value`: the path goes on inside."""
+    for index, part in enumerate(reference.path):
+        match value:
+            case Reference(name=name, path=path):
+                return Reference(name, path + reference.path[index:], reference.text, reference.position)
+            case MapPattern(entries=entries) if part in entries:
+                value = entries[str(part)]
+            case ListPattern(items=items, mode="exact") if isinstance(part, int) and part < len(items):
+                value = items[part]
+            case Literal(value=dict() as data) if part in data:
+                value = Literal(data[part], value.position)
+            case _:
+                raise InputError(f"{reference.text}: the argument has no {part}.", position=reference.position)
+    return value

@@ -1,0 +1,167 @@
+"""`given`: where a scenario starts. Read once, made for each case (a matrix may name the visitor)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.errors import Position
+from harness.scenario.arguments import DURATION, INSTANT
+from harness.scenario.checkshapes import TEXT
+from harness.scenario.model import DEFAULT_CLOCK, DeliveryPolicy, Given, Step
+from harness.scenario.scope import resolve
+from harness.scenario.shapes import AnyKeys, Choice, Either, Field, Free, Items, Keys, Kind, Reader
+from harness.scenario.stepreader import StepReader
+from harness.scenario.suggest import did_you_mean
+from harness.scenario.tableshapes import TableRows
+from harness.scenario.values import ListPattern, Literal, MapPattern, Pattern, references
+from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
+
+__all__ = ["DELIVERY", "GIVEN", "GivenPatterns", "GivenReader", "merged"]
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError("")
+    return value
+
+
+DELIVERY = Keys(
+    {
+        "when": Field(Choice(("manual", "immediate", "end")), "manual: only deliver steps; immediate: after each act; end: after the last step"),
+        "times": Field(Kind("a number from 1", _count, {"type": "integer", "minimum": 1}), "how often each is delivered"),
+        "order": Field(Choice(("as-is", "reversed", "shuffled")), "in which order those that are due go out"),
+        "delay": Field(DURATION, "how long each travels"),
+    },
+    "delivery",
+    make=lambda values: DeliveryPolicy(**values),
+)
+GIVEN = Keys(
+    {
+        "catalog": Field(TEXT, "the catalogue of rows: a file of fixtures/catalogues"),
+        "visitor": Field(TEXT, "the role of the only visitor: anonymous, client…"),
+        "actors": Field(AnyKeys(TEXT), "several visitors: name and role; the first acts when a step names nobody"),
+        "clock": Field(INSTANT, "when it begins"),
+        "rows": Field(TableRows(), "rows to insert before the first step"),
+        "faults": Field(Items(Free(sending=True)), "faults set before the first step: the arguments of fault"),
+        "delivery": Field(Either((Choice(("manual", "immediate", "end")),), None, DELIVERY), "how webhooks travel when no step delivers them"),
+    },
+    "given",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GivenPatterns:
+    """`given` as read: patterns that may name parameters of the matrix."""
+
+    patterns: MapPattern
+    faults: tuple[Step, ...]
+    position: Position
+
+    def make(self, params: Mapping[str, Any]) -> Given:
+        """The given of a case.
+
+        Raises:
+            InputError: a name that is no parameter, or a value of the wrong type.
+        """
+        values = {key: self._value(key, pattern, params) for key, pattern in self.patterns.items() if key not in {"rows", "faults"}}
+        actors = values.get("actors") or {"visitor": values.get("visitor", "anonymous")}
+        rows = self.patterns.get("rows")
+        return Given(
+            catalog=values.get("catalog", ""),
+            actors=actors,
+            clock=values.get("clock", DEFAULT_CLOCK),
+            rows={table: each.items for table, each in rows.items() if isinstance(each, ListPattern)} if isinstance(rows, MapPattern) else {},
+            faults=self.faults,
+            delivery=values.get("delivery", DeliveryPolicy()),
+            position=self.position,
+        )
+
+    def _value(self, key: str, pattern: Pattern, params: Mapping[str, Any]) -> Any:
+        value = resolve(pattern, params)
+        if key == "delivery":
+            return DeliveryPolicy(when=value) if isinstance(value, str) else DELIVERY.convert(value, pattern)
+        return GIVEN.fields[key].shape.convert(value, pattern)
+
+    @property
+    def parameterised(self) -> bool:
+        """Whether anything but rows and faults names a parameter."""
+        return any(True for key, pattern in self.patterns.items() if key not in {"rows", "faults"} for _ in references(pattern))
+
+
+class GivenReader:
+    """Reads `given`, the file's merged with the scenario's."""
+
+    def __init__(self, steps: StepReader, catalogues: Mapping[str, Mapping[str, Any]] | None, roles: Mapping[str, frozenset[str]]) -> None:
+        self.steps = steps
+        self.reader: Reader = steps.reader
+        self.catalogues = catalogues
+        self.roles = roles
+
+    def read(self, node: MapNode, at: Node) -> GivenPatterns:
+        """The patterns of a merged `given`; mistakes are noted, at `at` when something is missing."""
+        pattern = GIVEN.read(node, self.reader)
+        assert isinstance(pattern, MapPattern)
+        self._complete(node, at)
+        self._catalogue(node, pattern)
+        self._roles(node, pattern)
+        return GivenPatterns(pattern, self._faults(node), node.position)
+
+    def _complete(self, node: MapNode, at: Node) -> None:
+        if "catalog" not in node.entries:
+            self.reader.note(at, "given needs a catalog.", "Write `given: {catalog: production, visitor: anonymous}`.")
+        if "visitor" not in node.entries and "actors" not in node.entries:
+            self.reader.note(at, "given needs a visitor, or actors.", "Write `visitor: anonymous`, or `actors: {sam: client}`.")
+        if "visitor" in node.entries and "actors" in node.entries:
+            self.reader.note(node.keys["actors"], "given has a visitor and actors.", "Keep one of them.")
+        actors = node.get("actors")
+        if isinstance(actors, MapNode) and not actors.entries:
+            self.reader.note(actors, "actors names nobody.", "Write `actors: {sam: client}`.")
+
+    def _catalogue(self, node: MapNode, pattern: MapPattern) -> None:
+        name = pattern.get("catalog")
+        if self.catalogues is not None and isinstance(name, Literal) and isinstance(name.value, str) and name.value not in self.catalogues:
+            what = f"There is no catalogue {name.value}."
+            self.reader.note(node.entries["catalog"], what, did_you_mean(name.value, self.catalogues, noun="catalogues"))
+
+    def _roles(self, node: MapNode, pattern: MapPattern) -> None:
+        catalog = pattern.get("catalog")
+        roles = self.roles.get(str(catalog.value)) if isinstance(catalog, Literal) else None
+        if roles is None:
+            return
+        actors, given = pattern.get("actors"), node.get("actors")
+        named: list[tuple[Node, Pattern | None]] = []
+        if "visitor" in node.entries:
+            named.append((node.entries["visitor"], pattern.get("visitor")))
+        if isinstance(actors, MapPattern) and isinstance(given, MapNode):
+            named += [(given.entries[key], each) for key, each in actors.items()]
+        for where, role in named:
+            if isinstance(role, Literal) and isinstance(role.value, str) and role.value not in roles:
+                self.reader.note(where, f"There is no role {role.value}.", did_you_mean(role.value, roles, noun="roles"))
+
+    def _faults(self, node: MapNode) -> tuple[Step, ...]:
+        faults = node.get("faults")
+        verb = self.steps.registry.verbs.get("fault")
+        if not isinstance(faults, ListNode) or verb is None:
+            return ()
+        wrapped = [MapNode(item.source, item.line, item.column, {"fault": item}, {"fault": _key(item)}) for item in faults.items]
+        return tuple(self.steps.verb_step(step, verb) for step in wrapped)
+
+
+def _key(node: Node) -> ScalarNode:
+    return ScalarNode(node.source, node.line, node.column, "fault", "fault", True)
+
+
+def merged(outer: MapNode | None, inner: MapNode | None, at: Node) -> MapNode:
+    """The file's `given` with the scenario's on top, key by key; actors and visitor replace each other."""
+    entries = dict(outer.entries) if outer else {}
+    keys = dict(outer.keys) if outer else {}
+    if inner is not None:
+        if inner.entries.keys() & {"visitor", "actors"}:
+            entries = {key: value for key, value in entries.items() if key not in {"visitor", "actors"}}
+        entries.update(inner.entries)
+        keys.update(inner.keys)
+    where = inner or outer or at
+    return MapNode(where.source, where.line, where.column, entries, keys)
+

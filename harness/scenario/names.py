@@ -1,0 +1,113 @@
+"""Names at load: every `$name` is known where it stands, every capture is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.errors import Position, Problem
+from harness.scenario.fragments import branches, captured
+from harness.scenario.model import BUILTIN_NAMES, CheckSpec, Step
+from harness.scenario.suggest import did_you_mean
+from harness.scenario.values import ListPattern, MapPattern, Pattern, Reference, references
+
+__all__ = ["NameCheck"]
+
+
+@dataclass(slots=True)
+class NameCheck:
+    """Walks steps in their order; what it finds is in `problems`. `catalogue` has the rows by key, when it is known."""
+
+    known: set[str]
+    catalogue: Mapping[str, Any] | None = None
+    problems: list[Problem] = field(default_factory=list)
+    used: set[str] = field(default_factory=set)
+    captures: dict[str, Position] = field(default_factory=dict)
+    later: set[str] = field(default_factory=set)
+
+    def steps(self, steps: Iterable[Step]) -> None:
+        """Checks `steps`; what they capture is known after them."""
+        steps = tuple(steps)
+        self.later |= set(captured(steps))
+        for step in steps:
+            self.step(step)
+
+    def step(self, step: Step) -> None:
+        for pattern in step.args.entries.values():
+            self.pattern(pattern)
+        if step.by and step.by.startswith("$"):
+            self.used.add(step.by[1:])
+        if step.as_:
+            self.capture(step)
+        for check in step.checks:
+            self.check(check)
+        if step.eventually and step.eventually.stop_if:
+            self.check(step.eventually.stop_if)
+
+    def capture(self, step: Step) -> None:
+        name = (step.as_ or "").partition(".")[0]
+        if name in BUILTIN_NAMES:
+            self.note(step.position, f"{name} is a name of the language.", "Choose another name.")
+        self.known.add(name)
+        if not step.via:
+            self.captures.setdefault(name, step.position)
+
+    def check(self, check: CheckSpec) -> None:
+        self.pattern(check.pattern)
+        if check.eventually and check.eventually.stop_if:
+            self.check(check.eventually.stop_if)
+
+    def pattern(self, pattern: Pattern) -> None:
+        """Checks the references of one pattern, those in steps inside it too."""
+        inner = branches(pattern)
+        if inner:
+            self.branches(inner)
+            return
+        if isinstance(pattern, MapPattern):
+            for value in pattern.entries.values():
+                self.pattern(value)
+        elif isinstance(pattern, ListPattern):
+            for item in pattern.items:
+                self.pattern(item)
+        else:
+            for reference in references(pattern):
+                self.reference(reference)
+
+    def branches(self, inner: list[tuple[Step, ...]]) -> None:
+        """Branches run at the same time: none sees what another captures."""
+        before, gained = set(self.known), set()
+        for branch in inner:
+            self.known = set(before)
+            self.steps(branch)
+            gained |= self.known
+        self.known = before | gained
+
+    def reference(self, reference: Reference) -> None:
+        name = reference.name
+        self.used.add(name)
+        if name not in self.known:
+            what = f"${name} is captured only later." if name in self.later else f"${name} is not known here."
+            remedy = "Move the step that captures it up." if name in self.later else did_you_mean(name, self.known, noun="names")
+            self.note(reference.position, what, remedy)
+        elif name == "catalog" and self.catalogue is not None:
+            self.catalogue_reference(reference, self.catalogue)
+
+    def catalogue_reference(self, reference: Reference, catalogue: Mapping[str, Any]) -> None:
+        if not reference.path:
+            return
+        key, *columns = reference.path
+        if key not in catalogue:
+            self.note(reference.position, f"The catalogue has no {key}.", did_you_mean(str(key), catalogue, noun="keys"))
+        elif columns and isinstance(catalogue[key], Mapping) and columns[0] not in catalogue[key]:
+            what = f"$catalog.{key} has no {columns[0]}."
+            self.note(reference.position, what, did_you_mean(str(columns[0]), catalogue[key], noun="columns"))
+
+    def unused(self) -> None:
+        """Notes every capture that nothing reads."""
+        for name, position in self.captures.items():
+            if name not in self.used:
+                self.note(position, f"Nothing uses ${name}, which this step captures.", f"Remove `as: {name}`, or check it.")
+
+    def note(self, position: Position, what: str, remedy: str) -> None:
+        self.problems.append(Problem(position, what, remedy))

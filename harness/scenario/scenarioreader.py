@@ -1,0 +1,349 @@
+"""Reading one scenario: from the tree to `Scenario`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.errors import InputError, Problem
+from harness.scenario.expand import matrix_rows
+from harness.scenario.given import GivenPatterns, GivenReader, merged
+from harness.scenario.model import BUILTIN_NAMES, Scenario, Step
+from harness.scenario.names import NameCheck
+from harness.scenario.shapes import found
+from harness.scenario.stepreader import StepReader
+from harness.scenario.suggest import did_you_mean
+from harness.scenario.values import compile, references
+from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
+from harness.scenario.values import plain
+
+__all__ = ["SCENARIO_KEYS", "Known", "ScenarioReader"]
+
+SCENARIO_KEYS: Mapping[str, str] = {
+    "scenario": "the title: what happens, in a sentence",
+    "id": "a short id that stays when the title changes",
+    "tags": "words to select by: [anonymous, smoke]",
+    "covers": "ids of the rules that it exercises: [R03, B07]",
+    "given": "where it starts; on top of the file's given",
+    "matrix": "every combination of these values is a case: {session: [intro-call, office-hours]}",
+    "examples": "each row is a case: a list of maps, or a list of lists whose first names the columns",
+    "repeat": "how often each case is run",
+    "skip": "why it is not run for now",
+    "origin": "where the scenario comes from: a ticket, an incident",
+    "waive": "invariants that do not hold here, each with the reason: {name: reason}",
+    "when": "the steps",
+    "then": "the checks after the last step",
+}
+_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
+_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*\Z")
+_PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*\Z")
+_MAX_CASES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What names a scenario may use beside its own; None means that they are not checked."""
+
+    rules: Mapping[str, str] | None = None
+    invariants: frozenset[str] | None = None
+    catalogues: Mapping[str, Mapping[str, Any]] | None = None
+    roles: Mapping[str, frozenset[str]] | None = None
+
+
+class ScenarioReader:
+    """Reads the scenarios of one file."""
+
+    def __init__(self, steps: StepReader, known: Known, *, file: str, feature: str, given: MapNode | None) -> None:
+        self.steps = steps
+        self.problems = steps.reader.problems
+        self.known = known
+        self.file = file
+        self.feature = feature
+        self.outer = given
+        self.givens = GivenReader(steps, known.catalogues, known.roles or {})
+
+    def read(self, node: Node, last_line: int) -> Scenario | None:
+        """The scenario, or None when it is mistaken beyond reading; mistakes are noted."""
+        if not isinstance(node, MapNode):
+            self.note(node, f"A scenario is a map; found {found(node)}.", "Begin it with `- scenario: title`.")
+            return None
+        for key in node.entries:
+            if key not in SCENARIO_KEYS:
+                self.note(node.keys[key], f"A scenario has no key {key}.", did_you_mean(key, SCENARIO_KEYS, noun="keys"))
+        title = self.text(node, "scenario")
+        if "scenario" not in node.entries:
+            self.note(node, "A scenario needs a title.", "Begin it with `- scenario: title`.")
+        self.steps.calls = 0
+        given = self.given(node)
+        params = self.params(node)
+        when = self.steps.steps(node.entries["when"]) if "when" in node.entries else ()
+        then = self.steps.checks(node.entries["then"]) if "then" in node.entries else ()
+        self.complete(node, when, bool(then))
+        scenario = Scenario(
+            title=title or "",
+            file=self.file,
+            position=(node.keys["scenario"] if "scenario" in node.keys else node).position,
+            feature=self.feature,
+            given_of=_GivenOf(given),
+            when=when,
+            then=then,
+            id=self.slug(node),
+            tags=self.words(node, "tags"),
+            covers=self.covers(node),
+            rows_of_params=params,
+            repeat=self.repeat(node),
+            skip=self.text(node, "skip"),
+            origin=self.text(node, "origin"),
+            waived=self.waived(node),
+            last_line=last_line,
+        )
+        self.names(node, scenario, given)
+        self.actors(scenario, given)
+        return scenario
+
+    def given(self, node: MapNode) -> GivenPatterns:
+        inner = node.get("given")
+        if inner is not None and not isinstance(inner, MapNode):
+            self.note(inner, f"given is a map; found {found(inner)}.", "Write `given: {catalog: production, visitor: anonymous}`.")
+            inner = None
+        return self.givens.read(merged(self.outer, inner, node), node)
+
+    def complete(self, node: MapNode, when: tuple[Step, ...], then: bool) -> None:  # noqa: FBT001  internal
+        if "when" not in node.entries:
+            self.note(node, "A scenario needs steps.", "Write `when: [ … ]`.")
+        elif isinstance(node.entries["when"], ListNode) and not node.entries["when"].items:
+            self.note(node.entries["when"], "The scenario has no steps.", "Add a step.")
+        elif when and not then and "then" not in node.entries and not any(_checks(step) for step in when):
+            self.note(node, "This scenario checks nothing.", "Add then, or expect in a step.")
+
+    def params(self, node: MapNode) -> tuple[Mapping[str, Any], ...]:
+        """One map of parameters a case."""
+        if "matrix" in node.entries and "examples" in node.entries:
+            self.note(node.keys["examples"], "A scenario has a matrix and examples.", "Keep one of them.")
+        rows: tuple[Mapping[str, Any], ...] = ({},)
+        if "matrix" in node.entries:
+            rows = self.matrix(node.entries["matrix"])
+        elif "examples" in node.entries:
+            rows = self.examples(node.entries["examples"])
+        seen: list[Mapping[str, Any]] = []
+        for row in rows:
+            if row in seen:
+                where = node.keys["matrix" if "matrix" in node.entries else "examples"]
+                self.note(where, f"Two cases are the same: {dict(row)}.", "Remove one.")
+                break
+            seen.append(row)
+        return rows
+
+    def matrix(self, node: Node) -> tuple[Mapping[str, Any], ...]:
+        if not isinstance(node, MapNode) or not node.entries:
+            self.note(node, f"matrix is a map of names to lists; found {found(node)}.", "Write `matrix: {session: [intro-call, office-hours]}`.")
+            return ({},)
+        axes: dict[str, list[Any]] = {}
+        for key, value in node.entries.items():
+            self.parameter(node.keys[key])
+            if not isinstance(value, ListNode) or not value.items:
+                self.note(value, f"matrix.{key} is a list of values; found {found(value) if not isinstance(value, ListNode) else 'an empty one'}.")
+                continue
+            axes[key] = [self.value(item) for item in value.items]
+        count = 1
+        for values in axes.values():
+            count *= len(values)
+        if count > _MAX_CASES:
+            self.note(node, f"The matrix makes {count:,} cases.", f"Keep it below {_MAX_CASES:,}.")
+            return ({},)
+        return matrix_rows(axes)
+
+    def examples(self, node: Node) -> tuple[Mapping[str, Any], ...]:
+        if not isinstance(node, ListNode) or not node.items:
+            self.note(node, f"examples is a list of maps; found {found(node)}.", "Write `examples: [{session: intro-call, minutes: 30}]`.")
+            return ({},)
+        if isinstance(node.items[0], ListNode):
+            return self.table(node)
+        rows = []
+        names = list(node.items[0].entries) if isinstance(node.items[0], MapNode) else []
+        for item in node.items:
+            if not isinstance(item, MapNode):
+                self.note(item, f"An example is a map; found {found(item)}.")
+                continue
+            for key in item.keys.values():
+                self.parameter(key)
+            if list(item.entries) != names and set(item.entries) != set(names):
+                self.note(item, f"This example names {', '.join(item.entries)}; the first names {', '.join(names)}.", "Give each the same names.")
+            rows.append({name: self.value(item.entries[name]) for name in names if name in item.entries})
+        return tuple(rows) or ({},)
+
+    def table(self, node: ListNode) -> tuple[Mapping[str, Any], ...]:
+        """A list of lists: the first has the names."""
+        head, *lines = node.items
+        assert isinstance(head, ListNode)
+        names = [item.text for item in head.items if isinstance(item, ScalarNode)]
+        for item in head.items:
+            self.parameter(item)
+        rows = []
+        for line in lines:
+            if not isinstance(line, ListNode) or len(line.items) != len(head.items):
+                self.note(line, f"This row has not the {len(head.items)} values that the first names.", "Give each row as many.")
+                continue
+            rows.append(dict(zip(names, [self.value(item) for item in line.items], strict=False)))
+        if not lines:
+            self.note(node, "The examples name columns, and have no row.", "Add a row.")
+        return tuple(rows) or ({},)
+
+    def parameter(self, node: Node) -> None:
+        text = node.text if isinstance(node, ScalarNode) else ""
+        if not _PARAMETER.match(text):
+            self.note(node, f"{text or 'This'} cannot name a parameter.", "Use letters, digits, _ and -.")
+        elif text in BUILTIN_NAMES:
+            self.note(node, f"{text} is a name of the language.", "Choose another name.")
+
+    def value(self, node: Node) -> Any:
+        """A parameter's value: plain data, no references."""
+        pattern = compile(node, sending=True, problems=self.problems)
+        for reference in references(pattern):
+            self.note(node, f"{reference.text} cannot stand in a parameter.", "Write the value, or $$ for a dollar.")
+        from harness.scenario.scope import resolve
+
+        return plain(node) if any(True for _ in references(pattern)) else resolve(pattern, {})
+
+    def slug(self, node: MapNode) -> str | None:
+        text = self.text(node, "id")
+        if text and not _SLUG.match(text):
+            self.note(node.entries["id"], f"{text} cannot be an id.", "Use letters, digits, ., _ and -.")
+            return None
+        return text
+
+    def words(self, node: MapNode, key: str) -> tuple[str, ...]:
+        given = node.get(key)
+        if given is None:
+            return ()
+        if not isinstance(given, ListNode):
+            self.note(given, f"{key} is a list; found {found(given)}.", f"Write `{key}: [ … ]`.")
+            return ()
+        words: dict[str, None] = {}
+        for item in given.items:
+            text = item.text if isinstance(item, ScalarNode) else ""
+            if not _TAG.match(text):
+                self.note(item, f"{found(item)} cannot stand in {key}.", "Use letters, digits, ., _, : and -.")
+            elif text in words:
+                self.note(item, f"{text} stands here twice.", "Remove one.")
+            else:
+                words[text] = None
+        return tuple(words)
+
+    def covers(self, node: MapNode) -> tuple[str, ...]:
+        ids = self.words(node, "covers")
+        given = node.get("covers")
+        if self.known.rules is not None and isinstance(given, ListNode):
+            for item in given.items:
+                if isinstance(item, ScalarNode) and item.text in ids and item.text not in self.known.rules:
+                    self.note(item, f"There is no rule {item.text}.", did_you_mean(item.text, self.known.rules, noun="rules"))
+        return ids
+
+    def repeat(self, node: MapNode) -> int:
+        given = node.get("repeat")
+        if given is None:
+            return 1
+        if isinstance(given, ScalarNode) and isinstance(given.value, int) and not isinstance(given.value, bool) and 1 <= given.value <= 1000:
+            return given.value
+        self.note(given, f"repeat is a number from 1 to 1000; found {found(given)}.")
+        return 1
+
+    def waived(self, node: MapNode) -> Mapping[str, str]:
+        given = node.get("waive")
+        if given is None:
+            return {}
+        if not isinstance(given, MapNode):
+            self.note(given, f"waive is a map of invariant to reason; found {found(given)}.", "Write `waive: {name: why it does not hold here}`.")
+            return {}
+        reasons: dict[str, str] = {}
+        for key, value in given.entries.items():
+            if self.known.invariants is not None and key not in self.known.invariants:
+                self.note(given.keys[key], f"There is no invariant {key}.", did_you_mean(key, self.known.invariants, noun="invariants"))
+            if not isinstance(value, ScalarNode) or not isinstance(value.value, str) or not value.value.strip():
+                self.note(value, f"Waiving {key} needs a reason.", "Say why it does not hold here.")
+                continue
+            reasons[key] = value.value
+        return reasons
+
+    def text(self, node: MapNode, key: str) -> str | None:
+        given = node.get(key)
+        if given is None:
+            return None
+        if isinstance(given, ScalarNode) and isinstance(given.value, str) and given.value.strip():
+            return given.value
+        self.note(given, f"{key} is text; found {found(given)}.", 'Quote it: "…".' if isinstance(given, ScalarNode) and given.text else "")
+        return None
+
+    def names(self, node: MapNode, scenario: Scenario, given: GivenPatterns) -> None:
+        """Every name is known where it stands; every capture and every axis of the matrix is used."""
+        names = set(scenario.rows_of_params[0])
+        catalogue = self.catalogue(given)
+        check = NameCheck({*BUILTIN_NAMES, *names}, catalogue)
+        before = NameCheck({"catalog", "now", "seed", "case", *names}, catalogue)
+        before.pattern(given.patterns)
+        before.steps(given.faults)
+        check.steps(scenario.when)
+        for each in scenario.then:
+            check.check(each)
+        check.unused()
+        used = check.used | before.used | set(re.findall(r"\$\{?([\w-]+)", scenario.title))
+        matrix = node.get("matrix")
+        for key in matrix.keys.values() if isinstance(matrix, MapNode) else ():
+            if key.text not in used:
+                self.note(key, f"Nothing uses ${key.text}.", "Each value makes a case; without a use they are all the same.")
+        self.problems += before.problems + check.problems
+
+    def catalogue(self, given: GivenPatterns) -> Mapping[str, Any] | None:
+        name = given.patterns.get("catalog")
+        value = getattr(name, "value", None)
+        return (self.known.catalogues or {}).get(value) if isinstance(value, str) else None
+
+    def actors(self, scenario: Scenario, given: GivenPatterns) -> None:
+        """Every `by` names an actor, or a role."""
+        try:
+            made = scenario.given_of(scenario.rows_of_params[0])
+        except InputError as error:
+            if error.position and not any(problem.position == error.position for problem in self.problems):
+                self.problems.append(Problem(error.position, error.what, error.remedy))
+            return
+        roles = (self.known.roles or {}).get(made.catalog)
+        if roles is None:
+            return
+        for step in _all_steps(scenario.when):
+            if step.by and "$" not in step.by and step.by not in made.actors and step.by not in roles:
+                remedy = did_you_mean(step.by, [*made.actors, *roles], noun="actors")
+                self.problems.append(Problem(step.position, f"Nobody here is called {step.by}.", remedy))
+
+    def note(self, node: Node, what: str, remedy: str = "") -> None:
+        self.problems.append(node.problem(what, remedy))
+
+
+class _GivenOf:
+    """The given of a case; made once when no parameter matters."""
+
+    __slots__ = ("made", "patterns")
+
+    def __init__(self, patterns: GivenPatterns) -> None:
+        self.patterns = patterns
+        self.made = None if patterns.parameterised else patterns
+
+    def __call__(self, params: Mapping[str, Any]) -> Any:
+        return self.patterns.make(params)
+
+
+def _checks(step: Step) -> bool:
+    return bool(step.checks) or "outcomes" in step.args.entries or any(_checks(inner) for inner in _inner(step))
+
+
+def _inner(step: Step) -> Iterable[Step]:
+    from harness.scenario.fragments import branches
+
+    return (inner for pattern in step.args.entries.values() for branch in branches(pattern) for inner in branch)
+
+
+def _all_steps(steps: Iterable[Step]) -> Iterable[Step]:
+    for step in steps:
+        yield step
+        yield from _all_steps(_inner(step))

@@ -1,0 +1,318 @@
+"""Reading steps and checks: from the tree to `Step` and `CheckSpec`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from harness.errors import InputError, Problem
+from harness.scenario.arguments import DURATION
+from harness.scenario.checkshapes import TEXT
+from harness.scenario.fragments import Fragment, instantiate
+from harness.scenario.model import CheckSpec, Eventually, Step
+from harness.scenario.registry import Registry, Verb, bind
+from harness.scenario.shapes import Reader, found
+from harness.scenario.suggest import did_you_mean
+from harness.scenario.values import Literal, MapPattern, Pattern, compile, references
+from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
+
+__all__ = ["MODIFIERS", "StepReader"]
+
+MODIFIERS: Mapping[str, str] = {
+    "as": "keeps the outcome under a name, for $name",
+    "by": "who does it: an actor of `given`, or a role",
+    "expect": "what the answer must be: {status, headers, body, text, outcome}",
+    "then": "checks to make right after this step",
+    "eventually": "how long the checks of this step may be tried again: 5s, or {within, every, stop_if}",
+    "name": "what reports call this step",
+}
+_CALL_KEYS = ("fragment", "with")
+_TITLE = 80
+
+
+class StepReader:
+    """Reads the steps of one file; `fragment` finds a fragment by name (None: there is none)."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        reader: Reader,
+        fragment: Callable[[str, Node], Fragment | None],
+        fragment_names: Callable[[], list[str]],
+    ) -> None:
+        self.registry = registry
+        self.reader = Reader(reader.problems, reader.tables, self.steps)
+        self.fragment = fragment
+        self.fragment_names = fragment_names
+        self.calls = 0
+
+    def steps(self, node: Node) -> tuple[Step, ...]:
+        """The steps of a list, fragments put in. Mistakes are noted."""
+        if not isinstance(node, ListNode):
+            self.note(node, f"Expected a list of steps; found {found(node)}.", "Begin each step with `- `.")
+            return ()
+        return tuple(step for item in node.items for step in self.step(item))
+
+    def step(self, node: Node) -> tuple[Step, ...]:
+        """One step; several when it calls a fragment; none when it is mistaken beyond reading."""
+        if not isinstance(node, MapNode):
+            known = isinstance(node, ScalarNode) and node.text in self.registry.verbs
+            remedy = f"Write `{node.text}: {{}}`." if known and isinstance(node, ScalarNode) else "Write `verb: arguments`."
+            self.note(node, f"A step is a map with one verb; found {found(node)}.", remedy)
+            return ()
+        if "call" in node.entries:
+            return self.call(node)
+        name = self.verb_of(node)
+        return (self.verb_step(node, self.registry.verbs[name]),) if name else ()
+
+    def verb_of(self, node: MapNode) -> str | None:
+        """The verb of a step, after noting everything that keeps it from having exactly one."""
+        verbs = [key for key in node.entries if key in self.registry.verbs]
+        beside = self.registry.verbs[verbs[0]].beside if verbs else ()
+        known = [*self.registry.verbs, *MODIFIERS, "call"]
+        for key in node.entries:
+            if key not in verbs and key not in MODIFIERS and key not in beside:
+                what = f"A step has no key {key}." if verbs else f"There is no verb {key}."
+                self.note(node.keys[key], what, did_you_mean(key, [*MODIFIERS, *beside] if verbs else known, noun="verbs"))
+        if len(verbs) > 1:
+            self.note(node.keys[verbs[1]], f"One step, two verbs: {verbs[0]} and {verbs[1]}.", "Begin another step with `- `.")
+        if not verbs and all(key in MODIFIERS for key in node.entries):
+            self.note(node, "A step needs a verb; here are only modifiers.", f"Verbs: {', '.join(sorted(self.registry.verbs)[:12])}…")
+        return verbs[0] if verbs else None
+
+    def verb_step(self, node: MapNode, verb: Verb) -> Step:
+        value = node.entries[verb.name]
+        args = self.arguments(node, verb, value)
+        name = self.text(node, "name")
+        eventually = self.eventually(node)
+        expect = node.get("expect")
+        step = Step(
+            verb=verb.name,
+            args=args,
+            position=node.keys[verb.name].position,
+            title=name or title(verb, value),
+            as_=self.name_of(node),
+            by=self.text(node, "by"),
+            expect=self.response(expect) if expect is not None else None,
+            then=self.checks(node.entries["then"]) if "then" in node.entries else (),
+            eventually=eventually,
+            name=name,
+        )
+        if eventually and not step.checks:
+            self.note(node.keys["eventually"], "Nothing to try again: the step has no checks.", "Add expect or then.")
+        return step
+
+    def arguments(self, node: MapNode, verb: Verb, value: Node) -> MapPattern:
+        """The arguments of a verb by name, the shorthand spelt out, those beside it taken in."""
+        before = len(self.reader.problems)
+        beside = {key: node.entries[key] for key in verb.beside if key in node.entries}
+        if isinstance(value, ScalarNode) and value.text == "" and value.plain:
+            value = MapNode(value.source, value.line, value.column, {}, {})
+        if isinstance(value, MapNode):
+            merged = MapNode(value.source, value.line, value.column, {**value.entries, **beside}, {**value.keys, **node.keys})
+            args = verb.shape.read(merged, self.reader)
+        else:
+            args = self.shorthand(verb, value, beside)
+        if not isinstance(args, MapPattern):
+            return MapPattern({}, value.position)
+        if len(self.reader.problems) == before and hasattr(verb.args_type, "__post_init__"):
+            self.try_binding(verb, args)
+        return args
+
+    def shorthand(self, verb: Verb, value: Node, beside: Mapping[str, Node]) -> Pattern:
+        key = verb.shorthand
+        if key is None:
+            keys = ", ".join(verb.shape.fields) or "no arguments"
+            self.note(value, f"{verb.name} takes a map; found {found(value)}.", f"Write {{…}} with {keys}.")
+            return MapPattern({}, value.position)
+        entries = {each: verb.shape.fields[each].shape.read(node, self.reader) for each, node in {key: value, **beside}.items()}
+        for each, field in verb.shape.fields.items():
+            if field.required and each not in entries:
+                self.note(value, f"{verb.name} needs {each}: {field.shape.expected}.", f"Write {verb.name}: {{{key}: …, {each}: …}}.")
+        return MapPattern(entries, value.position)
+
+    def try_binding(self, verb: Verb, args: MapPattern) -> None:
+        """What the arguments' own constructor refuses is told at load, when no reference has to be waited for."""
+        if any(True for _ in references(args)):
+            return
+        try:
+            bind(verb.args_type, args, {})
+        except InputError as error:
+            position = error.position or args.position
+            self.reader.problems.append(Problem(position, error.what, error.remedy))
+
+    def call(self, node: MapNode) -> tuple[Step, ...]:
+        """The steps of the fragment that is called."""
+        for key in node.entries:
+            if key not in {"call", "as", "name"}:
+                self.note(node.keys[key], f"A call has no key {key}.", did_you_mean(key, ["call", "as", "name"], noun="keys"))
+        name, args = self.call_target(node.entries["call"])
+        if name is None:
+            return ()
+        where = self.call_position(node.entries["call"])
+        fragment = self.fragment(name, where)
+        if fragment is None:
+            return ()
+        if not self.call_fits(fragment, args, where):
+            return ()
+        self.calls += 1
+        prefix = self.name_of(node) or f"{name}~{self.calls}"
+        try:
+            steps = instantiate(fragment, {key: pattern for key, (_, pattern) in args.items()}, prefix)
+        except InputError as error:
+            self.reader.problems.append(Problem(error.position, error.what, error.remedy))
+            return ()
+        return tuple(replace(step, as_=step.as_) for step in steps)
+
+    def call_position(self, node: Node) -> Node:
+        inner = node.get("fragment") if isinstance(node, MapNode) else None
+        return inner or node
+
+    def call_target(self, node: Node) -> tuple[str | None, dict[str, tuple[Node, Pattern]]]:
+        if isinstance(node, ScalarNode) and isinstance(node.value, str):
+            return node.value, {}
+        name = node.get("fragment") if isinstance(node, MapNode) else None
+        if not isinstance(node, MapNode) or not isinstance(name, ScalarNode) or not isinstance(name.value, str):
+            self.note(node, "call names a fragment.", "Write `call: name` or `call: {fragment: name, with: {…}}`.")
+            return None, {}
+        for key in node.entries:
+            if key not in _CALL_KEYS:
+                self.note(node.keys[key], f"call has no key {key}.", did_you_mean(key, _CALL_KEYS, noun="keys"))
+        given = node.get("with")
+        if given is not None and not isinstance(given, MapNode):
+            self.note(given, f"with is a map of arguments; found {found(given)}.")
+            return name.value, {}
+        entries = given.entries if given is not None else {}
+        keys: Mapping[str, Node] = given.keys if given is not None else {}
+        return name.value, {
+            key: (keys[key], compile(value, sending=True, problems=self.reader.problems)) for key, value in entries.items()
+        }
+
+    def call_fits(self, fragment: Fragment, args: Mapping[str, tuple[Node, Pattern]], where: Node) -> bool:
+        fits = True
+        for key, (node, _) in args.items():
+            if key not in fragment.parameters:
+                fits = False
+                self.note(node, f"The fragment {fragment.name} takes no {key}.", did_you_mean(key, fragment.parameters, noun="arguments"))
+        for key, default in fragment.parameters.items():
+            if default is None and key not in args:
+                fits = False
+                self.note(where, f"The fragment {fragment.name} needs {key}.", f"Write `call: {{fragment: {fragment.name}, with: {{{key}: …}}}}`.")
+        return fits
+
+    def checks(self, node: Node) -> tuple[CheckSpec, ...]:
+        """The checks of a list."""
+        if not isinstance(node, ListNode):
+            self.note(node, f"Expected a list of checks; found {found(node)}.", "Begin each check with `- `.")
+            return ()
+        return tuple(check for item in node.items if (check := self.check(item)) is not None)
+
+    def check(self, node: Node) -> CheckSpec | None:
+        """One check, or None when it is mistaken beyond reading."""
+        kinds = self.registry.checks
+        if not isinstance(node, MapNode):
+            known = isinstance(node, ScalarNode) and node.text in kinds
+            remedy = f"Write `{node.text}: …`." if known and isinstance(node, ScalarNode) else f"Checks: {', '.join(kinds)}."
+            self.note(node, f"A check is a map with one kind; found {found(node)}.", remedy)
+            return None
+        named = [key for key in node.entries if key in kinds]
+        for key in node.entries:
+            if key not in kinds and key != "eventually":
+                self.note(node.keys[key], f"There is no check {key}.", did_you_mean(key, [*kinds, "eventually"], noun="checks"))
+        if len(named) > 1:
+            self.note(node.keys[named[1]], f"One check, two kinds: {named[0]} and {named[1]}.", "Begin another check with `- `.")
+        if not named:
+            if node.entries.keys() <= {"eventually"}:
+                self.note(node, "A check needs a kind.", f"Checks: {', '.join(kinds)}.")
+            return None
+        kind = kinds[named[0]]
+        value = node.entries[kind.name]
+        pattern = kind.declared.shape.read(value, self.reader)
+        return CheckSpec(kind.name, pattern, node.keys[kind.name].position, self.eventually(node), brief(value))
+
+    def response(self, node: Node) -> CheckSpec:
+        pattern = self.registry.checks["response"].declared.shape.read(node, self.reader)
+        if isinstance(pattern, MapPattern) and not pattern.entries:
+            self.note(node, "expect compares nothing.", "Write what the answer must be: {status: 200}.")
+        return CheckSpec("response", pattern, node.position, None, brief(node))
+
+    def eventually(self, node: MapNode) -> Eventually | None:
+        given = node.get("eventually")
+        if given is None:
+            return None
+        if isinstance(given, MapNode):
+            return self.eventually_map(given)
+        within = self.duration(given)
+        return Eventually(within) if within is not None else None
+
+    def eventually_map(self, node: MapNode) -> Eventually | None:
+        for key in node.entries:
+            if key not in {"within", "every", "stop_if"}:
+                self.note(node.keys[key], f"eventually has no key {key}.", did_you_mean(key, ["within", "every", "stop_if"]))
+        if "within" not in node.entries:
+            self.note(node, "eventually needs within: a duration such as 5s.")
+            return None
+        within = self.duration(node.entries["within"])
+        every = self.duration(node.entries["every"]) if "every" in node.entries else timedelta(milliseconds=50)
+        stop = self.check(node.entries["stop_if"]) if "stop_if" in node.entries else None
+        return Eventually(within, every, stop) if within is not None and every is not None else None
+
+    def duration(self, node: Node) -> timedelta | None:
+        before = len(self.reader.problems)
+        pattern = DURATION.read(node, self.reader)
+        if len(self.reader.problems) > before or not isinstance(pattern, Literal):
+            if len(self.reader.problems) == before:
+                self.note(node, "A reference cannot stand here.", "Write a duration such as 5s.")
+            return None
+        length = DURATION.parse(pattern.value)
+        assert isinstance(length, timedelta)
+        if length <= timedelta():
+            self.note(node, "A waiting time is greater than zero.", "Write a duration such as 5s.")
+            return None
+        return length
+
+    def name_of(self, node: MapNode) -> str | None:
+        """The name under `as`, when it can be one."""
+        given = node.get("as")
+        if given is None:
+            return None
+        if isinstance(given, ScalarNode) and isinstance(given.value, str) and given.value.replace("-", "_").isidentifier() and given.value.isascii():
+            return given.value
+        self.note(given, f"as gives a name; found {found(given)}.", "Write letters, digits and underscores: `as: booking`.")
+        return None
+
+    def text(self, node: MapNode, key: str) -> str | None:
+        given = node.get(key)
+        if given is None:
+            return None
+        if isinstance(given, ScalarNode) and isinstance(given.value, str) and given.value:
+            return given.value
+        self.note(given, f"{key} is {TEXT.expected}; found {found(given)}.")
+        return None
+
+    def note(self, node: Node, what: str, remedy: str = "") -> None:
+        self.reader.note(node, what, remedy)
+
+
+def title(verb: Verb, value: Node) -> str:
+    """A step as a person reads it: the verb and what matters most of its arguments."""
+    if isinstance(value, MapNode):
+        preferred = value.get(verb.shorthand) if verb.shorthand else None
+        first = next(iter(value.entries.items()), None)
+        if preferred is None and first is not None and isinstance(first[1], ScalarNode):
+            return f"{verb.name} {first[0]} {brief(first[1])}"[:_TITLE]
+        value = preferred or value
+    shown = brief(value) if isinstance(value, ScalarNode) else ""
+    return f"{verb.name} {shown}".strip()[:_TITLE]
+
+
+def brief(node: Node) -> str:
+    """A tree on one line, as one would write it in a flow map."""
+    if isinstance(node, ScalarNode):
+        return " ".join(node.text.split()) if node.text or not node.plain else ""
+    if isinstance(node, ListNode):
+        return "[" + ", ".join(map(brief, node.items)) + "]"
+    return "{" + ", ".join(f"{key}: {brief(value)}" for key, value in node.entries.items()) + "}"
+
+

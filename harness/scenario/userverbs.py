@@ -1,0 +1,44 @@
+"""Verbs of one's own: a Python file loaded by its path."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+
+from harness.errors import HarnessError, InputError, Position
+from harness.scenario.registry import Registry
+
+__all__ = ["load_verbs"]
+
+
+def load_verbs(path: Path, registry: Registry, *, shown: str = "") -> None:
+    """Runs the file, so that its `@verb` functions stand in `registry`. A file already loaded is run again.
+
+    Raises:
+        InputError: the file cannot be run, or declares a verb badly; with the line where it happened.
+    """
+    name = shown or str(path)
+    module_name = f"harness_verbs_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise InputError("This is no Python file.", "Name it verbs.py.", Position(name))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module  # dataclasses look their module up
+    try:
+        with registry.collecting():
+            spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise InputError(f"This is not Python: {error.msg}.", "", Position(name, error.lineno or 1, error.offset or 1)) from None
+    except HarnessError as error:
+        raise InputError(error.what, error.remedy, Position(name, _line(error, path))) from None
+    except Exception as error:  # noqa: BLE001  whatever a user's file does must become a message with its line
+        raise InputError(f"Loading it failed: {type(error).__name__}: {error}.", "", Position(name, _line(error, path))) from None
+
+
+def _line(error: BaseException, path: Path) -> int:
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path) and frame.lineno]
+    return lines[-1] if lines else 1
