@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
+from harness.report.compare import Comparison, compare
 from harness.report.events import EventWriter
+from harness.report.github import github_annotations
+from harness.report.history import flakiness, history, runs_in, trends
 from harness.report.load import Run, find_run, load
 from harness.report.manifest import Manifest, read_manifest
 from harness.report.recording import RunInfo, finish, start
+from harness.report.verify import Difference, verify
 
-__all__ = ["EventWriter", "Manifest", "Run", "RunInfo", "find_run", "finish", "load", "read_manifest", "start"]
+__all__ = [
+    "Comparison",
+    "Difference",
+    "EventWriter",
+    "Manifest",
+    "Run",
+    "RunInfo",
+    "compare",
+    "find_run",
+    "finish",
+    "flakiness",
+    "github_annotations",
+    "history",
+    "load",
+    "read_manifest",
+    "runs_in",
+    "start",
+    "trends",
+    "verify",
+]

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -23,6 +24,8 @@ _HEAD = re.compile(rb'\{"record":"(\w+)","scenario_id":("(?:[^"\\]|\\.)*"),"atte
 _BODY_ID = re.compile(rb'"body_id":"([0-9a-f]{64})"')
 _BODY_REFERENCE = re.compile(rb'"(?:request_body|response_body)":"([0-9a-f]{64})"')
 _WITH_BODIES = frozenset({"exchanges", "calendly_calls", "deliveries"})
+
+_CACHED_BODIES = 256
 
 Key = tuple[str, int]
 """A scenario's id and the attempt."""
@@ -44,6 +47,8 @@ class Execution:
     attempt: int
     finished: bool
     lines: tuple[Line, ...]
+    known_bodies: tuple[Line, ...] = ()
+    """Bodies that it names and that an earlier execution brought."""
 
 
 class _Span(NamedTuple):
@@ -67,10 +72,18 @@ class Parts:
         written: set[bytes] = set()
         with ExitStack() as stack:
             streams = [stack.enter_context(path.open("rb")) for path in self.paths]
+            read = lru_cache(_CACHED_BODIES)(partial(self._body, streams))
             for key in self._ordered(planned):
                 own = [line for span in self.spans[key] for line in _lines(streams[span.part], span)]
-                bodies = self._bodies_of(own, written, streams, key)
-                yield Execution(key[0], key[1], key in self.places, (*bodies, *own))
+                named = [body_id for body_id in _named_bodies(own) if body_id in self.bodies]
+                new = [_adopted(read(body_id), key) for body_id in named if body_id not in written]
+                known = tuple(read(body_id) for body_id in named if body_id in written)
+                written.update(named)
+                yield Execution(key[0], key[1], key in self.places, (*new, *own), known)
+
+    def _body(self, streams: Sequence[IO[bytes]], body_id: bytes) -> Line:
+        span = self.bodies[body_id]
+        return next(_lines(streams[span.part], span))
 
     def _ordered(self, planned: Sequence[str]) -> list[Key]:
         position = {scenario_id: index for index, scenario_id in enumerate(planned)}
@@ -79,18 +92,6 @@ class Parts:
             self.spans,
             key=lambda key: (position.get(key[0], last), self.places.get(key, ("\U0010ffff", 0)), key),
         )
-
-    def _bodies_of(
-        self, own: Iterable[Line], written: set[bytes], streams: Sequence[IO[bytes]], key: Key
-    ) -> Iterator[Line]:
-        """The bodies that `own` is the first to name, under its own id, so that order does not depend on workers."""
-        for line in own:
-            if line.table not in _WITH_BODIES:
-                continue
-            for body_id in _BODY_REFERENCE.findall(line.evidence):
-                if body_id not in written and body_id in self.bodies:
-                    written.add(body_id)
-                    yield _adopted(next(_lines(streams[self.bodies[body_id].part], self.bodies[body_id])), key)
 
 
 def read_parts(directory: Path) -> Parts:
@@ -145,6 +146,15 @@ def _lines(stream: IO[bytes], span: _Span) -> Iterator[Line]:
         head = _HEAD.match(line)
         if head is not None:
             yield Line(head[1].decode("ascii"), *split(line))
+
+
+def _named_bodies(lines: Iterable[Line]) -> list[bytes]:
+    """The ids of the bodies that `lines` name, each once, in order."""
+    found: dict[bytes, None] = {}
+    for line in lines:
+        if line.table in _WITH_BODIES:
+            found.update(dict.fromkeys(_BODY_REFERENCE.findall(line.evidence)))
+    return list(found)
 
 
 def _adopted(line: Line, key: Key) -> Line:

@@ -1,0 +1,55 @@
+"""Cases: the attempts at one scenario put together, as DataFrames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.report.load import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["case_frame", "failures", "final_rows", "outcome_counts", "slowest"]
+
+_OUTCOMES = ("passed", "failed", "error", "skipped")
+
+
+def case_frame(run: Run) -> pd.DataFrame:
+    """One row a case: its last attempt, with `attempts` and `duration_us` over all of them."""
+    rows = run.scenarios
+    last = rows.sort_values("attempt", kind="stable").groupby("scenario_id", sort=False).tail(1).sort_index()
+    over = rows.groupby("scenario_id", sort=False)["duration_us"].agg(["sum", "count"])
+    case = last.set_index("scenario_id", drop=False)
+    case["duration_us"] = over["sum"].astype("int64")
+    case["attempts"] = over["count"].astype("int64")
+    return case.reset_index(drop=True)
+
+
+def final_rows(run: Run, table: str) -> pd.DataFrame:
+    """The rows of `table` that belong to the attempt that decides, so that a retried case counts once."""
+    rows = run.table(table)
+    last = run.scenarios.groupby("scenario_id", sort=False)["attempt"].max()
+    return rows[rows["attempt"] == rows["scenario_id"].map(last).astype("Int64")].reset_index(drop=True)
+
+
+def outcome_counts(cases: pd.DataFrame) -> pd.Series[int]:
+    """How many cases passed, failed, erred and were skipped; the `flaky` are among the passed."""
+    import pandas as pd
+
+    counts = {name: int((cases["outcome"] == name).sum()) for name in _OUTCOMES}
+    return pd.Series({**counts, "flaky": int(cases["flaky"].sum())}, name="cases", dtype="int64")
+
+
+def failures(run: Run) -> pd.DataFrame:
+    """The cases that failed or erred: scenario_id, name, outcome, covers, failure, failure_text, rerun."""
+    cases = case_frame(run)
+    shown = ["scenario_id", "name", "outcome", "covers", "failure", "failure_text", "rerun"]
+    return cases.loc[cases["outcome"].isin(["failed", "error"]), shown].reset_index(drop=True)
+
+
+def slowest(run: Run, count: int = 10) -> pd.DataFrame:
+    """The `count` cases that took longest: scenario_id, name, duration_us, attempts."""
+    cases = case_frame(run)
+    return cases.nlargest(count, "duration_us", keep="first")[
+        ["scenario_id", "name", "duration_us", "attempts"]
+    ].reset_index(drop=True)

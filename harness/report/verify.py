@@ -1,0 +1,73 @@
+"""A run's files compared with the hashes in its manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from harness.errors import InputError
+from harness.report.disk import sha256_of
+from harness.report.load import find_run
+from harness.report.manifest import MANIFEST, read_manifest
+
+__all__ = ["Difference", "verify"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One file that is not as the manifest says."""
+
+    path: str
+    what: Literal["changed", "missing", "unknown"]
+    expected: str | None
+    found: str | None
+
+    def __str__(self) -> str:
+        match self.what:
+            case "missing":
+                return f"missing  {self.path}"
+            case "unknown":
+                return f"unknown  {self.path} (the manifest does not name it)"
+            case "changed":
+                return f"changed  {self.path}: expected {(self.expected or '')[:16]}…, found {(self.found or '')[:16]}…"
+
+
+def verify(path: str | Path, *, project: Path | None = None) -> list[Difference]:
+    """Every file of the run at `path` that was changed, removed or added; empty when all is as written.
+
+    With `project` its input files are compared too. InputError for a run that has no hashes: one that was killed.
+    """
+    directory = find_run(Path(path))
+    manifest = read_manifest(directory)
+    if not manifest.outputs:
+        raise InputError(f"{directory} has no hashes to verify.", "The run did not come to its end; run it again.")
+    found = _compare(directory, manifest.outputs) + _unknown(directory, manifest.outputs)
+    return found + (_compare(project, manifest.inputs) if project is not None else [])
+
+
+def _compare(root: Path, hashes: Mapping[str, str]) -> list[Difference]:
+    found = []
+    for name, expected in hashes.items():
+        path = root / name
+        actual = sha256_of(path) if path.is_file() else None
+        if actual is None:
+            found.append(Difference(name, "missing", expected, None))
+        elif actual != expected:
+            found.append(Difference(name, "changed", expected, actual))
+    return found
+
+
+def _unknown(directory: Path, hashes: Mapping[str, str]) -> list[Difference]:
+    """Files of the run's own kinds that nobody recorded. What audits and other tools add lies in folders of its own."""
+    own = [*directory.glob("*.*"), *directory.glob("data/*")]
+    names = sorted(path.relative_to(directory).as_posix() for path in own if path.is_file())
+    return [
+        Difference(name, "unknown", None, None)
+        for name in names
+        if name != MANIFEST and name not in hashes and name not in _LATER
+    ]
+
+
+_LATER = frozenset({"migration.json", "strength.parquet"})
