@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import collections.abc
 import types
 import typing
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field as DataField, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import Field as DataField
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
-from typing import Annotated, Any, TypeAlias, TypeVar, Union, get_args, get_origin
+from functools import cache
+from typing import Annotated, Any, TypeAlias, TypeVar, Union, cast, get_args, get_origin
 
 from harness.errors import HarnessFault
 from harness.scenario.instants import parse_date, parse_duration, parse_instant
 from harness.scenario.model import Step
 from harness.scenario.scope import resolve
-from harness.scenario.shapes import AnyKeys, Choice, Compared, Either, Field, Free, Items, Keys, Kind, Shape, Steps as StepsShape
+from harness.scenario.shapes import AnyKeys, Choice, Compared, Either, Field, Free, Items, Keys, Kind, Shape
+from harness.scenario.shapes import Steps as StepsShape
 from harness.scenario.tableshapes import TableRows as TableRowsShape
 from harness.scenario.values import MapPattern, Pattern
 
@@ -44,9 +47,8 @@ def bind(args_type: type[T], args: MapPattern, scope: Mapping[str, Any]) -> T:
         InputError: an unknown name, a value of another type, or what `args_type.__post_init__` refuses; with position.
     """
     values = {key: resolve(pattern, scope) for key, pattern in args.entries.items()}
-    bound = shape_of(args_type).convert(values, args)
-    assert isinstance(bound, args_type)
-    return bound
+    bound = shape_of(cast(Any, args_type)).convert(values, args)
+    return cast(T, bound)
 
 
 def key_of(field: DataField[Any]) -> str:
@@ -54,7 +56,7 @@ def key_of(field: DataField[Any]) -> str:
     return field.name.removesuffix("_")
 
 
-@lru_cache(maxsize=None)
+@cache
 def shape_of(args_type: type[Any], noun: str = "") -> Keys:
     """The shape of a frozen dataclass of arguments.
 
@@ -71,7 +73,10 @@ def shape_of(args_type: type[Any], noun: str = "") -> Keys:
         required = field.default is MISSING and field.default_factory is MISSING
         declared[key_of(field)] = Field(shape, doc or str(field.metadata.get("doc", "")), required)
         names[key_of(field)] = field.name
-    make: Callable[[dict[str, Any]], Any] = lambda values: args_type(**{names[key]: value for key, value in values.items()})  # noqa: E731  typed
+
+    def make(values: dict[str, Any]) -> Any:
+        return args_type(**{names[key]: value for key, value in values.items()})
+
     return Keys(declared, noun or args_type.__name__.removesuffix("Args").lower(), make=make)
 
 
@@ -88,26 +93,28 @@ def _described(hint: Any, where: str) -> tuple[Shape, str]:
 
 
 def _shape(hint: Any, where: str) -> Shape:
-    if hint in _KINDS:
-        return _KINDS[hint]
     origin, args = get_origin(hint), get_args(hint)
-    if hint is Any:
-        return Free(sending=True)
-    if origin is typing.Literal:
-        return Choice(args)
-    if origin in (Union, types.UnionType):
-        return _union(args, where)
-    if origin in (list, tuple) or (origin is not None and origin.__name__ == "Sequence"):
-        return Items(_described(args[0], where)[0], tuple if origin is tuple else list)
-    if hint in (dict, Mapping) or origin is dict or (origin is not None and origin.__name__ == "Mapping"):
-        return AnyKeys(_described(args[1], where)[0] if args else Free(sending=True))
-    if hint is list:
-        return Items(Free(sending=True))
-    if is_dataclass(hint) and isinstance(hint, type):
-        return shape_of(hint)
-    if hint == Pattern:
-        return Compared()
-    raise HarnessFault(f"{where} has the type {hint}, which no scenario can write.", "Use str, int, bool, Decimal, Instant, Duration, Literal, list, dict, Value or a dataclass.")
+    shape: Shape | None = _KINDS.get(hint) if not isinstance(hint, list) else None
+    if shape is None and origin is typing.Literal:
+        shape = Choice(args)
+    elif shape is None and origin in (Union, types.UnionType):
+        shape = Compared() if hint == Pattern else _union(args, where)
+    elif shape is None and is_dataclass(hint) and isinstance(hint, type):
+        shape = shape_of(hint)
+    shape = shape or _collection(origin or hint, args, where)
+    if shape is None:
+        remedy = "Use str, int, bool, Decimal, Instant, Duration, Literal, list, dict, Value or a dataclass."
+        raise HarnessFault(f"{where} has the type {hint}, which no scenario can write.", remedy)
+    return shape
+
+
+def _collection(origin: Any, args: tuple[Any, ...], where: str) -> Shape | None:
+    inner = [_described(arg, where)[0] for arg in args if arg is not Ellipsis]
+    if origin in (list, tuple, collections.abc.Sequence):
+        return Items(inner[0] if inner else Free(sending=True), tuple if origin is tuple else list)
+    if origin in (dict, Mapping):
+        return AnyKeys(inner[1] if inner else Free(sending=True))
+    return None
 
 
 def _union(args: tuple[Any, ...], where: str) -> Shape:
@@ -181,9 +188,14 @@ def _null(value: Any) -> None:
 
 
 _NULL = Kind("null", _null, {"type": "null"})
-DURATION = Kind("a duration such as 15m", _duration, {"type": "string", "pattern": r"^[+-]?(\d+(\.\d+)?(ms|s|m|h|d|w))+$"})
-INSTANT = Kind("an instant such as 2030-03-06T10:00Z", _instant, {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d"})
+DURATION = Kind(
+    "a duration such as 15m", _duration, {"type": "string", "pattern": r"^[+-]?(\d+(\.\d+)?(ms|s|m|h|d|w))+$"}
+)
+INSTANT = Kind(
+    "an instant such as 2030-03-06T10:00Z", _instant, {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d"}
+)
 _KINDS: dict[Any, Shape] = {
+    Any: Free(sending=True),
     str: Kind("text", _text, {"type": "string"}),
     int: Kind("a whole number", _int, {"type": "integer"}),
     bool: Kind("true or false", _bool, {"type": "boolean"}),

@@ -9,7 +9,7 @@ from typing import Any
 from harness.scenario.shapes import AnyKeys, Choice, Either, Field, Free, Items, Keys, Kind, Shape
 from harness.scenario.tableshapes import Columns, PerTable
 
-__all__ = ["CHECK_SHAPES", "CheckShape", "LOG_LEVELS", "PROVIDERS"]
+__all__ = ["CHECK_SHAPES", "LOG_LEVELS", "PROVIDERS", "CheckShape"]
 
 PROVIDERS = ("calendly", "stripe")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -123,7 +123,10 @@ RESPONSE = Either(
             "headers": Field(AnyKeys(ANY), "headers by name, in any case of letters"),
             "body": Field(ANY, "the JSON body; a map matches a subset"),
             "text": Field(ANY, "the body as text"),
-            "outcome": Field(Choice(("answered", "unknown")), "`unknown`: no answer came, so nobody knows what happened"),
+            "refused": Field(ANY, "why the page itself refused, before any request was sent"),
+            "outcome": Field(
+                Choice(("answered", "unknown")), "`unknown`: no answer came, so nobody knows what happened"
+            ),
         },
         "a response",
     ),
@@ -144,7 +147,9 @@ SQL = Either(
 )
 
 CHECK_SHAPES: Mapping[str, CheckShape] = {
-    "response": CheckShape(RESPONSE, "the answer to the step's last request", "response: {status: 200, body: {success: true}}"),
+    "response": CheckShape(
+        RESPONSE, "the answer to the step's last request", "response: {status: 200, body: {success: true}}"
+    ),
     "rows": CheckShape(PerTable(_rows), "the rows of tables as they are now", "rows: {Booking: {count: 1}}"),
     "changed": CheckShape(
         Either((NONE,), None, PerTable(_changes, (("others", Choice(("ignore",))),))),
@@ -152,8 +157,12 @@ CHECK_SHAPES: Mapping[str, CheckShape] = {
         "changed: {Booking: {added: [{clientId: null}]}}",
     ),
     "calls": CheckShape(_many(CALL, "calls"), "what the application asked of the providers", "calls: none"),
-    "deliveries": CheckShape(_many(DELIVERY, "deliveries"), "attempts to deliver webhooks", "deliveries: {every: {status: 200}}"),
+    "deliveries": CheckShape(
+        _many(DELIVERY, "deliveries"), "attempts to deliver webhooks", "deliveries: {every: {status: 200}}"
+    ),
     "logs": CheckShape(_many(LOG, "logs"), "what the application logged", "logs: {none: {level: error}}"),
     "sql": CheckShape(SQL, "the answer to a query", "sql: {query: 'SELECT count(*) AS n FROM \"Booking\"', value: 1}"),
-    "invariant": CheckShape(Either((TEXT,), Items(TEXT), None), "invariants by name, checked here and now", "invariant: no-double-booking"),
+    "invariant": CheckShape(
+        Either((TEXT,), Items(TEXT), None), "invariants by name, checked here and now", "invariant: no-double-booking"
+    ),
 }

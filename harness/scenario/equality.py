@@ -36,7 +36,11 @@ def equal(expected: Any, actual: Any, column_type: str | None = None) -> bool:
     if column_type and isinstance(actual, str) and isinstance(expected, str):
         return _same_text(expected, actual, column_type)
     if isinstance(expected, Mapping):
-        return isinstance(actual, Mapping) and expected.keys() == actual.keys() and all(equal(expected[key], actual[key]) for key in expected)
+        return (
+            isinstance(actual, Mapping)
+            and expected.keys() == actual.keys()
+            and all(equal(expected[key], actual[key]) for key in expected)
+        )
     if _is_list(expected):
         return _is_list(actual) and len(expected) == len(actual) and all(map(equal, expected, actual))
     return _same_scalar(_canonical(expected), _canonical(actual))

@@ -47,7 +47,7 @@ def cases_of(scenario: Scenario) -> Iterator[Case]:
     number = 0
     for params in scenario.rows_of_params:
         given = scenario.given_of(params)
-        when = tuple(_step(step, params) for step in scenario.when) if params else scenario.when
+        steps = tuple(_step(step, params) for step in scenario.when) if params else scenario.when
         for repetition in range(1, scenario.repeat + 1):
             number += 1
             again = f"#{repetition}" if scenario.repeat > 1 else ""
@@ -58,7 +58,7 @@ def cases_of(scenario: Scenario) -> Iterator[Case]:
                 title=case_title(scenario, params, repetition),
                 number=number,
                 given=given,
-                when=when,
+                steps=steps,
                 then=scenario.then,
                 repetition=repetition,
             )
@@ -74,5 +74,7 @@ def _step(step: Step, params: Mapping[str, Any]) -> Step:
 def _filled(text: str, params: Mapping[str, Any]) -> str:
     if "$" not in text:
         return text
-    return _NAME.sub(lambda found: _shown(params[name]) if (name := found.group(1) or found.group(2)) in params else found.group(), text)
-
+    return _NAME.sub(
+        lambda found: _shown(params[name]) if (name := found.group(1) or found.group(2)) in params else found.group(),
+        text,
+    )

@@ -9,7 +9,7 @@ from harness.scenario.names import NameCheck
 from harness.scenario.shapes import found
 from harness.scenario.stepreader import StepReader
 from harness.scenario.suggest import did_you_mean
-from harness.scenario.values import Literal, Matcher, Pattern, compile, references
+from harness.scenario.values import Literal, Matcher, Pattern, compile_node, references
 from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
 
 __all__ = ["read_fragment"]
@@ -23,7 +23,9 @@ def read_fragment(steps: StepReader, key: ScalarNode, node: Node) -> Fragment:
     if isinstance(node, MapNode):
         for each in node.entries:
             if each not in {"takes", "steps"}:
-                problems.append(node.keys[each].problem(f"A fragment has no key {each}.", did_you_mean(each, ["takes", "steps"])))
+                problems.append(
+                    node.keys[each].problem(f"A fragment has no key {each}.", did_you_mean(each, ["takes", "steps"]))
+                )
         body = node.get("steps")
         if "takes" in node.entries:
             parameters = _parameters(node.entries["takes"], problems)
@@ -49,7 +51,9 @@ def _parameters(node: Node, problems: list[Problem]) -> dict[str, Pattern | None
         return {}
     parameters: dict[str, Pattern | None] = {}
     for name, value in node.entries.items():
-        pattern = compile(value, sending=value.text != "<any>" if isinstance(value, ScalarNode) else True, problems=problems)
+        pattern = compile_node(
+            value, sending=value.text != "<any>" if isinstance(value, ScalarNode) else True, problems=problems
+        )
         parameters[name] = None if isinstance(pattern, Matcher) else pattern
         for reference in references(pattern):
             if reference.name not in BUILTIN_NAMES:
@@ -63,4 +67,8 @@ def _unused(made: Fragment, check: NameCheck, key: ScalarNode, problems: list[Pr
         if name not in check.used and f"${name}" not in texts:
             where = default.position if isinstance(default, Literal) else key.position
             source = key.source
-            problems.append(source.problem(where.line, where.column, f"The fragment {made.name} takes {name} and never uses it.", "Remove it."))
+            problems.append(
+                source.problem(
+                    where.line, where.column, f"The fragment {made.name} takes {name} and never uses it.", "Remove it."
+                )
+            )

@@ -69,8 +69,9 @@ def instantiate(fragment: Fragment, args: Mapping[str, Pattern], prefix: str) ->
 
 
 def _step(step: Step, values: Mapping[str, Pattern], names: Mapping[str, str], via: tuple[str, ...]) -> Step:
-    put = lambda pattern: substitute(pattern, values, names)  # noqa: E731  a shorthand
-    args = MapPattern({key: put(value) for key, value in step.args.entries.items()}, step.args.position)
+    args = MapPattern(
+        {key: substitute(value, values, names) for key, value in step.args.entries.items()}, step.args.position
+    )
     return replace(
         step,
         args=args,
@@ -108,13 +109,17 @@ def _check(check: CheckSpec, values: Mapping[str, Pattern], names: Mapping[str, 
     return replace(check, pattern=pattern, eventually=_eventually(check.eventually, values, names))
 
 
-def _eventually(eventually: Eventually | None, values: Mapping[str, Pattern], names: Mapping[str, str]) -> Eventually | None:
+def _eventually(
+    eventually: Eventually | None, values: Mapping[str, Pattern], names: Mapping[str, str]
+) -> Eventually | None:
     if eventually is None or eventually.stop_if is None:
         return eventually
     return replace(eventually, stop_if=_check(eventually.stop_if, values, names))
 
 
-def substitute(pattern: Pattern, values: Mapping[str, Pattern], names: Mapping[str, str]) -> Pattern:
+def substitute(  # noqa: PLR0911  one return a kind of pattern
+    pattern: Pattern, values: Mapping[str, Pattern], names: Mapping[str, str]
+) -> Pattern:
     """`pattern` with references to `values` replaced by those patterns, and captured `names` by their new names."""
     match pattern:
         case Reference(name=name):
@@ -123,14 +128,18 @@ def substitute(pattern: Pattern, values: Mapping[str, Pattern], names: Mapping[s
             return _rename(pattern, names)
         case Template(parts=parts, text=text, position=position):
             new = [part if isinstance(part, str) else _part(substitute(part, values, names), part) for part in parts]
-            return Template(tuple(flat for part in new for flat in part), text, position) if any(
-                not isinstance(flat, str) for part in new for flat in part
-            ) else Literal("".join(str(flat) for part in new for flat in part), position)
+            return (
+                Template(tuple(flat for part in new for flat in part), text, position)
+                if any(not isinstance(flat, str) for part in new for flat in part)
+                else Literal("".join(str(flat) for part in new for flat in part), position)
+            )
         case Matcher(name=word, args=args, text=text, position=position):
             inner = tuple(arg if not isinstance(arg, Pattern) else substitute(arg, values, names) for arg in args)
             return Matcher(word, inner, text, position)
         case MapPattern(entries=entries, position=position, exact=exact):
-            return MapPattern({key: substitute(value, values, names) for key, value in entries.items()}, position, exact)
+            return MapPattern(
+                {key: substitute(value, values, names) for key, value in entries.items()}, position, exact
+            )
         case ListPattern(items=items, position=position, mode=mode):
             return ListPattern(tuple(substitute(item, values, names) for item in items), position, mode)
         case Opaque(value=value, position=position):
@@ -154,7 +163,9 @@ def _part(value: Pattern, reference: Reference) -> tuple[str | Reference, ...]:
         return (value,)
     if isinstance(value, Template):
         return value.parts
-    raise InputError(f"{reference.text} is no single value here, so it cannot stand inside text.", position=reference.position)
+    raise InputError(
+        f"{reference.text} is no single value here, so it cannot stand inside text.", position=reference.position
+    )
 
 
 def _into(value: Pattern, reference: Reference) -> Pattern:

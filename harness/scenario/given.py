@@ -29,8 +29,13 @@ def _count(value: Any) -> int:
 
 DELIVERY = Keys(
     {
-        "when": Field(Choice(("manual", "immediate", "end")), "manual: only deliver steps; immediate: after each act; end: after the last step"),
-        "times": Field(Kind("a number from 1", _count, {"type": "integer", "minimum": 1}), "how often each is delivered"),
+        "when": Field(
+            Choice(("manual", "immediate", "end")),
+            "manual: only deliver steps; immediate: after each act; end: after the last step",
+        ),
+        "times": Field(
+            Kind("a number from 1", _count, {"type": "integer", "minimum": 1}), "how often each is delivered"
+        ),
         "order": Field(Choice(("as-is", "reversed", "shuffled")), "in which order those that are due go out"),
         "delay": Field(DURATION, "how long each travels"),
     },
@@ -45,7 +50,10 @@ GIVEN = Keys(
         "clock": Field(INSTANT, "when it begins"),
         "rows": Field(TableRows(), "rows to insert before the first step"),
         "faults": Field(Items(Free(sending=True)), "faults set before the first step: the arguments of fault"),
-        "delivery": Field(Either((Choice(("manual", "immediate", "end")),), None, DELIVERY), "how webhooks travel when no step delivers them"),
+        "delivery": Field(
+            Either((Choice(("manual", "immediate", "end")),), None, DELIVERY),
+            "how webhooks travel when no step delivers them",
+        ),
     },
     "given",
 )
@@ -65,14 +73,20 @@ class GivenPatterns:
         Raises:
             InputError: a name that is no parameter, or a value of the wrong type.
         """
-        values = {key: self._value(key, pattern, params) for key, pattern in self.patterns.items() if key not in {"rows", "faults"}}
+        values = {
+            key: self._value(key, pattern, params)
+            for key, pattern in self.patterns.items()
+            if key not in {"rows", "faults"}
+        }
         actors = values.get("actors") or {"visitor": values.get("visitor", "anonymous")}
         rows = self.patterns.get("rows")
         return Given(
             catalog=values.get("catalog", ""),
             actors=actors,
             clock=values.get("clock", DEFAULT_CLOCK),
-            rows={table: each.items for table, each in rows.items() if isinstance(each, ListPattern)} if isinstance(rows, MapPattern) else {},
+            rows={table: each.items for table, each in rows.items() if isinstance(each, ListPattern)}
+            if isinstance(rows, MapPattern)
+            else {},
             faults=self.faults,
             delivery=values.get("delivery", DeliveryPolicy()),
             position=self.position,
@@ -81,19 +95,23 @@ class GivenPatterns:
     def _value(self, key: str, pattern: Pattern, params: Mapping[str, Any]) -> Any:
         value = resolve(pattern, params)
         if key == "delivery":
-            return DeliveryPolicy(when=value) if isinstance(value, str) else DELIVERY.convert(value, pattern)
+            return DELIVERY.convert({"when": value} if isinstance(value, str) else value, pattern)
         return GIVEN.fields[key].shape.convert(value, pattern)
 
     @property
     def parameterised(self) -> bool:
         """Whether anything but rows and faults names a parameter."""
-        return any(True for key, pattern in self.patterns.items() if key not in {"rows", "faults"} for _ in references(pattern))
+        return any(
+            True for key, pattern in self.patterns.items() if key not in {"rows", "faults"} for _ in references(pattern)
+        )
 
 
 class GivenReader:
     """Reads `given`, the file's merged with the scenario's."""
 
-    def __init__(self, steps: StepReader, catalogues: Mapping[str, Mapping[str, Any]] | None, roles: Mapping[str, frozenset[str]]) -> None:
+    def __init__(
+        self, steps: StepReader, catalogues: Mapping[str, Mapping[str, Any]] | None, roles: Mapping[str, frozenset[str]]
+    ) -> None:
         self.steps = steps
         self.reader: Reader = steps.reader
         self.catalogues = catalogues
@@ -101,8 +119,7 @@ class GivenReader:
 
     def read(self, node: MapNode, at: Node) -> GivenPatterns:
         """The patterns of a merged `given`; mistakes are noted, at `at` when something is missing."""
-        pattern = GIVEN.read(node, self.reader)
-        assert isinstance(pattern, MapPattern)
+        pattern = GIVEN.read_map(node, self.reader)
         self._complete(node, at)
         self._catalogue(node, pattern)
         self._roles(node, pattern)
@@ -112,7 +129,9 @@ class GivenReader:
         if "catalog" not in node.entries:
             self.reader.note(at, "given needs a catalog.", "Write `given: {catalog: production, visitor: anonymous}`.")
         if "visitor" not in node.entries and "actors" not in node.entries:
-            self.reader.note(at, "given needs a visitor, or actors.", "Write `visitor: anonymous`, or `actors: {sam: client}`.")
+            self.reader.note(
+                at, "given needs a visitor, or actors.", "Write `visitor: anonymous`, or `actors: {sam: client}`."
+            )
         if "visitor" in node.entries and "actors" in node.entries:
             self.reader.note(node.keys["actors"], "given has a visitor and actors.", "Keep one of them.")
         actors = node.get("actors")
@@ -121,9 +140,16 @@ class GivenReader:
 
     def _catalogue(self, node: MapNode, pattern: MapPattern) -> None:
         name = pattern.get("catalog")
-        if self.catalogues is not None and isinstance(name, Literal) and isinstance(name.value, str) and name.value not in self.catalogues:
+        if (
+            self.catalogues is not None
+            and isinstance(name, Literal)
+            and isinstance(name.value, str)
+            and name.value not in self.catalogues
+        ):
             what = f"There is no catalogue {name.value}."
-            self.reader.note(node.entries["catalog"], what, did_you_mean(name.value, self.catalogues, noun="catalogues"))
+            self.reader.note(
+                node.entries["catalog"], what, did_you_mean(name.value, self.catalogues, noun="catalogues")
+            )
 
     def _roles(self, node: MapNode, pattern: MapPattern) -> None:
         catalog = pattern.get("catalog")
@@ -138,14 +164,19 @@ class GivenReader:
             named += [(given.entries[key], each) for key, each in actors.items()]
         for where, role in named:
             if isinstance(role, Literal) and isinstance(role.value, str) and role.value not in roles:
-                self.reader.note(where, f"There is no role {role.value}.", did_you_mean(role.value, roles, noun="roles"))
+                self.reader.note(
+                    where, f"There is no role {role.value}.", did_you_mean(role.value, roles, noun="roles")
+                )
 
     def _faults(self, node: MapNode) -> tuple[Step, ...]:
         faults = node.get("faults")
         verb = self.steps.registry.verbs.get("fault")
         if not isinstance(faults, ListNode) or verb is None:
             return ()
-        wrapped = [MapNode(item.source, item.line, item.column, {"fault": item}, {"fault": _key(item)}) for item in faults.items]
+        wrapped = [
+            MapNode(item.source, item.line, item.column, {"fault": item}, {"fault": _key(item)})
+            for item in faults.items
+        ]
         return tuple(self.steps.verb_step(step, verb) for step in wrapped)
 
 
@@ -164,4 +195,3 @@ def merged(outer: MapNode | None, inner: MapNode | None, at: Node) -> MapNode:
         keys.update(inner.keys)
     where = inner or outer or at
     return MapNode(where.source, where.line, where.column, entries, keys)
-

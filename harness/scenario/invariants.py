@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.errors import InputErrors, Problem
+from harness.scenario.checkshapes import TEXT
 from harness.scenario.files import read_tree
 from harness.scenario.model import Invariant
 from harness.scenario.shapes import Field, Items, Keys, Reader
-from harness.scenario.checkshapes import TEXT
 from harness.scenario.values import Literal, MapPattern
-from harness.scenario.yamltree import ListNode, MapNode, Node
+from harness.scenario.yamltree import ListNode, MapNode
 
 __all__ = ["load_invariants"]
 
@@ -31,23 +31,28 @@ def load_invariants(path: Path, *, shown: str = "") -> list[Invariant]:
     Raises:
         InputErrors: every mistake in the file.
     """
-    root: Node | None = read_tree(path, shown or str(path))
-    assert root is not None
-    top = root
-    if isinstance(root, MapNode):
-        root = root.get("invariants")
+    top = read_tree(path, shown or str(path))
+    root = top.get("invariants") if isinstance(top, MapNode) else top
     if not isinstance(root, ListNode):
-        raise InputErrors([top.problem("Invariants are a list of maps with name, reason and sql.", "Begin a line with `- name: …`.")])
+        raise InputErrors(
+            [top.problem("Invariants are a list of maps with name, reason and sql.", "Begin a line with `- name: …`.")]
+        )
     problems: list[Problem] = []
     found: dict[str, Invariant] = {}
     for item in root.items:
         pattern = SHAPE.read(item, Reader(problems))
-        if not isinstance(pattern, MapPattern) or not all(isinstance(pattern.get(key), Literal) for key in ("name", "reason", "sql")):
+        if not isinstance(pattern, MapPattern) or not all(
+            isinstance(pattern.get(key), Literal) for key in ("name", "reason", "sql")
+        ):
             continue
         values = {key: each.value for key, each in pattern.items() if isinstance(each, Literal)}
-        covers = tuple(str(id_.value) for id_ in getattr(pattern.get("covers"), "items", ()) if isinstance(id_, Literal))
+        covers = tuple(
+            str(id_.value) for id_ in getattr(pattern.get("covers"), "items", ()) if isinstance(id_, Literal)
+        )
         if values["name"] in found:
-            problems.append(item.problem(f"The invariant {values['name']} stands here a second time.", "Choose another name."))
+            problems.append(
+                item.problem(f"The invariant {values['name']} stands here a second time.", "Choose another name.")
+            )
         found[values["name"]] = Invariant(values["name"], values["reason"], values["sql"], item.position, covers)
     if problems:
         raise InputErrors(sorted(problems, key=lambda problem: problem.position or item.position))

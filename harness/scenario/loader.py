@@ -55,8 +55,8 @@ def load(
 ) -> Suite:
     """Load every scenario file of `paths` (files, directories, `file:LINE`; lines are left to the selection).
 
-    Beside the files it reads, where they exist: `scenarios/rules.yaml`, `scenarios/invariants.yaml`, `scenarios/tables.json`,
-    `scenarios/verbs.py` and `fixtures/catalogues/*.yaml` of the project.
+    Beside the files it reads, where they exist: `rules.yaml`, `invariants.yaml`, `tables.json` and `verbs.py` in `scenarios/`,
+    and `fixtures/catalogues/*.yaml` of the project.
 
     Args:
         paths: what to load, relative to the project or absolute.
@@ -79,10 +79,23 @@ def load(
     loader.same_ids(features)
     loader.raise_problems()
     around = loader.around
-    return Suite(tuple(features), around.registry, around.invariants, around.known.rules or {}, dict(sorted(loader.digests.items())))
+    return Suite(
+        tuple(features),
+        around.registry,
+        around.invariants,
+        around.known.rules or {},
+        dict(sorted(loader.digests.items())),
+    )
 
 
-def load_text(text: str | bytes, *, file: str = "<text>", registry: Registry | None = None, tables: Tables | None = None, known: Known | None = None) -> Suite:
+def load_text(
+    text: str | bytes,
+    *,
+    file: str = "<text>",
+    registry: Registry | None = None,
+    tables: Tables | None = None,
+    known: Known | None = None,
+) -> Suite:
     """Load one text as a file that stands alone. Raises InputErrors as `load`."""
     loader = _Loader(Path(), {})
     loader.around = Surroundings(Path(), registry or builtin_registry(), tables, known or Known())
@@ -107,7 +120,11 @@ class _Loader:
         scenarios = self.project / "scenarios"
         self.around = Surroundings(self.project, Registry(registry) if registry else builtin_registry(), tables)
         if tables is None and (scenarios / "tables.json").is_file():
-            self.attempt(lambda: setattr(self.around, "tables", load_tables(scenarios / "tables.json", shown="scenarios/tables.json")))
+            self.attempt(
+                lambda: setattr(
+                    self.around, "tables", load_tables(scenarios / "tables.json", shown="scenarios/tables.json")
+                )
+            )
         if (scenarios / "verbs.py").is_file():
             self.attempt(lambda: self.verbs(scenarios / "verbs.py"))
         rules: dict[str, str] | None = None
@@ -118,7 +135,11 @@ class _Loader:
         invariants: list[Invariant] | None = None
         if (scenarios / "invariants.yaml").is_file():
             invariants = []
-            self.attempt(lambda: invariants.extend(load_invariants(scenarios / "invariants.yaml", shown="scenarios/invariants.yaml")))
+            self.attempt(
+                lambda: invariants.extend(
+                    load_invariants(scenarios / "invariants.yaml", shown="scenarios/invariants.yaml")
+                )
+            )
             self.digest(scenarios / "invariants.yaml")
         self.around.invariants = tuple(invariants or ())
         catalogues, roles = self.catalogues()
@@ -169,7 +190,9 @@ class _Loader:
             return None
         self.sources[shown] = root.source
         if not isinstance(root, MapNode):
-            self.problems.append(root.problem(f"A scenario file is a map; found {found(root)}.", "Begin it with `feature: …`."))
+            self.problems.append(
+                root.problem(f"A scenario file is a map; found {found(root)}.", "Begin it with `feature: …`.")
+            )
             return None
         return _FileReader(self, root, shown, path).read()
 
@@ -180,7 +203,9 @@ class _Loader:
             return self.libraries[shown]
         if shown in using:
             circle = " → ".join([*using[using.index(shown) :], shown])
-            self.problems.append(at.problem(f"Files use each other in a circle: {circle}.", "Move the fragments into one file."))
+            self.problems.append(
+                at.problem(f"Files use each other in a circle: {circle}.", "Move the fragments into one file.")
+            )
             return {}
         try:
             data = read_bytes(path, shown)
@@ -256,13 +281,19 @@ class _FileReader:
         """The feature; mistakes are noted in the loader."""
         for key in self.root.entries:
             if key not in FILE_KEYS:
-                self.note(self.root.keys[key], f"A scenario file has no key {key}.", did_you_mean(key, FILE_KEYS, noun="keys"))
+                self.note(
+                    self.root.keys[key], f"A scenario file has no key {key}.", did_you_mean(key, FILE_KEYS, noun="keys")
+                )
         self.use()
         name = self.name()
         self.fragments()
         given = self.root.get("given")
         if given is not None and not isinstance(given, MapNode):
-            self.note(given, f"given is a map; found {found(given)}.", "Write `given: {catalog: production, visitor: anonymous}`.")
+            self.note(
+                given,
+                f"given is a map; found {found(given)}.",
+                "Write `given: {catalog: production, visitor: anonymous}`.",
+            )
             given = None
         scenarios = self.scenarios(name, given)
         return Feature(name, self.shown, tuple(scenarios))
@@ -284,7 +315,11 @@ class _FileReader:
                 self.note(self.root, "The file has no scenarios.", "Add `scenarios: [ … ]`.")
             return []
         if not isinstance(node, ListNode) or not node.items:
-            self.note(node, f"scenarios is a list; found {found(node) if not isinstance(node, ListNode) else 'an empty one'}.", "Begin each with `- scenario: title`.")
+            self.note(
+                node,
+                f"scenarios is a list; found {found(node) if not isinstance(node, ListNode) else 'an empty one'}.",
+                "Begin each with `- scenario: title`.",
+            )
             return []
         reader = ScenarioReader(self.steps, self.loader.around.known, file=self.shown, feature=feature, given=given)
         lines = [item.line for item in node.items[1:]]
@@ -307,7 +342,11 @@ class _FileReader:
             path = self.path.parent / item.value
             if not path.is_file():
                 siblings = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
-                self.note(item, f"There is no {item.value} beside this file.", did_you_mean(path.name, siblings, noun="files") if siblings else "")
+                self.note(
+                    item,
+                    f"There is no {item.value} beside this file.",
+                    did_you_mean(path.name, siblings, noun="files") if siblings else "",
+                )
             elif path.suffix == ".py":
                 self.loader.attempt(lambda path=path: self.loader.verbs(path))
             else:
@@ -316,7 +355,9 @@ class _FileReader:
     def borrow(self, fragments: Mapping[str, Fragment], at: Node) -> None:
         for name, fragment in fragments.items():
             if name in self.borrowed and self.borrowed[name].position != fragment.position:
-                self.note(at, f"The fragment {name} comes from two files.", f"The other is at {self.borrowed[name].position}.")
+                self.note(
+                    at, f"The fragment {name} comes from two files.", f"The other is at {self.borrowed[name].position}."
+                )
             self.borrowed[name] = fragment
 
     def fragments(self) -> dict[str, Fragment]:
@@ -362,5 +403,3 @@ class _FileReader:
 
     def note(self, node: Node, what: str, remedy: str = "") -> None:
         self.loader.problems.append(node.problem(what, remedy))
-
-

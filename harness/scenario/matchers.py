@@ -130,7 +130,10 @@ def word_mistake(word: str, rest: str, text: str) -> tuple[str, str] | None:
     known = MATCHERS.get(word)
     if known is None:
         hint = did_you_mean(word, MATCHERS, noun="matchers") if word else "A matcher is <word …>."
-        return f"{text} is no matcher: the word {word or '(nothing)'} is unknown.", f'{hint} For the text itself write {{literal: "{text}"}}.'
+        return (
+            f"{text} is no matcher: the word {word or '(nothing)'} is unknown.",
+            f'{hint} For the text itself write {{literal: "{text}"}}.',
+        )
     if known.arguments == 0 and rest:
         return f"<{word}> takes no argument; here it has {rest}.", f"Write {known.example}."
     if known.arguments != 0 and not rest:
@@ -166,7 +169,9 @@ def _orderable(text: str) -> bool:
 
 def _length(text: str) -> bool:
     word, _, number = text.rpartition(" ")
-    return number.isdecimal() and number.isascii() and len(number) < 10 and word.strip() in {"", "gt", "gte", "lt", "lte"}
+    return (
+        number.isdecimal() and number.isascii() and len(number) < 10 and word.strip() in {"", "gt", "gte", "lt", "lte"}
+    )
 
 
 def compile_regex(text: str) -> re.Pattern[str] | str:

@@ -55,7 +55,7 @@ class Eventually:
 class CheckSpec:
     """One check: `kind` names it in the registry, `pattern` has the declared shape of that kind.
 
-    Words such as `none` are Literals, maps are MapPatterns with the keys of the shape, the values in them patterns to compare.
+    Words such as `none` are Literals, maps are MapPatterns with the keys of the shape, the values in them are patterns.
     """
 
     kind: str
@@ -91,7 +91,7 @@ class Step:
 class DeliveryPolicy:
     """How webhooks travel when no step delivers them.
 
-    when: `manual` (only `deliver` steps deliver), `immediate` (after each act of the provider), `end` (after the last step).
+    when: `manual` (only `deliver` steps deliver), `immediate` (after each act), `end` (after the last step).
     """
 
     when: Literal["manual", "immediate", "end"] = "manual"
@@ -110,7 +110,7 @@ class Given:
     rows: Mapping[str, tuple[Pattern, ...]] = field(default_factory=dict)
     faults: tuple[Step, ...] = ()  # steps of the verb `fault`
     delivery: DeliveryPolicy = DeliveryPolicy()
-    position: Position = Position("<given>")
+    position: Position = field(default_factory=lambda: Position("<given>"))
 
     @property
     def actor(self) -> str:
@@ -159,7 +159,7 @@ class Case:
     title: str
     number: int  # of this case in its scenario, from 1
     given: Given
-    when: tuple[Step, ...]
+    steps: tuple[Step, ...]  # the scenario's `when`, with parameters in titles and actors
     then: tuple[CheckSpec, ...]
     repetition: int = 1
 
@@ -167,6 +167,16 @@ class Case:
     def selector(self) -> str:
         """`file:line`, what `harness run` takes to run it again."""
         return f"{self.scenario.file}:{self.scenario.position.line}"
+
+    @property
+    def feature(self) -> str:
+        """The name of its feature."""
+        return self.scenario.feature
+
+    @property
+    def actor(self) -> str:
+        """The role of who acts first."""
+        return self.given.role(None)
 
     @property
     def position(self) -> Position:

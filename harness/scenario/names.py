@@ -88,7 +88,11 @@ class NameCheck:
         self.used.add(name)
         if name not in self.known:
             what = f"${name} is captured only later." if name in self.later else f"${name} is not known here."
-            remedy = "Move the step that captures it up." if name in self.later else did_you_mean(name, self.known, noun="names")
+            remedy = (
+                "Move the step that captures it up."
+                if name in self.later
+                else did_you_mean(name, self.known, noun="names")
+            )
             self.note(reference.position, what, remedy)
         elif name == "catalog" and self.catalogue is not None:
             self.catalogue_reference(reference, self.catalogue)
@@ -96,9 +100,11 @@ class NameCheck:
     def catalogue_reference(self, reference: Reference, catalogue: Mapping[str, Any]) -> None:
         if not reference.path:
             return
-        key, *columns = reference.path
+        key, *columns = map(str, reference.path)
         if key not in catalogue:
-            self.note(reference.position, f"The catalogue has no {key}.", did_you_mean(str(key), catalogue, noun="keys"))
+            self.note(
+                reference.position, f"The catalogue has no {key}.", did_you_mean(str(key), catalogue, noun="keys")
+            )
         elif columns and isinstance(catalogue[key], Mapping) and columns[0] not in catalogue[key]:
             what = f"$catalog.{key} has no {columns[0]}."
             self.note(reference.position, what, did_you_mean(str(columns[0]), catalogue[key], noun="columns"))
@@ -107,7 +113,9 @@ class NameCheck:
         """Notes every capture that nothing reads."""
         for name, position in self.captures.items():
             if name not in self.used:
-                self.note(position, f"Nothing uses ${name}, which this step captures.", f"Remove `as: {name}`, or check it.")
+                self.note(
+                    position, f"Nothing uses ${name}, which this step captures.", f"Remove `as: {name}`, or check it."
+                )
 
     def note(self, position: Position, what: str, remedy: str) -> None:
         self.problems.append(Problem(position, what, remedy))

@@ -20,7 +20,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, is_dataclass
 from functools import cached_property
 from importlib import import_module
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 from harness.errors import HarnessFault, InputError
 from harness.scenario.arguments import Compare, Duration, Instant, Steps, TableRows, Value, bind, shape_of
@@ -69,12 +69,12 @@ class Verb:
     @cached_property
     def shape(self) -> Keys:
         """The shape of its arguments."""
-        return shape_of(self.args_type, self.name)
+        return shape_of(cast(Any, self.args_type), self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckKind:
-    """One kind of check: its declared shape, and the function that runs it (None until the runner's room is imported)."""
+    """One kind of check: its declared shape, and the function that runs it (None until that is imported)."""
 
     name: str
     declared: CheckShape
@@ -94,9 +94,13 @@ class Registry:
         """Adds a verb. Raises InputError when the name is taken by another function."""
         known = self.verbs.get(added.name)
         if known is not None and known.run.__code__ is not added.run.__code__:
-            raise InputError(f"The verb {added.name} exists already, in {known.run.__module__}.", "Choose another name.")
+            raise InputError(
+                f"The verb {added.name} exists already, in {known.run.__module__}.", "Choose another name."
+            )
         if added.name in RESERVED:
-            raise InputError(f"A verb cannot be called {added.name}: it is a word of the language.", "Choose another name.")
+            raise InputError(
+                f"A verb cannot be called {added.name}: it is a word of the language.", "Choose another name."
+            )
         self.verbs[added.name] = added
 
     def add_run(self, name: str, run: Callable[..., Any]) -> None:
@@ -156,7 +160,7 @@ def verb(
 
 
 def check(name: str) -> Callable[[F], F]:
-    """Makes a function the one that runs the checks of a kind: response, rows, changed, calls, deliveries, logs, sql, invariant."""
+    """Makes a function the one that runs the checks of a declared kind (`checkshapes.CHECK_SHAPES`)."""
 
     def register(function: F) -> F:
         _CURRENT.get().add_run(name, function)
@@ -180,4 +184,6 @@ def _annotated(function: Callable[..., Any]) -> type[Any]:
     if isinstance(hint, type) and is_dataclass(hint):
         return hint
     where = f"{function.__module__}.{function.__qualname__}"
-    raise InputError(f"The verb {where} needs its arguments as a dataclass.", "Write `def verb(world: World, args: SomeArgs)`.")
+    raise InputError(
+        f"The verb {where} needs its arguments as a dataclass.", "Write `def verb(world: World, args: SomeArgs)`."
+    )

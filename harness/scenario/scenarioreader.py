@@ -15,9 +15,8 @@ from harness.scenario.names import NameCheck
 from harness.scenario.shapes import found
 from harness.scenario.stepreader import StepReader
 from harness.scenario.suggest import did_you_mean
-from harness.scenario.values import compile, references
+from harness.scenario.values import compile_node, plain, references
 from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
-from harness.scenario.values import plain
 
 __all__ = ["SCENARIO_KEYS", "Known", "ScenarioReader"]
 
@@ -71,7 +70,9 @@ class ScenarioReader:
             return None
         for key in node.entries:
             if key not in SCENARIO_KEYS:
-                self.note(node.keys[key], f"A scenario has no key {key}.", did_you_mean(key, SCENARIO_KEYS, noun="keys"))
+                self.note(
+                    node.keys[key], f"A scenario has no key {key}.", did_you_mean(key, SCENARIO_KEYS, noun="keys")
+                )
         title = self.text(node, "scenario")
         if "scenario" not in node.entries:
             self.note(node, "A scenario needs a title.", "Begin it with `- scenario: title`.")
@@ -84,7 +85,7 @@ class ScenarioReader:
         scenario = Scenario(
             title=title or "",
             file=self.file,
-            position=(node.keys["scenario"] if "scenario" in node.keys else node).position,
+            position=node.keys.get("scenario", node).position,
             feature=self.feature,
             given_of=_GivenOf(given),
             when=when,
@@ -100,17 +101,21 @@ class ScenarioReader:
             last_line=last_line,
         )
         self.names(node, scenario, given)
-        self.actors(scenario, given)
+        self.actors(scenario)
         return scenario
 
     def given(self, node: MapNode) -> GivenPatterns:
         inner = node.get("given")
         if inner is not None and not isinstance(inner, MapNode):
-            self.note(inner, f"given is a map; found {found(inner)}.", "Write `given: {catalog: production, visitor: anonymous}`.")
+            self.note(
+                inner,
+                f"given is a map; found {found(inner)}.",
+                "Write `given: {catalog: production, visitor: anonymous}`.",
+            )
             inner = None
         return self.givens.read(merged(self.outer, inner, node), node)
 
-    def complete(self, node: MapNode, when: tuple[Step, ...], then: bool) -> None:  # noqa: FBT001  internal
+    def complete(self, node: MapNode, when: tuple[Step, ...], then: bool) -> None:
         if "when" not in node.entries:
             self.note(node, "A scenario needs steps.", "Write `when: [ … ]`.")
         elif isinstance(node.entries["when"], ListNode) and not node.entries["when"].items:
@@ -138,13 +143,18 @@ class ScenarioReader:
 
     def matrix(self, node: Node) -> tuple[Mapping[str, Any], ...]:
         if not isinstance(node, MapNode) or not node.entries:
-            self.note(node, f"matrix is a map of names to lists; found {found(node)}.", "Write `matrix: {session: [intro-call, office-hours]}`.")
+            self.note(
+                node,
+                f"matrix is a map of names to lists; found {found(node)}.",
+                "Write `matrix: {session: [intro-call, office-hours]}`.",
+            )
             return ({},)
         axes: dict[str, list[Any]] = {}
         for key, value in node.entries.items():
             self.parameter(node.keys[key])
             if not isinstance(value, ListNode) or not value.items:
-                self.note(value, f"matrix.{key} is a list of values; found {found(value) if not isinstance(value, ListNode) else 'an empty one'}.")
+                here = "an empty one" if isinstance(value, ListNode) else found(value)
+                self.note(value, f"matrix.{key} is a list of values; found {here}.")
                 continue
             axes[key] = [self.value(item) for item in value.items]
         count = 1
@@ -157,10 +167,14 @@ class ScenarioReader:
 
     def examples(self, node: Node) -> tuple[Mapping[str, Any], ...]:
         if not isinstance(node, ListNode) or not node.items:
-            self.note(node, f"examples is a list of maps; found {found(node)}.", "Write `examples: [{session: intro-call, minutes: 30}]`.")
+            self.note(
+                node,
+                f"examples is a list of maps; found {found(node)}.",
+                "Write `examples: [{session: intro-call, minutes: 30}]`.",
+            )
             return ({},)
         if isinstance(node.items[0], ListNode):
-            return self.table(node)
+            return self.table(node, node.items[0])
         rows = []
         names = list(node.items[0].entries) if isinstance(node.items[0], MapNode) else []
         for item in node.items:
@@ -170,21 +184,28 @@ class ScenarioReader:
             for key in item.keys.values():
                 self.parameter(key)
             if list(item.entries) != names and set(item.entries) != set(names):
-                self.note(item, f"This example names {', '.join(item.entries)}; the first names {', '.join(names)}.", "Give each the same names.")
+                self.note(
+                    item,
+                    f"This example names {', '.join(item.entries)}; the first names {', '.join(names)}.",
+                    "Give each the same names.",
+                )
             rows.append({name: self.value(item.entries[name]) for name in names if name in item.entries})
         return tuple(rows) or ({},)
 
-    def table(self, node: ListNode) -> tuple[Mapping[str, Any], ...]:
+    def table(self, node: ListNode, head: ListNode) -> tuple[Mapping[str, Any], ...]:
         """A list of lists: the first has the names."""
-        head, *lines = node.items
-        assert isinstance(head, ListNode)
+        lines = node.items[1:]
         names = [item.text for item in head.items if isinstance(item, ScalarNode)]
         for item in head.items:
             self.parameter(item)
         rows = []
         for line in lines:
             if not isinstance(line, ListNode) or len(line.items) != len(head.items):
-                self.note(line, f"This row has not the {len(head.items)} values that the first names.", "Give each row as many.")
+                self.note(
+                    line,
+                    f"This row has not the {len(head.items)} values that the first names.",
+                    "Give each row as many.",
+                )
                 continue
             rows.append(dict(zip(names, [self.value(item) for item in line.items], strict=False)))
         if not lines:
@@ -200,7 +221,7 @@ class ScenarioReader:
 
     def value(self, node: Node) -> Any:
         """A parameter's value: plain data, no references."""
-        pattern = compile(node, sending=True, problems=self.problems)
+        pattern = compile_node(node, sending=True, problems=self.problems)
         for reference in references(pattern):
             self.note(node, f"{reference.text} cannot stand in a parameter.", "Write the value, or $$ for a dollar.")
         from harness.scenario.scope import resolve
@@ -238,14 +259,21 @@ class ScenarioReader:
         if self.known.rules is not None and isinstance(given, ListNode):
             for item in given.items:
                 if isinstance(item, ScalarNode) and item.text in ids and item.text not in self.known.rules:
-                    self.note(item, f"There is no rule {item.text}.", did_you_mean(item.text, self.known.rules, noun="rules"))
+                    self.note(
+                        item, f"There is no rule {item.text}.", did_you_mean(item.text, self.known.rules, noun="rules")
+                    )
         return ids
 
     def repeat(self, node: MapNode) -> int:
         given = node.get("repeat")
         if given is None:
             return 1
-        if isinstance(given, ScalarNode) and isinstance(given.value, int) and not isinstance(given.value, bool) and 1 <= given.value <= 1000:
+        if (
+            isinstance(given, ScalarNode)
+            and isinstance(given.value, int)
+            and not isinstance(given.value, bool)
+            and 1 <= given.value <= 1000
+        ):
             return given.value
         self.note(given, f"repeat is a number from 1 to 1000; found {found(given)}.")
         return 1
@@ -255,12 +283,20 @@ class ScenarioReader:
         if given is None:
             return {}
         if not isinstance(given, MapNode):
-            self.note(given, f"waive is a map of invariant to reason; found {found(given)}.", "Write `waive: {name: why it does not hold here}`.")
+            self.note(
+                given,
+                f"waive is a map of invariant to reason; found {found(given)}.",
+                "Write `waive: {name: why it does not hold here}`.",
+            )
             return {}
         reasons: dict[str, str] = {}
         for key, value in given.entries.items():
             if self.known.invariants is not None and key not in self.known.invariants:
-                self.note(given.keys[key], f"There is no invariant {key}.", did_you_mean(key, self.known.invariants, noun="invariants"))
+                self.note(
+                    given.keys[key],
+                    f"There is no invariant {key}.",
+                    did_you_mean(key, self.known.invariants, noun="invariants"),
+                )
             if not isinstance(value, ScalarNode) or not isinstance(value.value, str) or not value.value.strip():
                 self.note(value, f"Waiving {key} needs a reason.", "Say why it does not hold here.")
                 continue
@@ -273,7 +309,11 @@ class ScenarioReader:
             return None
         if isinstance(given, ScalarNode) and isinstance(given.value, str) and given.value.strip():
             return given.value
-        self.note(given, f"{key} is text; found {found(given)}.", 'Quote it: "…".' if isinstance(given, ScalarNode) and given.text else "")
+        self.note(
+            given,
+            f"{key} is text; found {found(given)}.",
+            'Quote it: "…".' if isinstance(given, ScalarNode) and given.text else "",
+        )
         return None
 
     def names(self, node: MapNode, scenario: Scenario, given: GivenPatterns) -> None:
@@ -292,7 +332,9 @@ class ScenarioReader:
         matrix = node.get("matrix")
         for key in matrix.keys.values() if isinstance(matrix, MapNode) else ():
             if key.text not in used:
-                self.note(key, f"Nothing uses ${key.text}.", "Each value makes a case; without a use they are all the same.")
+                self.note(
+                    key, f"Nothing uses ${key.text}.", "Each value makes a case; without a use they are all the same."
+                )
         self.problems += before.problems + check.problems
 
     def catalogue(self, given: GivenPatterns) -> Mapping[str, Any] | None:
@@ -300,7 +342,7 @@ class ScenarioReader:
         value = getattr(name, "value", None)
         return (self.known.catalogues or {}).get(value) if isinstance(value, str) else None
 
-    def actors(self, scenario: Scenario, given: GivenPatterns) -> None:
+    def actors(self, scenario: Scenario) -> None:
         """Every `by` names an actor, or a role."""
         try:
             made = scenario.given_of(scenario.rows_of_params[0])

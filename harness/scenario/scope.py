@@ -40,7 +40,11 @@ def resolve(pattern: Pattern, scope: Mapping[str, Any]) -> Any:
 def lookup(reference: Reference, scope: Mapping[str, Any]) -> Any:
     """What `$name.path[0]` names in `scope`. Maps by key, lists by index, objects by public attribute."""
     if reference.name not in scope:
-        raise InputError(f"${reference.name} is not known here.", did_you_mean(reference.name, scope, noun="names"), reference.position)
+        raise InputError(
+            f"${reference.name} is not known here.",
+            did_you_mean(reference.name, scope, noun="names"),
+            reference.position,
+        )
     value = scope[reference.name]
     walked = f"${reference.name}"
     for part in reference.path:
@@ -54,7 +58,9 @@ def _step(value: Any, part: str | int, walked: str, position: Position) -> Any:
         if not isinstance(value, Sequence) or isinstance(value, str | bytes):
             raise InputError(f"{walked} is no list, so [{part}] is not there.", position=position)
         if part >= len(value):
-            raise InputError(f"{walked} has {len(value)} elements, so [{part}] is not there.", "The first is [0].", position)
+            raise InputError(
+                f"{walked} has {len(value)} elements, so [{part}] is not there.", "The first is [0].", position
+            )
         return value[part]
     if isinstance(value, Mapping):
         if part in value:

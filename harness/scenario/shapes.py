@@ -9,14 +9,28 @@ from typing import TYPE_CHECKING, Any, Protocol
 from harness.errors import InputError, Position, Problem
 from harness.scenario.show import show
 from harness.scenario.suggest import did_you_mean
-from harness.scenario.values import ListPattern, Literal, MapPattern, Matcher, Opaque, Pattern, compile
+from harness.scenario.values import ListPattern, Literal, MapPattern, Matcher, Opaque, Pattern, compile_node
 from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
 
 if TYPE_CHECKING:
     from harness.scenario.model import Step
     from harness.scenario.tables import Tables
 
-__all__ = ["AnyKeys", "Choice", "Either", "Field", "Free", "Items", "Keys", "Kind", "Reader", "Schema", "Shape", "Steps", "found"]
+__all__ = [
+    "AnyKeys",
+    "Choice",
+    "Either",
+    "Field",
+    "Free",
+    "Items",
+    "Keys",
+    "Kind",
+    "Reader",
+    "Schema",
+    "Shape",
+    "Steps",
+    "found",
+]
 
 Schema = dict[str, Any]
 
@@ -87,7 +101,7 @@ class Free:
     expected: str = "any value"
 
     def read(self, node: Node, reader: Reader) -> Pattern:
-        return compile(node, sending=self.sending, problems=reader.problems)
+        return compile_node(node, sending=self.sending, problems=reader.problems)
 
     def convert(self, value: Any, pattern: Pattern) -> Any:  # noqa: ARG002  the protocol's signature
         return value
@@ -123,7 +137,7 @@ class Kind:
     comparing: bool = False  # matchers are welcome
 
     def read(self, node: Node, reader: Reader) -> Pattern:
-        pattern = compile(node, sending=not self.comparing, problems=reader.problems)
+        pattern = compile_node(node, sending=not self.comparing, problems=reader.problems)
         if isinstance(pattern, Literal):
             try:
                 self.parse(pattern.value)
@@ -155,11 +169,17 @@ class Choice:
     @property
     def expected(self) -> str:
         """The words."""
-        return " or ".join([", ".join(map(show, self.words[:-1])), show(self.words[-1])]) if len(self.words) > 1 else show(self.words[0])
+        return (
+            " or ".join([", ".join(map(show, self.words[:-1])), show(self.words[-1])])
+            if len(self.words) > 1
+            else show(self.words[0])
+        )
 
     def read(self, node: Node, reader: Reader) -> Pattern:
-        pattern = compile(node, sending=True, problems=reader.problems)
-        if isinstance(pattern, MapPattern | ListPattern) or (isinstance(pattern, Literal) and pattern.value not in self.words):
+        pattern = compile_node(node, sending=True, problems=reader.problems)
+        if isinstance(pattern, MapPattern | ListPattern) or (
+            isinstance(pattern, Literal) and pattern.value not in self.words
+        ):
             words = [word for word in self.words if isinstance(word, str)]
             hint = did_you_mean(node.text, words) if isinstance(node, ScalarNode) and node.text else ""
             reader.note(node, f"Expected {self.expected}; found {found(node)}.", hint if hint.startswith("Did") else "")
@@ -250,14 +270,18 @@ class Keys:
         return f"a map with {', '.join(self.fields)}"
 
     def read(self, node: Node, reader: Reader) -> Pattern:
-        if not isinstance(node, MapNode):
-            return _whole(self, node, reader)
+        return self.read_map(node, reader) if isinstance(node, MapNode) else _whole(self, node, reader)
+
+    def read_map(self, node: MapNode, reader: Reader) -> MapPattern:
+        """The pattern of a map."""
         entries: dict[str, Pattern] = {}
         for key, value in node.entries.items():
             declared = self.fields.get(key)
             shape = declared.shape if declared else self.others
             if shape is None:
-                reader.note(node.keys[key], f"{self.noun} has no key {key}.", did_you_mean(key, self.fields, noun="keys"))
+                reader.note(
+                    node.keys[key], f"{self.noun} has no key {key}.", did_you_mean(key, self.fields, noun="keys")
+                )
                 continue
             entries[key] = shape.read(value, reader)
         for key, declared in self.fields.items():
@@ -273,11 +297,17 @@ class Keys:
             declared = self.fields.get(key)
             shape = declared.shape if declared else self.others
             if shape is None:
-                raise InputError(f"{self.noun} has no key {key}.", did_you_mean(key, self.fields, noun="keys"), _under(pattern, key).position)
+                raise InputError(
+                    f"{self.noun} has no key {key}.",
+                    did_you_mean(key, self.fields, noun="keys"),
+                    _under(pattern, key).position,
+                )
             converted[key] = shape.convert(each, _under(pattern, key))
         missing = [key for key, declared in self.fields.items() if declared.required and key not in converted]
         if missing:
-            raise InputError(f"{self.noun} needs {missing[0]}: {self.fields[missing[0]].shape.expected}.", position=pattern.position)
+            raise InputError(
+                f"{self.noun} needs {missing[0]}: {self.fields[missing[0]].shape.expected}.", position=pattern.position
+            )
         return self.build(converted, pattern.position)
 
     def build(self, converted: dict[str, Any], position: Position) -> Any:
@@ -332,7 +362,11 @@ class Either:
         return self._none_fits(node, reader)
 
     def _none_fits(self, node: Node, reader: Reader) -> Pattern:
-        pattern = compile(node, sending=False, problems=reader.problems) if isinstance(node, ScalarNode) else _nothing(node)
+        pattern = (
+            compile_node(node, sending=False, problems=reader.problems)
+            if isinstance(node, ScalarNode)
+            else _nothing(node)
+        )
         if isinstance(pattern, Literal | Matcher):
             words = [word for shape in self.scalar if isinstance(shape, Choice) for word in shape.words]
             hint = did_you_mean(node.text, words) if isinstance(node, ScalarNode) and words else ""
@@ -344,7 +378,9 @@ class Either:
             try:
                 return shape.convert(value, pattern)
             except InputError:
-                if (shape is self.list and isinstance(value, list)) or (shape is self.map and isinstance(value, Mapping)):
+                if (shape is self.list and isinstance(value, list)) or (
+                    shape is self.map and isinstance(value, Mapping)
+                ):
                     raise
         raise _refuse(self, value, pattern)
 
@@ -382,7 +418,9 @@ def _under(pattern: Pattern, key: str) -> Pattern:
 
 def _whole(shape: Shape, node: Node, reader: Reader) -> Pattern:
     """A structure given as one reference is fine; anything else is not the structure."""
-    pattern = compile(node, sending=True, problems=reader.problems) if isinstance(node, ScalarNode) else _nothing(node)
+    pattern = (
+        compile_node(node, sending=True, problems=reader.problems) if isinstance(node, ScalarNode) else _nothing(node)
+    )
     if isinstance(pattern, Literal):
         reader.note(node, f"Expected {shape.expected}; found {found(node)}.")
     return pattern

@@ -28,7 +28,7 @@ def show(value: Any, *, beside: Any = None) -> str:
     return text if len(text) <= LIMIT else f"{text[: LIMIT - 2]} …"
 
 
-def _show(value: Any, *, inner: bool) -> str:
+def _show(value: Any, *, inner: bool) -> str:  # noqa: PLR0911  one return a kind of value
     if value is None or value is ABSENT:
         return "null" if value is None else "<absent>"
     if isinstance(value, bool):
@@ -49,7 +49,9 @@ def _show(value: Any, *, inner: bool) -> str:
 
 
 def _text(value: str, *, inner: bool) -> str:
-    ambiguous = not value or value != value.strip() or not value.isprintable() or not isinstance(scalar_value(value), str)
+    ambiguous = (
+        not value or value != value.strip() or not value.isprintable() or not isinstance(scalar_value(value), str)
+    )
     if ambiguous or value.startswith("<") or (inner and any(char in value for char in ",[]{}:\"'")):
         return json.dumps(value[: LIMIT + 1], ensure_ascii=False)
     return value

@@ -14,7 +14,7 @@ from harness.scenario.model import CheckSpec, Eventually, Step
 from harness.scenario.registry import Registry, Verb, bind
 from harness.scenario.shapes import Reader, found
 from harness.scenario.suggest import did_you_mean
-from harness.scenario.values import Literal, MapPattern, Pattern, compile, references
+from harness.scenario.values import Literal, MapPattern, Pattern, compile_node, references
 from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
 
 __all__ = ["MODIFIERS", "StepReader"]
@@ -58,7 +58,9 @@ class StepReader:
         """One step; several when it calls a fragment; none when it is mistaken beyond reading."""
         if not isinstance(node, MapNode):
             known = isinstance(node, ScalarNode) and node.text in self.registry.verbs
-            remedy = f"Write `{node.text}: {{}}`." if known and isinstance(node, ScalarNode) else "Write `verb: arguments`."
+            remedy = (
+                f"Write `{node.text}: {{}}`." if known and isinstance(node, ScalarNode) else "Write `verb: arguments`."
+            )
             self.note(node, f"A step is a map with one verb; found {found(node)}.", remedy)
             return ()
         if "call" in node.entries:
@@ -74,11 +76,19 @@ class StepReader:
         for key in node.entries:
             if key not in verbs and key not in MODIFIERS and key not in beside:
                 what = f"A step has no key {key}." if verbs else f"There is no verb {key}."
-                self.note(node.keys[key], what, did_you_mean(key, [*MODIFIERS, *beside] if verbs else known, noun="verbs"))
+                self.note(
+                    node.keys[key], what, did_you_mean(key, [*MODIFIERS, *beside] if verbs else known, noun="verbs")
+                )
         if len(verbs) > 1:
-            self.note(node.keys[verbs[1]], f"One step, two verbs: {verbs[0]} and {verbs[1]}.", "Begin another step with `- `.")
+            self.note(
+                node.keys[verbs[1]], f"One step, two verbs: {verbs[0]} and {verbs[1]}.", "Begin another step with `- `."
+            )
         if not verbs and all(key in MODIFIERS for key in node.entries):
-            self.note(node, "A step needs a verb; here are only modifiers.", f"Verbs: {', '.join(sorted(self.registry.verbs)[:12])}…")
+            self.note(
+                node,
+                "A step needs a verb; here are only modifiers.",
+                f"Verbs: {', '.join(sorted(self.registry.verbs)[:12])}…",
+            )
         return verbs[0] if verbs else None
 
     def verb_step(self, node: MapNode, verb: Verb) -> Step:
@@ -110,7 +120,9 @@ class StepReader:
         if isinstance(value, ScalarNode) and value.text == "" and value.plain:
             value = MapNode(value.source, value.line, value.column, {}, {})
         if isinstance(value, MapNode):
-            merged = MapNode(value.source, value.line, value.column, {**value.entries, **beside}, {**value.keys, **node.keys})
+            merged = MapNode(
+                value.source, value.line, value.column, {**value.entries, **beside}, {**value.keys, **node.keys}
+            )
             args = verb.shape.read(merged, self.reader)
         else:
             args = self.shorthand(verb, value, beside)
@@ -126,10 +138,16 @@ class StepReader:
             keys = ", ".join(verb.shape.fields) or "no arguments"
             self.note(value, f"{verb.name} takes a map; found {found(value)}.", f"Write {{…}} with {keys}.")
             return MapPattern({}, value.position)
-        entries = {each: verb.shape.fields[each].shape.read(node, self.reader) for each, node in {key: value, **beside}.items()}
+        entries = {
+            each: verb.shape.fields[each].shape.read(node, self.reader) for each, node in {key: value, **beside}.items()
+        }
         for each, field in verb.shape.fields.items():
             if field.required and each not in entries:
-                self.note(value, f"{verb.name} needs {each}: {field.shape.expected}.", f"Write {verb.name}: {{{key}: …, {each}: …}}.")
+                self.note(
+                    value,
+                    f"{verb.name} needs {each}: {field.shape.expected}.",
+                    f"Write {verb.name}: {{{key}: …, {each}: …}}.",
+                )
         return MapPattern(entries, value.position)
 
     def try_binding(self, verb: Verb, args: MapPattern) -> None:
@@ -146,7 +164,9 @@ class StepReader:
         """The steps of the fragment that is called."""
         for key in node.entries:
             if key not in {"call", "as", "name"}:
-                self.note(node.keys[key], f"A call has no key {key}.", did_you_mean(key, ["call", "as", "name"], noun="keys"))
+                self.note(
+                    node.keys[key], f"A call has no key {key}.", did_you_mean(key, ["call", "as", "name"], noun="keys")
+                )
         name, args = self.call_target(node.entries["call"])
         if name is None:
             return ()
@@ -186,7 +206,8 @@ class StepReader:
         entries = given.entries if given is not None else {}
         keys: Mapping[str, Node] = given.keys if given is not None else {}
         return name.value, {
-            key: (keys[key], compile(value, sending=True, problems=self.reader.problems)) for key, value in entries.items()
+            key: (keys[key], compile_node(value, sending=True, problems=self.reader.problems))
+            for key, value in entries.items()
         }
 
     def call_fits(self, fragment: Fragment, args: Mapping[str, tuple[Node, Pattern]], where: Node) -> bool:
@@ -194,11 +215,19 @@ class StepReader:
         for key, (node, _) in args.items():
             if key not in fragment.parameters:
                 fits = False
-                self.note(node, f"The fragment {fragment.name} takes no {key}.", did_you_mean(key, fragment.parameters, noun="arguments"))
+                self.note(
+                    node,
+                    f"The fragment {fragment.name} takes no {key}.",
+                    did_you_mean(key, fragment.parameters, noun="arguments"),
+                )
         for key, default in fragment.parameters.items():
             if default is None and key not in args:
                 fits = False
-                self.note(where, f"The fragment {fragment.name} needs {key}.", f"Write `call: {{fragment: {fragment.name}, with: {{{key}: …}}}}`.")
+                self.note(
+                    where,
+                    f"The fragment {fragment.name} needs {key}.",
+                    f"Write `call: {{fragment: {fragment.name}, with: {{{key}: …}}}}`.",
+                )
         return fits
 
     def checks(self, node: Node) -> tuple[CheckSpec, ...]:
@@ -213,15 +242,25 @@ class StepReader:
         kinds = self.registry.checks
         if not isinstance(node, MapNode):
             known = isinstance(node, ScalarNode) and node.text in kinds
-            remedy = f"Write `{node.text}: …`." if known and isinstance(node, ScalarNode) else f"Checks: {', '.join(kinds)}."
+            remedy = (
+                f"Write `{node.text}: …`." if known and isinstance(node, ScalarNode) else f"Checks: {', '.join(kinds)}."
+            )
             self.note(node, f"A check is a map with one kind; found {found(node)}.", remedy)
             return None
         named = [key for key in node.entries if key in kinds]
         for key in node.entries:
             if key not in kinds and key != "eventually":
-                self.note(node.keys[key], f"There is no check {key}.", did_you_mean(key, [*kinds, "eventually"], noun="checks"))
+                self.note(
+                    node.keys[key],
+                    f"There is no check {key}.",
+                    did_you_mean(key, [*kinds, "eventually"], noun="checks"),
+                )
         if len(named) > 1:
-            self.note(node.keys[named[1]], f"One check, two kinds: {named[0]} and {named[1]}.", "Begin another check with `- `.")
+            self.note(
+                node.keys[named[1]],
+                f"One check, two kinds: {named[0]} and {named[1]}.",
+                "Begin another check with `- `.",
+            )
         if not named:
             if node.entries.keys() <= {"eventually"}:
                 self.note(node, "A check needs a kind.", f"Checks: {', '.join(kinds)}.")
@@ -249,7 +288,9 @@ class StepReader:
     def eventually_map(self, node: MapNode) -> Eventually | None:
         for key in node.entries:
             if key not in {"within", "every", "stop_if"}:
-                self.note(node.keys[key], f"eventually has no key {key}.", did_you_mean(key, ["within", "every", "stop_if"]))
+                self.note(
+                    node.keys[key], f"eventually has no key {key}.", did_you_mean(key, ["within", "every", "stop_if"])
+                )
         if "within" not in node.entries:
             self.note(node, "eventually needs within: a duration such as 5s.")
             return None
@@ -265,8 +306,7 @@ class StepReader:
             if len(self.reader.problems) == before:
                 self.note(node, "A reference cannot stand here.", "Write a duration such as 5s.")
             return None
-        length = DURATION.parse(pattern.value)
-        assert isinstance(length, timedelta)
+        length: timedelta = DURATION.parse(pattern.value)
         if length <= timedelta():
             self.note(node, "A waiting time is greater than zero.", "Write a duration such as 5s.")
             return None
@@ -277,9 +317,16 @@ class StepReader:
         given = node.get("as")
         if given is None:
             return None
-        if isinstance(given, ScalarNode) and isinstance(given.value, str) and given.value.replace("-", "_").isidentifier() and given.value.isascii():
+        if (
+            isinstance(given, ScalarNode)
+            and isinstance(given.value, str)
+            and given.value.replace("-", "_").isidentifier()
+            and given.value.isascii()
+        ):
             return given.value
-        self.note(given, f"as gives a name; found {found(given)}.", "Write letters, digits and underscores: `as: booking`.")
+        self.note(
+            given, f"as gives a name; found {found(given)}.", "Write letters, digits and underscores: `as: booking`."
+        )
         return None
 
     def text(self, node: MapNode, key: str) -> str | None:
@@ -314,5 +361,3 @@ def brief(node: Node) -> str:
     if isinstance(node, ListNode):
         return "[" + ", ".join(map(brief, node.items)) + "]"
     return "{" + ", ".join(f"{key}: {brief(value)}" for key, value in node.entries.items()) + "}"
-
-

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Tables", "load_tables", "read_tables", "tables_text"]
 
 _COLUMNS = """
-SELECT c.relname AS "table", a.attname AS "column", format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS required
+SELECT c.relname AS "table", a.attname AS "column", format_type(a.atttypid, a.atttypmod) AS type
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY c.relname, a.attnum
@@ -48,7 +48,7 @@ def read_tables(connection: Connection[Any]) -> Tables:
     """The tables of schema `public` on an open connection."""
     columns: dict[str, dict[str, str]] = {}
     with connection.cursor() as cursor:
-        for table, column, kind, _required in _tuples(cursor.execute(_COLUMNS)):
+        for table, column, kind in _tuples(cursor.execute(_COLUMNS)):
             columns.setdefault(table, {})[column] = kind
         enums = {name: tuple(labels) for name, labels in _tuples(cursor.execute(_ENUMS))}
     return Tables(columns, enums)
@@ -60,7 +60,10 @@ def _tuples(cursor: Any) -> list[tuple[Any, ...]]:
 
 def tables_text(tables: Tables) -> str:
     """The text of `scenarios/tables.json`."""
-    data = {"tables": {name: dict(columns) for name, columns in sorted(tables.columns.items())}, "enums": dict(sorted(tables.enums.items()))}
+    data = {
+        "tables": {name: dict(columns) for name, columns in sorted(tables.columns.items())},
+        "enums": dict(sorted(tables.enums.items())),
+    }
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -75,4 +78,6 @@ def load_tables(path: Path, *, shown: str = "") -> Tables:
         data = json.loads(path.read_text(encoding="utf-8"))
         return Tables(data["tables"], {enum: tuple(labels) for enum, labels in data["enums"].items()})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"The list of tables cannot be read: {error}.", "Write it anew with `harness schema`.", Position(name)) from None
+        raise InputError(
+            f"The list of tables cannot be read: {error}.", "Write it anew with `harness schema`.", Position(name)
+        ) from None

@@ -8,7 +8,7 @@ from typing import Any
 from harness.errors import InputError
 from harness.scenario.shapes import Free, Items, Reader, Schema, Shape
 from harness.scenario.suggest import did_you_mean
-from harness.scenario.values import Literal, MapPattern, Pattern, compile
+from harness.scenario.values import Literal, MapPattern, Pattern, compile_node
 from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
 
 __all__ = ["Columns", "PerTable", "TableRows"]
@@ -29,7 +29,7 @@ class Columns:
 
     def read(self, node: Node, reader: Reader) -> Pattern:
         if not isinstance(node, MapNode):
-            pattern = compile(node, sending=self.sending, problems=reader.problems)
+            pattern = compile_node(node, sending=self.sending, problems=reader.problems)
             if isinstance(pattern, Literal) or isinstance(node, ListNode):
                 reader.note(node, f"Expected {self.expected}.", "Write {column: value}.")
             return pattern
@@ -37,20 +37,32 @@ class Columns:
         entries: dict[str, Pattern] = {}
         for key, value in node.entries.items():
             if known is not None and key not in known:
-                reader.note(node.keys[key], f"{self.table} has no column {key}.", did_you_mean(key, known, noun="columns"))
+                reader.note(
+                    node.keys[key], f"{self.table} has no column {key}.", did_you_mean(key, known, noun="columns")
+                )
             entries[key] = self.cell(key, value, reader)
         return MapPattern(entries, node.position)
 
     def cell(self, column: str, node: Node, reader: Reader) -> Pattern:
         if self.changes and isinstance(node, MapNode) and node.entries.keys() <= {"from", "to"} and node.entries:
-            return MapPattern({key: self.value(column, value, reader) for key, value in node.entries.items()}, node.position)
+            return MapPattern(
+                {key: self.value(column, value, reader) for key, value in node.entries.items()}, node.position
+            )
         return self.value(column, node, reader)
 
     def value(self, column: str, node: Node, reader: Reader) -> Pattern:
-        pattern = compile(node, sending=self.sending, problems=reader.problems)
+        pattern = compile_node(node, sending=self.sending, problems=reader.problems)
         labels = reader.tables.labels(self.table, column) if reader.tables else None
-        if labels and isinstance(pattern, Literal) and isinstance(node, ScalarNode) and pattern.value is not None and pattern.value not in labels:
-            reader.note(node, f"{self.table}.{column} is never {node.text}.", did_you_mean(node.text, labels, noun="values"))
+        if (
+            labels
+            and isinstance(pattern, Literal)
+            and isinstance(node, ScalarNode)
+            and pattern.value is not None
+            and pattern.value not in labels
+        ):
+            reader.note(
+                node, f"{self.table}.{column} is never {node.text}.", did_you_mean(node.text, labels, noun="values")
+            )
         return pattern
 
     def convert(self, value: Any, pattern: Pattern) -> Any:
@@ -65,7 +77,9 @@ class Columns:
 
     def cell_schema(self, column: str, kind: str, reader: Reader) -> Schema:
         labels = reader.tables.labels(self.table, column) if reader.tables else None
-        value: Schema = {"anyOf": [{"enum": [*labels, None]}, {"$ref": "#/$defs/marked"}, {"type": "object"}]} if labels else {}
+        value: Schema = (
+            {"anyOf": [{"enum": [*labels, None]}, {"$ref": "#/$defs/marked"}, {"type": "object"}]} if labels else {}
+        )
         return {**value, "description": f"{self.table}.{column}: {kind}"}
 
 
@@ -85,7 +99,11 @@ class PerTable:
         entries: dict[str, Pattern] = {}
         for key, value in node.entries.items():
             if key not in words and reader.tables is not None and key not in reader.tables.columns:
-                reader.note(node.keys[key], f"There is no table {key}.", did_you_mean(key, [*reader.tables.columns, *words], noun="tables"))
+                reader.note(
+                    node.keys[key],
+                    f"There is no table {key}.",
+                    did_you_mean(key, [*reader.tables.columns, *words], noun="tables"),
+                )
                 continue
             shape: Shape = words[key] if key in words else self.of(key)
             entries[key] = shape.read(value, reader)

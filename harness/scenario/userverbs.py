@@ -31,11 +31,15 @@ def load_verbs(path: Path, registry: Registry, *, shown: str = "") -> None:
         with registry.collecting():
             spec.loader.exec_module(module)
     except SyntaxError as error:
-        raise InputError(f"This is not Python: {error.msg}.", "", Position(name, error.lineno or 1, error.offset or 1)) from None
+        raise InputError(
+            f"This is not Python: {error.msg}.", "", Position(name, error.lineno or 1, error.offset or 1)
+        ) from None
     except HarnessError as error:
         raise InputError(error.what, error.remedy, Position(name, _line(error, path))) from None
     except Exception as error:  # noqa: BLE001  whatever a user's file does must become a message with its line
-        raise InputError(f"Loading it failed: {type(error).__name__}: {error}.", "", Position(name, _line(error, path))) from None
+        raise InputError(
+            f"Loading it failed: {type(error).__name__}: {error}.", "", Position(name, _line(error, path))
+        ) from None
 
 
 def _line(error: BaseException, path: Path) -> int:

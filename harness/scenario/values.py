@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, Literal as Word, TypeAlias
+from typing import Any, TypeAlias
+from typing import Literal as Word
 
 from harness.errors import Position, Problem
 from harness.scenario.matchers import compile_regex, split_matcher, split_one_of, word_mistake
@@ -26,7 +26,7 @@ __all__ = [
     "Pattern",
     "Reference",
     "Template",
-    "compile",
+    "compile_node",
     "references",
 ]
 
@@ -71,7 +71,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """`<name args>`; an argument is a pattern (references are resolved at run time), for `re` the compiled expression."""
+    """`<name args>`; an argument is a pattern, for `re` the compiled expression, for `len` and `now` text."""
 
     name: str
     args: tuple[Any, ...]
@@ -125,7 +125,7 @@ _DOLLAR = re.compile(rf"\$(?:(\$)|({_PATH})|\{{({_PATH})\}})?")
 _STEP = re.compile(rf"({_NAME})|\[([0-9]+)\]")
 
 
-def compile(node: Node, *, sending: bool = False, problems: list[Problem] | None = None) -> Pattern:  # noqa: A001  the word of the field
+def compile_node(node: Node, *, sending: bool = False, problems: list[Problem] | None = None) -> Pattern:
     """The pattern that `node` means.
 
     Args:
@@ -212,7 +212,11 @@ class _Compiler:
                 parts.append(_reference(path, found.group(), position))
                 continue
             if not escaped:
-                self.note(node, f"A dollar sign begins a reference, and none follows in {text}.", "Write $name, or $$ for a dollar.")
+                self.note(
+                    node,
+                    f"A dollar sign begins a reference, and none follows in {text}.",
+                    "Write $name, or $$ for a dollar.",
+                )
             parts.append("$")
         if end < len(text):
             parts.append(text[end:])
@@ -228,7 +232,11 @@ class _Compiler:
             self.unclosed(node, text)
             return Literal(text, node.position)
         if self.sending:
-            self.note(node, f"{text} is a matcher, and a value is sent here.", f'For the text itself write {{literal: "{text}"}}.')
+            self.note(
+                node,
+                f"{text} is a matcher, and a value is sent here.",
+                f'For the text itself write {{literal: "{text}"}}.',
+            )
             return Literal(text, node.position)
         return self.split_matcher(node, text, *split)
 
@@ -239,7 +247,9 @@ class _Compiler:
             return Literal(text, node.position)
         return Matcher(word, self.arguments(node, word, rest), text, node.position)
 
-    def arguments(self, node: ScalarNode, word: str, rest: str) -> tuple[Any, ...]:
+    def arguments(  # noqa: PLR0911  one return a kind of word
+        self, node: ScalarNode, word: str, rest: str
+    ) -> tuple[Any, ...]:
         match word:
             case "re":
                 return (compile_regex(rest),)
@@ -269,14 +279,24 @@ class _Compiler:
 
         word = re.split(r"[\s>]", text[1:].lstrip(), maxsplit=1)[0]
         if word in MATCHERS or word == "one":
-            self.note(node, f"The matcher {text} is not closed.", "End it with >; quote it when it holds a comma, a bracket or a #.")
+            self.note(
+                node,
+                f"The matcher {text} is not closed.",
+                "End it with >; quote it when it holds a comma, a bracket or a #.",
+            )
 
-    def wrapper(self, word: str, node: MapNode, inner: Node, *, exact: bool) -> Pattern:
+    def wrapper(  # noqa: PLR0911  one return a wrapper
+        self, word: str, node: MapNode, inner: Node, *, exact: bool
+    ) -> Pattern:
         position = node.position
         if word == "literal":
             return Literal(plain(inner), position)
         if self.sending:
-            self.note(node, f"{{{word}: …}} compares, and a value is sent here.", f"For a map with the key {word} write {{literal: {{{word}: …}}}}.")
+            self.note(
+                node,
+                f"{{{word}: …}} compares, and a value is sent here.",
+                f"For a map with the key {word} write {{literal: {{{word}: …}}}}.",
+            )
             return Literal(None, position)
         match word:
             case "exactly":
@@ -320,6 +340,3 @@ def plain(node: Node) -> Any:
     if isinstance(node, ListNode):
         return [plain(item) for item in node.items]
     return {key: plain(value) for key, value in node.entries.items()}
-
-
-PlainValue: TypeAlias = str | int | Decimal | bool | None | list["PlainValue"] | dict[str, "PlainValue"]

@@ -5,22 +5,54 @@ from __future__ import annotations
 __all__ = ["advice"]
 
 _ADVICE: tuple[tuple[str, str, str], ...] = (
-    ("mapping values are not allowed", "A `: ` is not possible here.", "Quote the text before it, or mend the indentation."),
+    (
+        "mapping values are not allowed",
+        "A `: ` is not possible here.",
+        "Quote the text before it, or mend the indentation.",
+    ),
     ("cannot start any token", "The character {char} cannot begin a value.", "Quote the text; indent with spaces."),
     ("could not find expected ':'", "A `key: value` is expected; the colon is missing.", "Write `key: value`."),
-    ("expected ',' or '}'", "A `{{…}}` is not closed, or a comma is missing.", "Quote texts that hold a comma, a bracket or a brace."),
-    ("expected ',' or ']'", "A `[…]` is not closed, or a comma is missing.", "Quote texts that hold a comma, a bracket or a brace."),
+    (
+        "expected ',' or '}'",
+        "A `{{…}}` is not closed, or a comma is missing.",
+        "Quote texts that hold a comma, a bracket or a brace.",
+    ),
+    (
+        "expected ',' or ']'",
+        "A `[…]` is not closed, or a comma is missing.",
+        "Quote texts that hold a comma, a bracket or a brace.",
+    ),
     ("did not find expected key", "The indentation does not fit the lines above.", "Align the keys of one map."),
     ("did not find expected '-'", "The indentation does not fit the list above.", "Align the dashes of one list."),
-    ("block sequence entries are not allowed", "A list item is not possible here.", "Put `- ` on a line of its own, indented."),
+    (
+        "block sequence entries are not allowed",
+        "A list item is not possible here.",
+        "Put `- ` on a line of its own, indented.",
+    ),
     ("unexpected end of stream", "A quoted text is not closed.", "Add the closing quote."),
     ("unknown escape character", "The escape is unknown.", "Use single quotes, or double the backslash."),
     ("hexdecimal number", "The escape needs hexadecimal digits.", "Use single quotes, or double the backslash."),
     ("undefined tag handle", "A `!` begins a tag.", "Tags are left out: quote the text."),
-    ("alphabetic or numeric character", "A `*` or `&` begins an alias or anchor.", "Both are left out: quote the text."),
-    ("expected the node content", "A value is missing here, or a character needs quotes.", "Write a value, or quote the text."),
-    ("expected <document start>", "The text goes on after the document ended.", "Mend the indentation, or quote the text."),
-    ("chomping or indentation indicators", "`|` or `>` begins a block of text.", "Quote the text, or put it on the next lines."),
+    (
+        "alphabetic or numeric character",
+        "A `*` or `&` begins an alias or anchor.",
+        "Both are left out: quote the text.",
+    ),
+    (
+        "expected the node content",
+        "A value is missing here, or a character needs quotes.",
+        "Write a value, or quote the text.",
+    ),
+    (
+        "expected <document start>",
+        "The text goes on after the document ended.",
+        "Mend the indentation, or quote the text.",
+    ),
+    (
+        "chomping or indentation indicators",
+        "`|` or `>` begins a block of text.",
+        "Quote the text, or put it on the next lines.",
+    ),
     ("while scanning a simple key", "A `key: value` is expected.", "Write `key: value`."),
 )
 

@@ -215,10 +215,14 @@ class _Builder:
     def node(self, event: Any, depth: int) -> Node:
         kind = type(event)
         if kind is yaml.AliasEvent:
-            self._note(event, f"`*{event.anchor}` is an alias.", "Aliases are left out: use a fragment, or quote the text.")
+            self._note(
+                event, f"`*{event.anchor}` is an alias.", "Aliases are left out: use a fragment, or quote the text."
+            )
             return self._scalar_node(event, None, "", plain=True)
         if event.anchor is not None:
-            self._note(event, f"`&{event.anchor}` is an anchor.", "Anchors are left out: use a fragment, or quote the text.")
+            self._note(
+                event, f"`&{event.anchor}` is an anchor.", "Anchors are left out: use a fragment, or quote the text."
+            )
         if event.tag is not None:
             self._note(event, f"`{event.tag}` is a tag.", "Tags are left out: quote the value to make it text.")
         self.count += 1
@@ -258,16 +262,17 @@ class _Builder:
         while type(following) is not yaml.MappingEndEvent:
             key = self.node(following, depth + 1)
             value = self.node(self.next(), depth + 1)
-            if self._good_key(key, keys):
-                assert isinstance(key, ScalarNode)
+            if isinstance(key, ScalarNode) and self._good_key(key, keys):
                 entries[key.text] = value
                 keys[key.text] = key
+            elif not isinstance(key, ScalarNode):
+                self.problems.append(key.problem("A key must be text.", "Write `name: value`."))
             following = self.next()
         mark = event.start_mark
         return MapNode(self.source, mark.line + 1, mark.column + 1, entries, keys)
 
-    def _good_key(self, key: Node, keys: dict[str, ScalarNode]) -> bool:
-        if not isinstance(key, ScalarNode) or not key.text:
+    def _good_key(self, key: ScalarNode, keys: dict[str, ScalarNode]) -> bool:
+        if not key.text:
             self.problems.append(key.problem("A key must be text.", "Write `name: value`."))
             return False
         if key.text == "<<" and key.plain:
