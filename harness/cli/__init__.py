@@ -47,7 +47,7 @@ def _run(argv: Sequence[str] | None) -> int:
 
 def _told(error: Exception) -> str:
     text = str(error)
-    return text if text.startswith(("harness:", "/")) or ":" in text.split(" ")[0] else f"harness: {text}"
+    return text if text.startswith(("harness:", "/")) or ":" in text.split(" ", maxsplit=1)[0] else f"harness: {text}"
 
 
 def _usage(error: Exception) -> int:

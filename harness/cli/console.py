@@ -26,7 +26,9 @@ class Console:
     `verbosity` is -1 for failures and the last line only, 0 for progress, 1 for a line a scenario.
     """
 
-    def __init__(self, *, color: bool | None, verbosity: int = 0, json: bool = False, annotations: bool = False) -> None:
+    def __init__(
+        self, *, color: bool | None, verbosity: int = 0, json: bool = False, annotations: bool = False
+    ) -> None:
         self._color = color
         self._verbosity = verbosity
         self._json = json

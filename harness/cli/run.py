@@ -16,30 +16,123 @@ _OUT = "What to print and write"
 
 
 def run(  # noqa: PLR0917 - typer reads the signature: each option is a parameter
-    paths: Annotated[list[str] | None, typer.Argument(help="Files, folders or FILE:LINE. Default: scenarios/", metavar="[PATH[:LINE]]...")] = None,
-    tag: Annotated[list[str] | None, typer.Option("-t", "--tag", help="Tag expression, e.g. 'anonymous and not slow'.", rich_help_panel=_SELECT)] = None,
-    text: Annotated[str | None, typer.Option("-k", help="Only scenarios whose name or file contains TEXT.", metavar="TEXT", rich_help_panel=_SELECT)] = None,
-    covers: Annotated[list[str] | None, typer.Option("--covers", help="Only scenarios that cover this rule, e.g. R16.", rich_help_panel=_SELECT)] = None,
-    last_failed: Annotated[bool, typer.Option("--last-failed", "--lf", help="Only what failed in the latest run.", rich_help_panel=_SELECT)] = False,
-    shard: Annotated[str | None, typer.Option("--shard", help="Part I of N, balanced by recorded time, e.g. 1/4.", metavar="I/N", rich_help_panel=_SELECT)] = None,
-    target: Annotated[str, typer.Option("--target", help="reference, legacy, defect:ID[+ID…] or the URL of a deployment.", rich_help_panel=_HOW)] = "reference",
-    schema: Annotated[str | None, typer.Option("--schema", help="before or after the update; default: what the target was made for.", rich_help_panel=_HOW)] = None,
-    database: Annotated[str, typer.Option("--database", help="auto, embedded, testcontainers[:IMAGE] or postgresql://…", envvar="HARNESS_DATABASE", rich_help_panel=_HOW)] = "auto",
-    workers: Annotated[str, typer.Option("-n", "--workers", help="How many at once, each with a database of its own; auto: one per core.", rich_help_panel=_HOW)] = "1",
-    seed: Annotated[int | None, typer.Option("--seed", help="Ids, randomness and order follow from it. Default: drawn, and printed.", rich_help_panel=_HOW)] = None,
-    shuffle: Annotated[bool, typer.Option("--shuffle", help="Random order (by the seed).", rich_help_panel=_HOW)] = False,
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(help="Files, folders or FILE:LINE. Default: scenarios/", metavar="[PATH[:LINE]]..."),
+    ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option("-t", "--tag", help="Tag expression, e.g. 'anonymous and not slow'.", rich_help_panel=_SELECT),
+    ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(
+            "-k", help="Only scenarios whose name or file contains TEXT.", metavar="TEXT", rich_help_panel=_SELECT
+        ),
+    ] = None,
+    covers: Annotated[
+        list[str] | None,
+        typer.Option("--covers", help="Only scenarios that cover this rule, e.g. R16.", rich_help_panel=_SELECT),
+    ] = None,
+    last_failed: Annotated[
+        bool, typer.Option("--last-failed", "--lf", help="Only what failed in the latest run.", rich_help_panel=_SELECT)
+    ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard", help="Part I of N, balanced by recorded time, e.g. 1/4.", metavar="I/N", rich_help_panel=_SELECT
+        ),
+    ] = None,
+    target: Annotated[
+        str,
+        typer.Option(
+            "--target", help="reference, legacy, defect:ID[+ID…] or the URL of a deployment.", rich_help_panel=_HOW
+        ),
+    ] = "reference",
+    schema: Annotated[
+        str | None,
+        typer.Option(
+            "--schema", help="before or after the update; default: what the target was made for.", rich_help_panel=_HOW
+        ),
+    ] = None,
+    database: Annotated[
+        str,
+        typer.Option(
+            "--database",
+            help="auto, embedded, testcontainers[:IMAGE] or postgresql://…",
+            envvar="HARNESS_DATABASE",
+            rich_help_panel=_HOW,
+        ),
+    ] = "auto",
+    workers: Annotated[
+        str,
+        typer.Option(
+            "-n",
+            "--workers",
+            help="How many at once, each with a database of its own; auto: one per core.",
+            rich_help_panel=_HOW,
+        ),
+    ] = "1",
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed",
+            help="Ids, randomness and order follow from it. Default: drawn, and printed.",
+            rich_help_panel=_HOW,
+        ),
+    ] = None,
+    shuffle: Annotated[
+        bool, typer.Option("--shuffle", help="Random order (by the seed).", rich_help_panel=_HOW)
+    ] = False,
     repeat: Annotated[int, typer.Option("--repeat", min=1, help="Run everything N times.", rich_help_panel=_HOW)] = 1,
-    retries: Annotated[int, typer.Option("--retries", min=0, help="Run a failed scenario again up to N times; a pass then counts as flaky.", rich_help_panel=_HOW)] = 0,
-    fail_on_flaky: Annotated[bool, typer.Option("--fail-on-flaky", help="Exit with 11 if something was flaky and nothing failed.", rich_help_panel=_HOW)] = False,
-    exit_first: Annotated[bool, typer.Option("-x", "--exit-first", help="Stop at the first failure.", rich_help_panel=_HOW)] = False,
-    max_failures: Annotated[int | None, typer.Option("--max-failures", min=1, help="Stop after N failures.", rich_help_panel=_HOW)] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Run again whenever a scenario file changes.", rich_help_panel=_HOW)] = False,
-    report: Annotated[Path | None, typer.Option("--report", help="Where run directories go. Default: reports/", metavar="DIR", rich_help_panel=_OUT)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output and nothing else there.", rich_help_panel=_OUT)] = False,
-    annotations: Annotated[bool, typer.Option("--github", help="Print GitHub annotations of the failures.", rich_help_panel=_OUT)] = bool(os.environ.get("GITHUB_ACTIONS")),
-    color: Annotated[str, typer.Option("--color", help="auto, always or never (NO_COLOR is honoured).", rich_help_panel=_OUT)] = "auto",
-    verbose: Annotated[int, typer.Option("-v", "--verbose", count=True, help="A line for every scenario.", rich_help_panel=_OUT)] = 0,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Failures and the last line only.", rich_help_panel=_OUT)] = False,
+    retries: Annotated[
+        int,
+        typer.Option(
+            "--retries",
+            min=0,
+            help="Run a failed scenario again up to N times; a pass then counts as flaky.",
+            rich_help_panel=_HOW,
+        ),
+    ] = 0,
+    fail_on_flaky: Annotated[
+        bool,
+        typer.Option(
+            "--fail-on-flaky", help="Exit with 11 if something was flaky and nothing failed.", rich_help_panel=_HOW
+        ),
+    ] = False,
+    exit_first: Annotated[
+        bool, typer.Option("-x", "--exit-first", help="Stop at the first failure.", rich_help_panel=_HOW)
+    ] = False,
+    max_failures: Annotated[
+        int | None, typer.Option("--max-failures", min=1, help="Stop after N failures.", rich_help_panel=_HOW)
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Run again whenever a scenario file changes.", rich_help_panel=_HOW)
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report", help="Where run directories go. Default: reports/", metavar="DIR", rich_help_panel=_OUT
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="One JSON document on standard output and nothing else there.", rich_help_panel=_OUT
+        ),
+    ] = False,
+    annotations: Annotated[
+        bool, typer.Option("--github", help="Print GitHub annotations of the failures.", rich_help_panel=_OUT)
+    ] = bool(os.environ.get("GITHUB_ACTIONS")),
+    color: Annotated[
+        str, typer.Option("--color", help="auto, always or never (NO_COLOR is honoured).", rich_help_panel=_OUT)
+    ] = "auto",
+    verbose: Annotated[
+        int, typer.Option("-v", "--verbose", count=True, help="A line for every scenario.", rich_help_panel=_OUT)
+    ] = 0,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="Failures and the last line only.", rich_help_panel=_OUT)
+    ] = False,
 ) -> int:
     """Run scenarios and write a report directory.
 
@@ -121,5 +214,3 @@ def _color(text: str) -> bool | None:
     if text == "auto" and os.environ.get("NO_COLOR"):
         return False
     return choices[text]
-
-

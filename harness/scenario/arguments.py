@@ -17,8 +17,9 @@ from harness.errors import HarnessFault
 from harness.scenario.instants import parse_date, parse_duration, parse_instant
 from harness.scenario.model import Step
 from harness.scenario.scope import resolve
-from harness.scenario.shapes import AnyKeys, Choice, Compared, Either, Field, Free, Items, Keys, Kind, Shape
+from harness.scenario.shapes import Choice, Compared, Free, Kind, Shape
 from harness.scenario.shapes import Steps as StepsShape
+from harness.scenario.structures import AnyKeys, Either, Field, Items, Keys
 from harness.scenario.tableshapes import TableRows as TableRowsShape
 from harness.scenario.values import MapPattern, Pattern
 

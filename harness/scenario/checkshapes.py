@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.scenario.shapes import AnyKeys, Choice, Either, Field, Free, Items, Keys, Kind, Shape
+from harness.scenario.shapes import Choice, Free, Kind, Shape
+from harness.scenario.structures import AnyKeys, Either, Field, Items, Keys
 from harness.scenario.tableshapes import Columns, PerTable
 
 __all__ = ["CHECK_SHAPES", "LOG_LEVELS", "PROVIDERS", "CheckShape"]

@@ -11,8 +11,9 @@ from harness.scenario.arguments import DURATION, INSTANT
 from harness.scenario.checkshapes import TEXT
 from harness.scenario.model import DEFAULT_CLOCK, DeliveryPolicy, Given, Step
 from harness.scenario.scope import resolve
-from harness.scenario.shapes import AnyKeys, Choice, Either, Field, Free, Items, Keys, Kind, Reader
+from harness.scenario.shapes import Choice, Free, Kind, Reader
 from harness.scenario.stepreader import StepReader
+from harness.scenario.structures import AnyKeys, Either, Field, Items, Keys
 from harness.scenario.suggest import did_you_mean
 from harness.scenario.tableshapes import TableRows
 from harness.scenario.values import ListPattern, Literal, MapPattern, Pattern, references

@@ -8,7 +8,8 @@ from harness.errors import InputErrors, Problem
 from harness.scenario.checkshapes import TEXT
 from harness.scenario.files import read_tree
 from harness.scenario.model import Invariant
-from harness.scenario.shapes import Field, Items, Keys, Reader
+from harness.scenario.shapes import Reader
+from harness.scenario.structures import Field, Items, Keys
 from harness.scenario.values import Literal, MapPattern
 from harness.scenario.yamltree import ListNode, MapNode
 

@@ -9,29 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import InputError, InputErrors, Position, Problem
+from harness.scenario.filereader import FileReader
 from harness.scenario.files import find_files, read_bytes, relative, split_place
 from harness.scenario.fragments import Fragment
 from harness.scenario.invariants import load_invariants
 from harness.scenario.model import Feature, Invariant, Scenario, Suite
 from harness.scenario.registry import Registry, builtin_registry
 from harness.scenario.rules import load_rules
-from harness.scenario.scenarioreader import Known, ScenarioReader
-from harness.scenario.shapes import Reader, found
-from harness.scenario.stepreader import StepReader
-from harness.scenario.suggest import did_you_mean
+from harness.scenario.scenarioreader import Known
+from harness.scenario.shapes import found
 from harness.scenario.tables import Tables, load_tables
 from harness.scenario.userverbs import load_verbs
-from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode, Source, parse
+from harness.scenario.yamltree import MapNode, Node, Source, parse
 
-__all__ = ["FILE_KEYS", "load", "load_text"]
-
-FILE_KEYS: Mapping[str, str] = {
-    "feature": "what the file is about",
-    "use": "other files whose fragments (YAML) or verbs (Python) this one uses, relative to it",
-    "given": "where every scenario of the file starts",
-    "fragments": "named steps with arguments, for `call`",
-    "scenarios": "the scenarios",
-}
+__all__ = ["Loading", "Surroundings", "load", "load_text"]
 
 
 @dataclass(slots=True)
@@ -55,8 +46,8 @@ def load(
 ) -> Suite:
     """Load every scenario file of `paths` (files, directories, `file:LINE`; lines are left to the selection).
 
-    Beside the files it reads, where they exist: `rules.yaml`, `invariants.yaml`, `tables.json` and `verbs.py` in `scenarios/`,
-    and `fixtures/catalogues/*.yaml` of the project.
+    Beside the files it reads, where they exist: `rules.yaml`, `invariants.yaml`, `tables.json` and `verbs.py` of
+    `scenarios/`, and `fixtures/catalogues/*.yaml` of the project.
 
     Args:
         paths: what to load, relative to the project or absolute.
@@ -68,7 +59,7 @@ def load(
     Raises:
         InputErrors: every mistake of every file, in the order of the files.
     """
-    loader = _Loader(project, texts or {})
+    loader = Loading(project, texts or {})
     loader.surroundings(registry, tables)
     files: list[Path] = []
     try:
@@ -97,7 +88,7 @@ def load_text(
     known: Known | None = None,
 ) -> Suite:
     """Load one text as a file that stands alone. Raises InputErrors as `load`."""
-    loader = _Loader(Path(), {})
+    loader = Loading(Path(), {})
     loader.around = Surroundings(Path(), registry or builtin_registry(), tables, known or Known())
     feature = loader.feature_of(text, file, Path(file))
     loader.same_ids([feature] if feature else [])
@@ -105,7 +96,9 @@ def load_text(
     return Suite((feature,) if feature else (), loader.around.registry)
 
 
-class _Loader:
+class Loading:
+    """One loading: what was read, and every mistake so far."""
+
     def __init__(self, project: Path, texts: Mapping[str, str]) -> None:
         self.project = project
         self.texts = texts
@@ -194,7 +187,7 @@ class _Loader:
                 root.problem(f"A scenario file is a map; found {found(root)}.", "Begin it with `feature: …`.")
             )
             return None
-        return _FileReader(self, root, shown, path).read()
+        return FileReader(self, root, shown, path).read()
 
     def library(self, path: Path, at: Node, using: tuple[str, ...]) -> dict[str, Fragment]:
         """The fragments of a file that another one uses."""
@@ -218,7 +211,7 @@ class _Loader:
             self.problems.append(at.problem(f"{shown} cannot be used: {error.what}", error.remedy))
             return {}
         self.sources[shown] = root.source
-        reader = _FileReader(self, root, shown, path, using) if isinstance(root, MapNode) else None
+        reader = FileReader(self, root, shown, path, using) if isinstance(root, MapNode) else None
         self.libraries[shown] = reader.fragments() if reader else {}
         return self.libraries[shown]
 
@@ -260,146 +253,3 @@ class _Loader:
             return problem
         source = self.sources[problem.position.file]
         return source.problem(problem.position.line, problem.position.column, problem.what, problem.remedy)
-
-
-class _FileReader:
-    """Reads one file; its fragments are read when first called, so that order does not matter."""
-
-    def __init__(self, loader: _Loader, root: MapNode, shown: str, path: Path, using: tuple[str, ...] = ()) -> None:
-        self.loader = loader
-        self.root = root
-        self.shown = shown
-        self.path = path
-        self.using = (*using, shown)
-        self.made: dict[str, Fragment | None] = {}
-        self.making: list[str] = []
-        self.borrowed: dict[str, Fragment] = {}
-        reader = Reader(loader.problems, loader.around.tables)
-        self.steps = StepReader(loader.around.registry, reader, self.fragment, self.fragment_names)
-
-    def read(self) -> Feature:
-        """The feature; mistakes are noted in the loader."""
-        for key in self.root.entries:
-            if key not in FILE_KEYS:
-                self.note(
-                    self.root.keys[key], f"A scenario file has no key {key}.", did_you_mean(key, FILE_KEYS, noun="keys")
-                )
-        self.use()
-        name = self.name()
-        self.fragments()
-        given = self.root.get("given")
-        if given is not None and not isinstance(given, MapNode):
-            self.note(
-                given,
-                f"given is a map; found {found(given)}.",
-                "Write `given: {catalog: production, visitor: anonymous}`.",
-            )
-            given = None
-        scenarios = self.scenarios(name, given)
-        return Feature(name, self.shown, tuple(scenarios))
-
-    def name(self) -> str:
-        node = self.root.get("feature")
-        if node is None:
-            self.note(self.root, "A scenario file needs a feature.", "Begin it with `feature: …`.")
-        elif not isinstance(node, ScalarNode) or not isinstance(node.value, str):
-            self.note(node, f"feature is text; found {found(node)}.")
-        else:
-            return node.value
-        return ""
-
-    def scenarios(self, feature: str, given: MapNode | None) -> list[Scenario]:
-        node = self.root.get("scenarios")
-        if node is None:
-            if "fragments" not in self.root.entries:
-                self.note(self.root, "The file has no scenarios.", "Add `scenarios: [ … ]`.")
-            return []
-        if not isinstance(node, ListNode) or not node.items:
-            self.note(
-                node,
-                f"scenarios is a list; found {found(node) if not isinstance(node, ListNode) else 'an empty one'}.",
-                "Begin each with `- scenario: title`.",
-            )
-            return []
-        reader = ScenarioReader(self.steps, self.loader.around.known, file=self.shown, feature=feature, given=given)
-        lines = [item.line for item in node.items[1:]]
-        ends = [line - 1 for line in lines] + [1_000_000_000]
-        read = [reader.read(item, end) for item, end in zip(node.items, ends, strict=True)]
-        return [scenario for scenario in read if scenario is not None]
-
-    def use(self) -> None:
-        """Fragments and verbs of the files named under `use`."""
-        node = self.root.get("use")
-        if node is None:
-            return
-        items = node.items if isinstance(node, ListNode) else []
-        if not isinstance(node, ListNode):
-            self.note(node, f"use is a list of files; found {found(node)}.", "Write `use: [fragments/booking.yaml]`.")
-        for item in items:
-            if not isinstance(item, ScalarNode) or not isinstance(item.value, str):
-                self.note(item, f"use names files; found {found(item)}.")
-                continue
-            path = self.path.parent / item.value
-            if not path.is_file():
-                siblings = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
-                self.note(
-                    item,
-                    f"There is no {item.value} beside this file.",
-                    did_you_mean(path.name, siblings, noun="files") if siblings else "",
-                )
-            elif path.suffix == ".py":
-                self.loader.attempt(lambda path=path: self.loader.verbs(path))
-            else:
-                self.borrow(self.loader.library(path, item, self.using), item)
-
-    def borrow(self, fragments: Mapping[str, Fragment], at: Node) -> None:
-        for name, fragment in fragments.items():
-            if name in self.borrowed and self.borrowed[name].position != fragment.position:
-                self.note(
-                    at, f"The fragment {name} comes from two files.", f"The other is at {self.borrowed[name].position}."
-                )
-            self.borrowed[name] = fragment
-
-    def fragments(self) -> dict[str, Fragment]:
-        """Every fragment of this file by name (with what it uses itself, when it is a library)."""
-        if len(self.using) > 1:
-            self.use()
-        node = self.root.get("fragments")
-        if node is None:
-            return dict(self.borrowed)
-        if not isinstance(node, MapNode):
-            self.note(node, f"fragments is a map of names; found {found(node)}.", "Write `fragments: {name: [steps]}`.")
-            return {}
-        made = {name: self.fragment(name, node.keys[name]) for name in node.entries}
-        return {name: fragment for name, fragment in made.items() if fragment is not None}
-
-    def fragment_names(self) -> list[str]:
-        node = self.root.get("fragments")
-        return [*(node.entries if isinstance(node, MapNode) else ()), *self.borrowed]
-
-    def fragment(self, name: str, at: Node) -> Fragment | None:
-        """A fragment by name; what is wrong with the name or the fragment is noted."""
-        from harness.scenario.fragmentreader import read_fragment
-
-        if name in self.made:
-            return self.made[name]
-        node = self.root.get("fragments")
-        if not isinstance(node, MapNode) or name not in node.entries:
-            if name not in self.borrowed:
-                names = self.fragment_names()
-                remedy = did_you_mean(name, names, noun="fragments") if names else "This file has no fragments."
-                self.note(at, f"There is no fragment {name}.", remedy)
-            return self.borrowed.get(name)
-        if name in self.making:
-            circle = " → ".join([*self.making[self.making.index(name) :], name])
-            self.note(at, f"Fragments call each other in a circle: {circle}.", "A fragment cannot call itself.")
-            return None
-        self.making.append(name)
-        calls = self.steps.calls
-        self.made[name] = read_fragment(self.steps, node.keys[name], node.entries[name])
-        self.steps.calls = calls
-        self.making.pop()
-        return self.made[name]
-
-    def note(self, node: Node, what: str, remedy: str = "") -> None:
-        self.loader.problems.append(node.problem(what, remedy))

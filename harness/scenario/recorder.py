@@ -1,38 +1,44 @@
 """The recorder: everything that happens in one scenario becomes a record, redacted, in order, at once.
 
-Branches of a `parallel` step record into buffers of their own, which are written in the order of the branches, so
-that two runs of one seed leave the same records.
+What the records hold is redacted; the checks need what really happened, so the recorder keeps that in memory beside
+them (`Kept`) until the scenario ends. Branches of a `parallel` step record into buffers of their own, which are
+written in the order of the branches, so that two runs of one seed leave the same records.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from harness import records
 from harness.postgres import RowOperation
 from harness.redaction import Redactor
 
-__all__ = ["BODY_LIMIT", "Recorder", "compact"]
-
-BODY_LIMIT = 64 * 1024
-"""Characters of a body that are kept; the rest is cut and the record says so."""
+__all__ = ["Kept", "Recorder", "compact"]
 
 Sink = Callable[[records.Record], None]
+R = TypeVar("R", bound=records.Record)
 
-_NUMBERED = {
+_NUMBERED: Mapping[type[records.Record], str] = {
     records.Exchange: "exchange",
     records.CalendlyCall: "call",
     records.Delivery: "delivery",
     records.Log: "log",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Generic[R]):
+    """A record and, unredacted and in memory only, what the checks look at."""
+
+    record: R
+    raw: Mapping[str, Any] = field(repr=False)
 
 
 class Recorder:
@@ -49,121 +55,108 @@ class Recorder:
         scenario_id: str,
         attempt: int,
         redactor: Redactor,
-        clock: Callable[[], datetime],
     ) -> None:
         self._sink = sink
         self._identity = {"run_id": run_id, "scenario_id": scenario_id, "attempt": attempt}
         self._redactor = redactor
-        self._clock = clock
         self._local = threading.local()
         self._numbers: Counter[str] = Counter()
-        self._bodies: set[str] = set()
-        self._tables: dict[str, list[records.Record]] = {}
+        self._kept: dict[type[records.Record], list[Kept[Any]]] = {}
+        self.bodies: dict[str, str] = {}
         self.step = 0
+        self.clock: Callable[[], datetime] | None = None
 
     # -- what is kept -------------------------------------------------------------------------------------------
 
-    def exchanges(self, step: int | None = None) -> list[records.Exchange]:
-        """The requests so far, or those of one step, in order."""
-        return self._kept(records.Exchange, step)
+    def kept(self, kind: type[R], step: int | None = None) -> list[Kept[R]]:
+        """The numbered records of one kind so far, or those of one step, in order."""
+        every: list[Kept[Any]] = self._kept.get(kind, [])
+        return every if step is None else [kept for kept in every if kept.record.step == step]
 
-    def calls(self, step: int | None = None) -> list[records.CalendlyCall]:
-        return self._kept(records.CalendlyCall, step)
-
-    def deliveries(self, step: int | None = None) -> list[records.Delivery]:
-        return self._kept(records.Delivery, step)
-
-    def logs(self, step: int | None = None) -> list[records.Log]:
-        return self._kept(records.Log, step)
-
-    def _kept(self, kind: type[Any], step: int | None) -> list[Any]:
-        return [r for r in self._tables.get(kind.TABLE, ()) if step is None or r.step == step]  # type: ignore[attr-defined]  # every kept table has a step
+    def of(self, kind: type[R], step: int | None = None) -> list[R]:
+        """The records alone."""
+        return [kept.record for kept in self.kept(kind, step)]
 
     # -- writing ------------------------------------------------------------------------------------------------
 
-    def write(self, kind: type[records.Record], **columns: Any) -> None:
+    def write(self, kind: type[records.Record], raw: Mapping[str, Any] | None = None, **columns: Any) -> None:
         """One record of `kind`, in this thread's order."""
         record = kind(**self._identity, **columns)
         buffer = getattr(self._local, "buffer", None)
         if buffer is not None:
-            buffer.append(record)
+            buffer.append((record, raw or {}))
         else:
-            self._emit(record)
+            self._emit(record, raw or {})
 
-    def _emit(self, record: records.Record) -> None:
+    def _emit(self, record: records.Record, raw: Mapping[str, Any]) -> None:
         column = _NUMBERED.get(type(record))
         if column:
             self._numbers[column] += 1
             record = replace(record, **{column: self._numbers[column]})
-            self._tables.setdefault(record.TABLE, []).append(record)
+            self._kept.setdefault(type(record), []).append(Kept(record, raw))
         self._sink(record)
 
     @contextmanager
-    def branch(self) -> Iterator[list[records.Record]]:
+    def branch(self) -> Iterator[list[tuple[records.Record, Mapping[str, Any]]]]:
         """Within this block this thread's records go to the list it yields; `merge` writes them."""
-        buffer: list[records.Record] = []
+        buffer: list[tuple[records.Record, Mapping[str, Any]]] = []
         self._local.buffer = buffer
         try:
             yield buffer
         finally:
             self._local.buffer = None
 
-    def merge(self, buffers: Sequence[Sequence[records.Record]]) -> None:
+    def merge(self, buffers: Sequence[Sequence[tuple[records.Record, Mapping[str, Any]]]]) -> None:
         """Write what branches recorded, branch by branch."""
         for buffer in buffers:
-            for record in buffer:
-                self._emit(record)
+            for record, raw in buffer:
+                self._emit(record, raw)
 
     # -- the kinds ----------------------------------------------------------------------------------------------
+
+    def text(self, text: str) -> str:
+        """`text` redacted."""
+        return self._redactor.text(text)
 
     def body(self, content: bytes | str | None) -> str | None:
         """Keep a body once, redacted; returns its id, or None when there is none."""
         if not content:
             return None
         text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
-        text = self._redactor.text(text[: BODY_LIMIT + 1])
-        truncated = len(text) > BODY_LIMIT
-        text = text[:BODY_LIMIT]
-        body_id = hashlib.sha256(text.encode()).hexdigest()
-        if body_id not in self._bodies:
-            self._bodies.add(body_id)
-            self.write(records.Body, body_id=body_id, text=text, truncated=truncated)
-        return body_id
+        record = records.Body.of(self._redactor.body(text), **self._identity)  # type: ignore[arg-type]  # the identity's three columns
+        if record.body_id not in self.bodies:
+            self.bodies[record.body_id] = record.text
+            self._sink(record)
+        return record.body_id
 
     def headers(self, headers: Mapping[str, str]) -> str:
         return compact(self._redactor.headers(headers))
 
+    def _here(self) -> dict[str, Any]:
+        assert self.clock is not None  # set by the world before anything happens
+        return {"step": self.step, "clock": self.clock()}
+
     def exchange(self, **columns: Any) -> None:
-        self.write(records.Exchange, step=self.step, exchange=0, clock=self._clock(), **columns)
+        self.write(records.Exchange, exchange=0, **self._here(), **columns)
 
-    def call(self, **columns: Any) -> None:
-        self.write(records.CalendlyCall, step=self.step, call=0, clock=self._clock(), **columns)
+    def call(self, raw: Mapping[str, Any], **columns: Any) -> None:
+        self.write(records.CalendlyCall, raw, call=0, **self._here(), **columns)
 
-    def delivery(self, **columns: Any) -> None:
-        self.write(records.Delivery, step=self.step, delivery=0, clock=self._clock(), **columns)
+    def delivery(self, raw: Mapping[str, Any], **columns: Any) -> None:
+        self.write(records.Delivery, raw, delivery=0, **self._here(), **columns)
 
     def log(self, level: str, logger: str, message: str, fields: Mapping[str, Any]) -> None:
-        self.write(
-            records.Log,
-            step=self.step,
-            log=0,
-            level=level,
-            logger=logger,
-            message=self._redactor.text(message),
-            fields=self._redactor.text(compact(fields)),
-            clock=self._clock(),
-        )
+        raw = {**fields, "level": level, "logger": logger, "message": message}
+        text = {"message": self.text(message), "fields": self.text(compact(fields))}
+        self.write(records.Log, raw, log=0, level=level, logger=logger, **text, **self._here())
 
     def row_changes(self, operations: Sequence[RowOperation]) -> None:
-        """One record a changed cell; transactions are numbered in the order of their first change."""
+        """One record a changed cell, in the order of the operations."""
         for operation in operations:
             self._numbers["change"] += 1
-            key = f"transaction {operation.transaction}"
-            if key not in self._numbers:
-                self._numbers["transaction"] += 1
-                self._numbers[key] = self._numbers["transaction"]
             before, after = operation.before or {}, operation.after or {}
-            for column in sorted({*before, *after}) or [""]:
+            key = self.text(compact(operation.key))
+            for column in sorted({*before, *after}):
                 old, new = before.get(column), after.get(column)
                 if operation.operation == "update" and old == new:
                     continue
@@ -171,17 +164,14 @@ class Recorder:
                     records.RowChange,
                     step=self.step,
                     change=self._numbers["change"],
-                    transaction=self._numbers[key],
+                    transaction=operation.transaction,
                     table=operation.table,
-                    key=compact(operation.key),
+                    key=key,
                     operation=operation.operation,
                     column=column,
-                    before=self._cell(old) if column in before else None,
-                    after=self._cell(new) if column in after else None,
+                    before=self.text(compact(old)) if column in before else None,
+                    after=self.text(compact(new)) if column in after else None,
                 )
-
-    def _cell(self, value: Any) -> str:
-        return self._redactor.text(compact(value))
 
 
 def compact(value: Any) -> str:

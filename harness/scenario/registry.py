@@ -25,7 +25,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast
 from harness.errors import HarnessFault, InputError
 from harness.scenario.arguments import Compare, Duration, Instant, Steps, TableRows, Value, bind, shape_of
 from harness.scenario.checkshapes import CHECK_SHAPES, CheckShape
-from harness.scenario.shapes import Keys
+from harness.scenario.structures import Keys
 
 __all__ = [
     "CheckKind",

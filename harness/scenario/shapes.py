@@ -1,4 +1,7 @@
-"""Shapes: what may stand where. One declaration reads a tree, converts a value and describes itself to an editor."""
+"""Shapes: what may stand where. One declaration reads a tree, converts a value and describes itself to an editor.
+
+Here are those of single values; `structures` has lists and maps.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from harness.errors import InputError, Position, Problem
+from harness.errors import InputError, Problem
 from harness.scenario.show import show
 from harness.scenario.suggest import did_you_mean
-from harness.scenario.values import ListPattern, Literal, MapPattern, Matcher, Opaque, Pattern, compile_node
+from harness.scenario.values import ListPattern, Literal, MapPattern, Opaque, Pattern, compile_node
 from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
 
 if TYPE_CHECKING:
@@ -17,19 +20,18 @@ if TYPE_CHECKING:
     from harness.scenario.tables import Tables
 
 __all__ = [
-    "AnyKeys",
     "Choice",
-    "Either",
-    "Field",
+    "Compared",
     "Free",
-    "Items",
-    "Keys",
     "Kind",
     "Reader",
     "Schema",
     "Shape",
     "Steps",
+    "described",
     "found",
+    "nothing",
+    "refuse",
 ]
 
 Schema = dict[str, Any]
@@ -85,11 +87,13 @@ def _shown(value: Any) -> str:
     return "a list" if isinstance(value, list | tuple) else show(value)
 
 
-def _refuse(shape: Shape, value: Any, pattern: Pattern) -> InputError:
+def refuse(shape: Shape, value: Any, pattern: Pattern) -> InputError:
+    """The error of a resolved value that the shape does not take."""
     return InputError(f"Expected {shape.expected}; found {_shown(value)}.", position=pattern.position)
 
 
-def _nothing(node: Node) -> Pattern:
+def nothing(node: Node) -> Pattern:
+    """What stands in for a value that was mistaken."""
     return Literal(None, node.position)
 
 
@@ -151,7 +155,7 @@ class Kind:
         try:
             return self.parse(value)
         except ValueError:
-            raise _refuse(self, value, pattern) from None
+            raise refuse(self, value, pattern) from None
 
     def schema(self, reader: Reader) -> Schema:  # noqa: ARG002  the protocol's signature
         reference = {"type": "string", "pattern": r"\$"}
@@ -187,205 +191,11 @@ class Choice:
 
     def convert(self, value: Any, pattern: Pattern) -> Any:
         if value not in self.words:
-            raise _refuse(self, value, pattern)
+            raise refuse(self, value, pattern)
         return value
 
     def schema(self, reader: Reader) -> Schema:  # noqa: ARG002  the protocol's signature
         return {"enum": list(self.words)}
-
-
-@dataclass(frozen=True, slots=True)
-class Items:
-    """A list of one shape."""
-
-    of: Shape
-    into: Callable[[list[Any]], Any] = list
-
-    @property
-    def expected(self) -> str:
-        """A list."""
-        return f"a list of: {self.of.expected}"
-
-    def read(self, node: Node, reader: Reader) -> Pattern:
-        if isinstance(node, ListNode):
-            return ListPattern(tuple([self.of.read(item, reader) for item in node.items]), node.position)
-        return _whole(self, node, reader)
-
-    def convert(self, value: Any, pattern: Pattern) -> Any:
-        if not isinstance(value, list | tuple):
-            raise _refuse(self, value, pattern)
-        inner = pattern.items if isinstance(pattern, ListPattern) else [pattern] * len(value)
-        return self.into([self.of.convert(each, where) for each, where in zip(value, inner, strict=True)])
-
-    def schema(self, reader: Reader) -> Schema:
-        return {"type": "array", "items": self.of.schema(reader)}
-
-
-@dataclass(frozen=True, slots=True)
-class AnyKeys:
-    """A map with free keys and values of one shape."""
-
-    of: Shape
-
-    @property
-    def expected(self) -> str:
-        """A map."""
-        return f"a map of: {self.of.expected}"
-
-    def read(self, node: Node, reader: Reader) -> Pattern:
-        if isinstance(node, MapNode):
-            return MapPattern({key: self.of.read(value, reader) for key, value in node.entries.items()}, node.position)
-        return _whole(self, node, reader)
-
-    def convert(self, value: Any, pattern: Pattern) -> Any:
-        if not isinstance(value, Mapping):
-            raise _refuse(self, value, pattern)
-        return {key: self.of.convert(each, _under(pattern, key)) for key, each in value.items()}
-
-    def schema(self, reader: Reader) -> Schema:
-        return {"type": "object", "additionalProperties": self.of.schema(reader)}
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One key of a map."""
-
-    shape: Shape
-    doc: str = ""
-    required: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """A map with declared keys. `others` is the shape of undeclared ones, if they may be there."""
-
-    fields: Mapping[str, Field]
-    noun: str
-    others: Shape | None = None
-    make: Callable[[dict[str, Any]], Any] | None = None
-
-    @property
-    def expected(self) -> str:
-        """A map with its keys."""
-        return f"a map with {', '.join(self.fields)}"
-
-    def read(self, node: Node, reader: Reader) -> Pattern:
-        return self.read_map(node, reader) if isinstance(node, MapNode) else _whole(self, node, reader)
-
-    def read_map(self, node: MapNode, reader: Reader) -> MapPattern:
-        """The pattern of a map."""
-        entries: dict[str, Pattern] = {}
-        for key, value in node.entries.items():
-            declared = self.fields.get(key)
-            shape = declared.shape if declared else self.others
-            if shape is None:
-                reader.note(
-                    node.keys[key], f"{self.noun} has no key {key}.", did_you_mean(key, self.fields, noun="keys")
-                )
-                continue
-            entries[key] = shape.read(value, reader)
-        for key, declared in self.fields.items():
-            if declared.required and key not in node.entries:
-                reader.note(node, f"{self.noun} needs {key}: {declared.shape.expected}.")
-        return MapPattern(entries, node.position)
-
-    def convert(self, value: Any, pattern: Pattern) -> Any:
-        if not isinstance(value, Mapping):
-            raise _refuse(self, value, pattern)
-        converted: dict[str, Any] = {}
-        for key, each in value.items():
-            declared = self.fields.get(key)
-            shape = declared.shape if declared else self.others
-            if shape is None:
-                raise InputError(
-                    f"{self.noun} has no key {key}.",
-                    did_you_mean(key, self.fields, noun="keys"),
-                    _under(pattern, key).position,
-                )
-            converted[key] = shape.convert(each, _under(pattern, key))
-        missing = [key for key, declared in self.fields.items() if declared.required and key not in converted]
-        if missing:
-            raise InputError(
-                f"{self.noun} needs {missing[0]}: {self.fields[missing[0]].shape.expected}.", position=pattern.position
-            )
-        return self.build(converted, pattern.position)
-
-    def build(self, converted: dict[str, Any], position: Position) -> Any:
-        """The typed object of converted fields; what its constructor refuses is an InputError at `position`."""
-        if self.make is None:
-            return converted
-        try:
-            return self.make(converted)
-        except ValueError as error:
-            raise InputError(str(error), position=position) from None
-
-    def schema(self, reader: Reader) -> Schema:
-        properties = {key: described(each.shape.schema(reader), each.doc) for key, each in self.fields.items()}
-        required = [key for key, each in self.fields.items() if each.required]
-        others = self.others.schema(reader) if self.others else False
-        schema: Schema = {"type": "object", "properties": properties, "additionalProperties": others}
-        return {**schema, "required": required} if required else schema
-
-
-@dataclass(frozen=True, slots=True)
-class Either:
-    """Different shapes for a single value, a list and a map."""
-
-    scalar: tuple[Shape, ...] = ()
-    list: Shape | None = None
-    map: Shape | None = None
-
-    @property
-    def expected(self) -> str:
-        """The alternatives."""
-        return " or ".join(shape.expected for shape in self._all())
-
-    def _all(self) -> tuple[Shape, ...]:
-        return (*self.scalar, *(shape for shape in (self.list, self.map) if shape is not None))
-
-    def read(self, node: Node, reader: Reader) -> Pattern:
-        if isinstance(node, ListNode) and self.list is not None:
-            return self.list.read(node, reader)
-        if isinstance(node, MapNode) and self.map is not None:
-            return self.map.read(node, reader)
-        return self._single(node, reader)
-
-    def _single(self, node: Node, reader: Reader) -> Pattern:
-        for shape in self.scalar if isinstance(node, ScalarNode) else ():
-            attempt = Reader([], reader.tables, reader.read_steps)
-            pattern = shape.read(node, attempt)
-            if not attempt.problems:
-                return pattern
-            if len(self.scalar) == 1 and self.list is None and self.map is None:
-                reader.problems.extend(attempt.problems)
-                return pattern
-        return self._none_fits(node, reader)
-
-    def _none_fits(self, node: Node, reader: Reader) -> Pattern:
-        pattern = (
-            compile_node(node, sending=False, problems=reader.problems)
-            if isinstance(node, ScalarNode)
-            else _nothing(node)
-        )
-        if isinstance(pattern, Literal | Matcher):
-            words = [word for shape in self.scalar if isinstance(shape, Choice) for word in shape.words]
-            hint = did_you_mean(node.text, words) if isinstance(node, ScalarNode) and words else ""
-            reader.note(node, f"Expected {self.expected}; found {found(node)}.", hint if hint.startswith("Did") else "")
-        return pattern
-
-    def convert(self, value: Any, pattern: Pattern) -> Any:
-        for shape in self._all():
-            try:
-                return shape.convert(value, pattern)
-            except InputError:
-                if (shape is self.list and isinstance(value, list)) or (
-                    shape is self.map and isinstance(value, Mapping)
-                ):
-                    raise
-        raise _refuse(self, value, pattern)
-
-    def schema(self, reader: Reader) -> Schema:
-        return {"anyOf": [shape.schema(reader) for shape in self._all()]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,7 +207,7 @@ class Steps:
     def read(self, node: Node, reader: Reader) -> Pattern:
         if reader.read_steps is None or not isinstance(node, ListNode):
             reader.note(node, f"Expected {self.expected}; found {found(node)}.")
-            return _nothing(node)
+            return nothing(node)
         return Opaque(reader.read_steps(node), node.position)
 
     def convert(self, value: Any, pattern: Pattern) -> Any:  # noqa: ARG002  the protocol's signature
@@ -410,17 +220,3 @@ class Steps:
 def described(schema: Schema, doc: str) -> Schema:
     """`schema` with a description for hovering."""
     return {**schema, "description": doc, "markdownDescription": doc} if doc else schema
-
-
-def _under(pattern: Pattern, key: str) -> Pattern:
-    return pattern.entries.get(key, pattern) if isinstance(pattern, MapPattern) else pattern
-
-
-def _whole(shape: Shape, node: Node, reader: Reader) -> Pattern:
-    """A structure given as one reference is fine; anything else is not the structure."""
-    pattern = (
-        compile_node(node, sending=True, problems=reader.problems) if isinstance(node, ScalarNode) else _nothing(node)
-    )
-    if isinstance(pattern, Literal):
-        reader.note(node, f"Expected {shape.expected}; found {found(node)}.")
-    return pattern

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import InputError
-from harness.scenario.shapes import Free, Items, Reader, Schema, Shape
+from harness.scenario.shapes import Free, Reader, Schema, Shape
+from harness.scenario.structures import Items
 from harness.scenario.suggest import did_you_mean
 from harness.scenario.values import Literal, MapPattern, Pattern, compile_node
 from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode

@@ -172,9 +172,7 @@ class _Process:
         self.pending: list[int] = []
 
 
-def _serve(
-    connection: Connection, inherited: Sequence[Connection], make: Callable[[int], Worker], number: int
-) -> None:
+def _serve(connection: Connection, inherited: Sequence[Connection], make: Callable[[int], Worker], number: int) -> None:
     """The life of a forked worker: open, run batches until told to stop or the parent is gone, close."""
     for other in inherited:  # a copy kept open would hide the parent's end from this worker's siblings
         other.close()

@@ -1,0 +1,78 @@
+"""`harness audit`, `verify`, `compare`: what is done with a run after it ran."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.exit_codes import ExitCode
+
+__all__ = ["audit", "compare", "verify"]
+
+RunPath = Annotated[Path, typer.Argument(help="A run directory. Default: the latest.", metavar="[RUN]")]
+
+
+def audit(
+    run: RunPath = Path("reports/latest"),
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where the dossier goes. Default: RUN/dossier", metavar="DIR")
+    ] = None,
+    notebook: Annotated[
+        list[str] | None, typer.Option("--notebook", help="Only this notebook (repeatable).", metavar="NAME")
+    ] = None,
+    timeout: Annotated[int, typer.Option("--timeout", min=1, help="Seconds for each notebook.")] = 300,
+) -> int:
+    """Execute the notebooks on a run and write a dossier that opens offline.
+
+    Exit code 12 when a gate of a notebook fails; the notebook is kept with what it found.
+
+    Examples:
+
+      harness audit
+
+      harness audit reports/20301122-101500-7 --notebook suite_health --out /tmp/dossier
+    """
+    from harness.report import audit as make_dossier
+
+    dossier = make_dossier(
+        run, out, notebooks=notebook, timeout_s=timeout, progress=lambda text: print(text, flush=True)
+    )
+    print(f"dossier {dossier.index}")
+    for failure in dossier.failures:
+        print(f"gate    {failure}")
+    return ExitCode.GATE if dossier.failures else ExitCode.OK
+
+
+def verify(run: RunPath = Path("reports/latest")) -> int:
+    """Recompute the hashes of a run and compare them with its manifest.
+
+    Examples:
+
+      harness verify reports/latest
+    """
+    from harness.report import verify as recompute
+
+    differences = recompute(run)
+    for difference in differences:
+        print(difference)
+    print("verified: every file is as the manifest says" if not differences else f"{len(differences)} differences")
+    return ExitCode.FAILED if differences else ExitCode.OK
+
+
+def compare(
+    before: Annotated[Path, typer.Argument(help="The earlier run.", metavar="RUN")],
+    after: Annotated[Path, typer.Argument(help="The later run.", metavar="RUN")] = Path("reports/latest"),
+) -> int:
+    """Say what changed between two runs: broken, fixed, new, gone, slower. Exit code 1 if something broke.
+
+    Examples:
+
+      harness compare reports/20301122-101500-7 reports/latest
+    """
+    from harness.report import compare as compared
+
+    comparison = compared(before, after)
+    print(comparison.text())
+    return ExitCode.FAILED if comparison.broken else ExitCode.OK

@@ -1,0 +1,85 @@
+"""The application under test, as the stage holds it: built once a database, put back before every scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from harness.scenario.credentials import (
+    CALENDLY_TOKEN,
+    CALENDLY_WEBHOOK_KEYS,
+    STRIPE_KEY,
+    STRIPE_WEBHOOK_KEYS,
+    TOKEN_KEY,
+)
+from harness.scenario.transport import InProcess, Socket, Transport
+
+if TYPE_CHECKING:
+    from harness.booking import Settings
+    from harness.postgres import Database
+    from harness.scenario.targets import Target
+
+__all__ = ["Application", "open_application", "settings_for"]
+
+
+@dataclass(slots=True)
+class Application:
+    """`transport` reaches it; `app` is the WSGI application in this process, None for a deployment behind a URL."""
+
+    transport: Transport
+    app: Any = None
+
+    def reset(self) -> None:
+        """Forget what the process remembers between requests: limiters, caches."""
+        if self.app is not None:
+            self.app.forget()
+
+    def expire(self) -> None:
+        """Do what a deployment's timer does: expire unconfirmed anonymous bookings."""
+        if self.app is not None:
+            self.app.expire()
+
+    def quiesce(self) -> None:
+        """Give back every connection, so that the database can be put back."""
+
+    def close(self) -> None:
+        self.transport.close()
+        if self.app is not None:
+            self.app.dispose()
+
+
+def settings_for(database_url: str) -> Settings:
+    """The settings of a reference that talks to this run's database and simulators."""
+    from harness.booking import Settings
+
+    return Settings(
+        database_url=database_url,
+        token_key=TOKEN_KEY,
+        calendly_token=CALENDLY_TOKEN,
+        calendly_webhook_keys=CALENDLY_WEBHOOK_KEYS,
+        stripe_key=STRIPE_KEY,
+        stripe_webhook_keys=STRIPE_WEBHOOK_KEYS,
+        public_url="https://booking.test",
+    )
+
+
+def open_application(
+    target: Target, database: Database, *, clock: Callable[[], datetime], new_id: Callable[[], str]
+) -> Application:
+    """Build the target over `database`; for a URL only the socket is prepared."""
+    if target.url is not None:
+        return Application(Socket(target.url))
+    from harness import booking
+    from harness.booking import Parts, legacy
+
+    settings = settings_for(database.sqlalchemy_url)
+    parts = Parts(clock=clock, new_id=new_id)
+    if target.defects:
+        from harness.defects import inject
+
+        parts = inject(parts, target.defects)
+    create = legacy.create_app if target.profile == "legacy" else booking.create_app
+    app = create(settings, parts)
+    return Application(InProcess(app), app)

@@ -1,0 +1,110 @@
+"""Checks: what must hold after a step, at the end of a scenario, and always."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+from harness.errors import HarnessFault, Position
+from harness.scenario.checks import database, evidence
+from harness.scenario.checks.database import broken_invariants
+from harness.scenario.checks.evidence import compare_answer, shown_answer
+from harness.scenario.matching import Comparison
+
+if TYPE_CHECKING:
+    from harness.scenario.model import CheckSpec, Step
+    from harness.scenario.world import World
+
+__all__ = ["RECORD_KINDS", "evaluate", "expectation", "invariants", "unexpected_calls", "unstruck_faults"]
+
+RecordKind = Literal["response", "row", "count", "log", "call", "delivery", "invariant", "outcome", "fault"]
+
+RECORD_KINDS: Mapping[str, RecordKind] = {
+    "response": "response",
+    "rows": "row",
+    "changed": "row",
+    "calls": "call",
+    "deliveries": "delivery",
+    "logs": "log",
+    "sql": "row",
+    "invariant": "invariant",
+}
+"""What a kind of check is called in the report."""
+
+_ROOMS = (database, evidence)  # imported for their @check
+
+
+def evaluate(world: World, spec: CheckSpec, *, within_step: bool) -> tuple[list[Comparison], int]:
+    """The comparisons of one check and how often it looked: once, or until `eventually` is satisfied or over.
+
+    Of several looks the last one counts; the distinct mismatches of the looks before are told with it.
+    """
+    run = world.registry.checks[spec.kind].run
+    if run is None:
+        raise HarnessFault(f"The check {spec.kind} has no function.")
+    eventually = spec.eventually
+    if eventually is None:
+        return run(world, spec.pattern, within_step), 1
+    deadline = time.monotonic() + eventually.within.total_seconds()
+    tries, before = 0, dict[str, Comparison]()
+    while True:
+        tries += 1
+        found: list[Comparison] = run(world, spec.pattern, within_step)
+        failed = [c for c in found if not c.passed]
+        stopped = eventually.stop_if is not None and _holds(world, eventually.stop_if, within_step=within_step)
+        if not failed or stopped or time.monotonic() >= deadline:
+            return [*found, *(_earlier(failed, before) if failed else ())], tries
+        before.update({f"{c.path} {c.actual}": c for c in failed})
+        time.sleep(eventually.every.total_seconds())
+
+
+def _holds(world: World, spec: CheckSpec, *, within_step: bool) -> bool:
+    found, _ = evaluate(world, replace(spec, eventually=None), within_step=within_step)
+    return all(c.passed for c in found)
+
+
+def _earlier(failed: list[Comparison], before: dict[str, Comparison]) -> list[Comparison]:
+    now = {f"{c.path} {c.actual}" for c in failed}
+    return [replace(c, actual=f"{c.actual} (at an earlier look)") for key, c in before.items() if key not in now]
+
+
+def expectation(world: World, step: Step) -> list[Comparison]:
+    """What the step's answer must be. Without `expect`, a visitor's step must simply succeed."""
+    if step.expect is not None:
+        return compare_answer(world, step.expect.pattern)
+    actual = shown_answer(world.answer, world.refusal)
+    if world.refusal is not None:
+        return [Comparison("$.refused", "default", "no refusal", world.refusal, False, step.position)]
+    if not world.answered:
+        return []
+    status = actual.get("status")
+    passed = isinstance(status, int) and status < 400
+    return [
+        Comparison(
+            "$.status", "default", "success", str(status if status is not None else "no answer"), passed, step.position
+        )
+    ]
+
+
+def unexpected_calls(world: World, position: Position) -> list[Comparison]:
+    """A request that no endpoint of a simulator answers fails the scenario and says what would have matched."""
+    return [
+        Comparison("$.calls", "expected", f"a known endpoint{candidates}", asked, False, position)
+        for asked, candidates in world.take_unexpected()
+    ]
+
+
+def invariants(world: World, position: Position) -> list[Comparison]:
+    """Every invariant that the scenario does not waive, if rows changed since they were last looked at."""
+    wanted = world.due_invariants()
+    return broken_invariants(world, wanted, position) if wanted else []
+
+
+def unstruck_faults(world: World, position: Position) -> list[Comparison]:
+    """A fault that never struck tested nothing."""
+    return [
+        Comparison("$.fault", "struck", "to strike", f"never struck: {fault}", False, position)
+        for fault in world.unstruck_faults()
+    ]

@@ -1,0 +1,120 @@
+"""What the checks of lists share: none, an amount, these and no others, or where/count/some/none/every/only.
+
+Used for rows, calls, deliveries and logs alike; each brings its own way to hold one element against one pattern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from harness.scenario.matching import Comparison, compare
+from harness.scenario.show import show
+from harness.scenario.values import ListPattern, Literal, MapPattern, Pattern
+
+__all__ = ["Element", "Quantified", "describe", "hold"]
+
+Element = Mapping[str, Any]
+Hold = Callable[[Pattern, Element, str], list[Comparison]]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantified:
+    """Elements that happened, or are, in this order, and how to compare one of them.
+
+    `hold(pattern, element, path)` lists the comparisons of one element; `what` names the elements in paths.
+    """
+
+    elements: Sequence[Element]
+    hold: Hold
+    what: str
+    scope: Mapping[str, Any]
+    now: datetime | None = None
+
+    def compare(self, pattern: Pattern) -> list[Comparison]:
+        """Every comparison that `pattern` asks for."""
+        path = f"$.{self.what}"
+        if isinstance(pattern, Literal) and pattern.value == "none":
+            return [self.said(pattern, path, "none", "none", self.elements, passed=not self.elements)]
+        if isinstance(pattern, ListPattern):
+            return self.only(pattern, self.elements, path, ordered=True)
+        if not isinstance(pattern, MapPattern):
+            return compare(pattern, len(self.elements), self.scope, f"{path}.count", now=self.now)
+        where = pattern.get("where")
+        elements = self.elements if where is None else self.fitting(where, self.elements)
+        found: list[Comparison] = []
+        for word, inner in pattern.items():
+            found += [] if word == "where" else self.word(word, inner, elements, f"{path}.{word}")
+        return found
+
+    def word(self, word: str, inner: Pattern, elements: Sequence[Element], path: str) -> list[Comparison]:
+        if word == "count":
+            return compare(inner, len(elements), self.scope, path, now=self.now)
+        if word == "only":
+            assert isinstance(inner, ListPattern)  # the loader takes nothing else
+            return self.only(inner, elements, path, ordered=False)
+        wanted = inner.items if isinstance(inner, ListPattern) else (inner,)
+        return [c for each in wanted for c in self.one(word, each, elements, path)]
+
+    def one(self, word: str, pattern: Pattern, elements: Sequence[Element], path: str) -> list[Comparison]:
+        fitting = self.fitting(pattern, elements)
+        if word == "none":
+            return [self.said(pattern, path, "none", "none like it", fitting, passed=not fitting)]
+        if word == "every":
+            if elements and len(fitting) == len(elements):
+                return [self.said(pattern, path, "every", f"all {len(elements)}", fitting, passed=True)]
+            rest = [element for element in elements if element not in fitting]
+            return self.nearest(pattern, rest, path, "every", "all, and at least one")
+        if fitting:
+            return [self.said(pattern, path, "some", "at least one", fitting, passed=True)]
+        return self.nearest(pattern, elements, path, "some", "at least one")
+
+    def only(self, pattern: ListPattern, elements: Sequence[Element], path: str, *, ordered: bool) -> list[Comparison]:
+        """Each pattern takes an element: the next one when `ordered`, else the first that fits; what is left over fails."""
+        rest = list(elements)
+        found: list[Comparison] = []
+        for index, each in enumerate(pattern.items):
+            here = f"{path}[{index}]"
+            chosen = rest[0] if rest else None
+            if not ordered or pattern.mode != "exact":
+                chosen = next(iter(self.fitting(each, rest)), chosen)
+            if chosen is None:
+                found.append(Comparison(here, "present", "one more", "none", False, each.position))
+                continue
+            rest.remove(chosen)
+            found += self.hold(each, chosen, here)
+        found.append(Comparison(f"{path}.count", "no others", "no others", describe(rest), not rest, pattern.position))
+        return found
+
+    def fitting(self, pattern: Pattern, elements: Sequence[Element]) -> list[Element]:
+        return [element for element in elements if all(c.passed for c in self.hold(pattern, element, ""))]
+
+    def nearest(
+        self, pattern: Pattern, elements: Sequence[Element], path: str, matcher: str, expected: str
+    ) -> list[Comparison]:
+        """Why nothing fits: the mismatches of the element that comes nearest."""
+        attempts = [[c for c in self.hold(pattern, element, path) if not c.passed] for element in elements]
+        if not attempts:
+            return [self.said(pattern, path, matcher, expected, elements, passed=False)]
+        return min(attempts, key=len)
+
+    @staticmethod
+    def said(
+        pattern: Pattern, path: str, matcher: str, expected: str, elements: Sequence[Element], *, passed: bool
+    ) -> Comparison:
+        return Comparison(path, matcher, expected, describe(elements), passed, pattern.position)
+
+
+def hold(scope: Mapping[str, Any], now: datetime | None) -> Hold:
+    """The plain way to hold an element: as a value."""
+    return lambda pattern, element, path: compare(pattern, element, scope, path, now=now)
+
+
+def describe(elements: Sequence[Element]) -> str:
+    """`elements` in a few words, for a message."""
+    if not elements:
+        return "none"
+    shown = "; ".join(show({k: v for k, v in element.items() if v not in (None, "", {})}) for element in elements[:3])
+    return f"{len(elements)}: {shown}" + ("; …" if len(elements) > 3 else "")

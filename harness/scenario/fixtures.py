@@ -1,0 +1,164 @@
+"""What a scenario stands on: the migrations, applied in their order, and the catalogue of rows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import InputError, Position
+from harness.scenario.suggest import did_you_mean
+from harness.scenario.values import plain
+from harness.scenario.yamltree import parse
+
+if TYPE_CHECKING:
+    import psycopg
+
+__all__ = ["SECTIONS", "Catalogue", "catalogue", "catalogues", "history", "insert", "populate", "row_with_defaults"]
+
+SECTIONS = ("before", "update", "reference")
+"""The parts of fixtures/migrations/history.txt: production before the update, the update, what the reference adds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Rows by table and short key. Keys are unique across tables, so that `$catalog.KEY.column` is enough."""
+
+    name: str
+    tables: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    digest: str
+
+    def by_key(self) -> dict[str, Mapping[str, Any]]:
+        """Every row under its key, whatever its table."""
+        return {key: row for rows in self.tables.values() for key, row in rows.items()}
+
+    def rows(self, table: str) -> Mapping[str, Mapping[str, Any]]:
+        """The rows of one table by key; empty when the catalogue has none."""
+        return self.tables.get(table, {})
+
+
+def history(fixtures: Path, sections: Sequence[str]) -> list[Path]:
+    """The SQL files of `sections`, in the order in which they were applied.
+
+    Raises:
+        InputError: the history is missing, or names a section or file that is not there.
+    """
+    index = fixtures / "migrations" / "history.txt"
+    try:
+        lines = index.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise InputError(f"The migration history {index} cannot be read: {error.strerror}.") from error
+    found: list[Path] = []
+    section = ""
+    for number, line in enumerate(lines, 1):
+        text = line.partition("#")[0].strip()
+        if text.startswith("["):
+            section = text.strip("[]")
+            if section not in SECTIONS:
+                raise InputError(
+                    f"[{section}] is no section.", did_you_mean(section, SECTIONS), Position(str(index), number)
+                )
+        elif text and section in sections:
+            path = index.parent / text
+            if not path.is_file():
+                raise InputError(f"{text} is not there.", "Mend the history.", Position(str(index), number))
+            found.append(path)
+    return found
+
+
+def catalogues(fixtures: Path) -> list[str]:
+    """The names of the catalogues there are."""
+    return sorted(path.stem for path in (fixtures / "catalogues").glob("*.yaml"))
+
+
+@lru_cache(maxsize=16)
+def catalogue(fixtures: Path, name: str) -> Catalogue:
+    """Read `fixtures/catalogues/NAME.yaml`.
+
+    Raises:
+        InputError: there is none of that name, or it is no map of table, key, row.
+    """
+    path = fixtures / "catalogues" / f"{name}.yaml"
+    if not path.is_file():
+        remedy = did_you_mean(name, catalogues(fixtures), noun="catalogues")
+        raise InputError(f"There is no catalogue {name!r} ({path}).", remedy)
+    text = path.read_text(encoding="utf-8")
+    tables = plain(parse(text, str(path)))
+    if not isinstance(tables, dict) or not all(isinstance(rows, dict) for rows in tables.values()):
+        raise InputError("A catalogue is a map: table, key, row.", position=Position(str(path)))
+    return Catalogue(name, tables, hashlib.sha256(text.encode()).hexdigest())
+
+
+def populate(connection: psycopg.Connection[Any], migrations: Sequence[Path], rows: Catalogue | None) -> None:
+    """Apply `migrations`, each as one batch as psql's `-1` would, then insert `rows`.
+
+    Raises:
+        InputError: a migration or a row is refused by the database, with the file and the server's words.
+    """
+    import psycopg
+
+    for path in migrations:
+        try:
+            connection.execute(path.read_text(encoding="utf-8"))  # type: ignore[call-overload]  # a file's text, not a literal
+        except psycopg.Error as error:
+            raise InputError(f"The migration is refused: {error}", position=Position(str(path))) from error
+    for table, row in _ordered(rows):
+        try:
+            insert(lambda text, values: connection.execute(text, values), table, row)  # type: ignore[call-overload]  # composed
+        except psycopg.Error as error:
+            raise InputError(
+                f"Catalogue {rows.name if rows else ''}: {table} refuses {row.get('id')}: {error}"
+            ) from error
+
+
+def insert(execute: Callable[[str, list[Any]], Any], table: str, row: Mapping[str, Any]) -> None:
+    """Insert one row through `execute`; lists become arrays, maps JSON, text is cast to the column's type by the server."""
+    from psycopg import sql
+    from psycopg.types.json import Json
+
+    statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+        sql.Identifier(table),
+        sql.SQL(", ").join(map(sql.Identifier, row)),
+        sql.SQL(", ").join([sql.Placeholder()] * len(row)),
+    )
+    execute(statement.as_string(None), [Json(value) if isinstance(value, dict) else value for value in row.values()])
+
+
+def row_with_defaults(
+    row: Mapping[str, Any], types: Mapping[str, str], now: datetime, new_id: Callable[[], str]
+) -> dict[str, Any]:
+    """`row` with what the application always makes and a scenario need not write: an id, and when it was written."""
+    defaults: dict[str, Callable[[], Any]] = {"id": new_id, "createdAt": lambda: now, "updatedAt": lambda: now}
+    missing = {
+        column: make()
+        for column, make in defaults.items()
+        if column in types and column not in row and _made_up(column, types)
+    }
+    values = {**missing, **row}
+    return {
+        column: _utc(value) if "without time zone" in types.get(column, "") else value
+        for column, value in values.items()
+    }
+
+
+def _made_up(column: str, types: Mapping[str, str]) -> bool:
+    return column != "id" or types[column] == "text"
+
+
+def _utc(value: Any) -> Any:
+    """An instant as the text of a timestamp without zone, in UTC."""
+    from harness.scenario.instants import parse_instant
+
+    instant = parse_instant(value) if isinstance(value, str) else value
+    return instant.astimezone(UTC).replace(tzinfo=None) if isinstance(instant, datetime) else value
+
+
+def _ordered(rows: Catalogue | None) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Rows in the order of the file: the author puts parents before children."""
+    for table, by_key in (rows.tables if rows else {}).items():
+        for row in by_key.values():
+            yield table, row

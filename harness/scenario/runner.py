@@ -1,0 +1,273 @@
+"""The runner: one case in a world of its own, step by step, every comparison a record.
+
+Within a step every mismatch is reported; between steps the scenario stops. What the product does wrong is `failed`;
+a mistake of the scenario or a fault of the harness is `error` and never counts against the product, nor as a pass.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from harness import records
+from harness.errors import HarnessError, InputError, MachineError, Position
+from harness.scenario import checks
+from harness.scenario.changes import net
+from harness.scenario.failure import Failure, render
+from harness.scenario.matching import Comparison
+from harness.scenario.recorder import Recorder, compact
+from harness.scenario.scope import capture
+
+if TYPE_CHECKING:
+    from harness.scenario.model import Case, CheckSpec, Step
+    from harness.scenario.stage import Stage
+    from harness.scenario.world import World
+
+__all__ = ["run_case"]
+
+
+class StepFailed(Exception):
+    """The product did not do what the scenario says."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.first())
+        self.failure = failure
+
+
+@dataclass(slots=True)
+class _Execution:
+    """One attempt at one case."""
+
+    stage: Stage
+    case: Case
+    attempt: int
+    recorder: Recorder
+    started: float = field(default_factory=time.perf_counter)
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    # -- the course of a scenario -------------------------------------------------------------------------------
+
+    def run(self) -> records.Scenario:
+        scenario = self.case.scenario
+        if scenario.skip:
+            return self.ended("skipped", scenario.skip, None)
+        try:
+            with self.stage.world(self.case, self.recorder) as world:
+                self.play(world)
+        except StepFailed as failed:
+            return self.broken("error" if failed.failure.error else "failed", failed.failure)
+        except MachineError:
+            raise
+        except HarnessError as error:
+            return self.broken("error", self.faulty(scenario.position, str(error)))
+        except Exception as error:  # noqa: BLE001 - a fault of ours is an outcome of its own: never a pass, never the product's failure
+            return self.broken("error", self.faulty(scenario.position, _told(error)))
+        return self.ended("passed", None, None)
+
+    def play(self, world: World) -> None:
+        scenario = self.case.scenario
+        self.step(world, 0, "given", "given", scenario.position, lambda: self.arrange(world))
+        number = 0
+        for number, step in enumerate(self.case.steps, 1):
+            self.recorder.step = number
+            self.step(
+                world, number, "when", step.verb, step.position, lambda step=step: self.act(world, step), step.title
+            )
+        self.recorder.step = number + 1
+        self.step(world, number + 1, "then", "then", scenario.position, lambda: self.conclude(world, self.case.then))
+
+    def step(
+        self, world: World, number: int, phase: str, verb: str, position: Position, work: Any, title: str = ""
+    ) -> None:
+        """Do `work` and write the step's record, however it ends."""
+        began, clock, outcome = time.perf_counter(), world.clock(), "error"
+        try:
+            work()
+            outcome = "passed"
+        except StepFailed as failed:
+            outcome = "error" if failed.failure.error else "failed"
+            raise
+        except (
+            InputError
+        ) as error:  # a value the scenario asked for is not there: told as a step's failure, with its place
+            raise StepFailed(self.failure(world, verb, error.position or position, [], str(error))) from error
+        finally:
+            self.recorder.write(
+                records.Step,
+                step=number,
+                phase=phase,
+                verb=verb,
+                title=title or verb,
+                line=position.line,
+                column=position.column,
+                outcome=outcome,
+                clock=clock,
+                detail=compact(world.step_detail()),
+                duration_us=_microseconds(began),
+            )
+
+    def arrange(self, world: World) -> None:
+        world.arrange(self.case.given)
+        world.take_changes()
+
+    def act(self, world: World, step: Step) -> None:
+        found = self.attempt_step(world, step)
+        failed = [c for c in found if not c.passed]
+        if failed:
+            raise StepFailed(self.failure(world, step.verb, step.position, failed))
+        for spec in step.then:
+            self.check(world, spec, step.verb, within_step=True)
+        self.watch(world, step)
+
+    def attempt_step(self, world: World, step: Step) -> list[Comparison]:
+        """Run the verb, capture what it gave, compare what it answered."""
+        with world.acting(step.by):
+            value = world.perform(step)
+        if step.as_:
+            capture(world.scope, step.as_, value)
+        found = [*world.take_found(), *checks.expectation(world, step)]
+        self.note(found, "response")
+        world.take_changes()
+        return found
+
+    def watch(self, world: World, step: Step | None) -> None:
+        """What must hold after every step: no unexpected request, and the invariants wherever rows changed."""
+        position = step.position if step else self.case.scenario.position
+        found = [*checks.unexpected_calls(world, position), *checks.invariants(world, position)]
+        self.note(found, "invariant")
+        failed = [c for c in found if not c.passed]
+        if failed:
+            raise StepFailed(self.failure(world, step.verb if step else "then", position, failed))
+
+    def conclude(self, world: World, specs: Sequence[CheckSpec]) -> None:
+        for spec in specs:
+            self.check(world, spec, "then", within_step=False)
+        world.take_changes()
+        self.watch(world, None)
+        found = checks.unstruck_faults(world, self.case.scenario.position)
+        self.note(found, "fault")
+        if any(not c.passed for c in found):
+            raise StepFailed(
+                self.failure(world, "then", self.case.scenario.position, [c for c in found if not c.passed])
+            )
+
+    def check(self, world: World, spec: CheckSpec, verb: str, *, within_step: bool) -> None:
+        found, tries = checks.evaluate(world, spec, within_step=within_step)
+        self.note(found, checks.RECORD_KINDS[spec.kind], tries)
+        failed = [c for c in found if not c.passed]
+        if failed:
+            failure = self.failure(world, verb, spec.position, failed)
+            failure.tries = tries
+            raise StepFailed(failure)
+
+    # -- evidence -----------------------------------------------------------------------------------------------
+
+    def note(self, found: Sequence[Comparison], kind: str, tries: int = 1) -> None:
+        redact = self.recorder.text
+        for c in found:
+            self.recorder.write(
+                records.Check,
+                step=self.recorder.step,
+                kind=kind,
+                path=c.path,
+                matcher=c.matcher,
+                expected=redact(c.expected),
+                actual=redact(c.actual),
+                outcome="passed" if c.passed else "failed",
+                line=c.position.line,
+                column=c.position.column,
+                tries=tries,
+            )
+
+    def failure(
+        self, world: World, verb: str, position: Position, mismatches: list[Comparison], error: str | None = None
+    ) -> Failure:
+        step = self.recorder.step
+        concluding = verb == "then"
+        shown = None if concluding else step
+        exchanges = self.recorder.of(records.Exchange, shown)
+        return Failure(
+            step=step,
+            verb=verb,
+            position=position,
+            mismatches=mismatches,
+            error=error,
+            exchanges=exchanges[-3:] if not concluding else exchanges[-1:],
+            changes=net(world.changes(within_step=not concluding)),
+            calls=self.recorder.of(records.CalendlyCall, shown),
+            deliveries=self.recorder.of(records.Delivery, shown),
+            logs=self.recorder.of(records.Log, shown),
+            bodies=self.recorder.bodies,
+        )
+
+    def faulty(self, position: Position, error: str) -> Failure:
+        return Failure(step=self.recorder.step, verb="", position=position, mismatches=[], error=error)
+
+    # -- the record ---------------------------------------------------------------------------------------------
+
+    def broken(self, outcome: records.Outcome, failure: Failure) -> records.Scenario:
+        text = render(
+            failure,
+            outcome=outcome,
+            place=f"{self.case.scenario.position.file}:{self.case.scenario.position.line}",
+            title=self.case.title,
+            seed=self.stage.seed,
+            rerun=self.rerun(),
+        )
+        return self.ended(outcome, self.recorder.text(failure.first()), self.recorder.text(text))
+
+    def ended(self, outcome: records.Outcome, failure: str | None, text: str | None) -> records.Scenario:
+        case, scenario = self.case, self.case.scenario
+        record = records.Scenario(
+            run_id=self.stage.run_id,
+            scenario_id=case.scenario_id,
+            attempt=self.attempt,
+            name=case.title,
+            feature=scenario.feature,
+            file=scenario.position.file,
+            line=scenario.position.line,
+            tags=tuple(scenario.tags),
+            covers=tuple(scenario.covers),
+            actor=case.given.role(None),
+            target=self.stage.target.name,
+            params=compact(case.params),
+            seed=self.stage.seed,
+            outcome=outcome,
+            flaky=outcome == "passed" and self.attempt > 1,
+            failure=failure,
+            failure_text=text,
+            rerun=self.rerun(),
+            worker=self.stage.worker,
+            started_at=self.started_at,
+            duration_us=_microseconds(self.started),
+        )
+        self.stage.sink(record)
+        return record
+
+    def rerun(self) -> str:
+        target = "" if self.stage.target.name == "reference" else f" --target {self.stage.target.name}"
+        return f"harness run {self.case.selector}{target} --seed {self.stage.seed}"
+
+
+def run_case(stage: Stage, case: Case, attempt: int = 1) -> records.Scenario:
+    """Run `case` once and return its record, which has also gone to the stage's sink.
+
+    Raises:
+        MachineError: the database is gone; nothing more can run.
+    """
+    recorder = stage.recorder(case, attempt)
+    return _Execution(stage, case, attempt, recorder).run()
+
+
+def _microseconds(began: float) -> int:
+    return round((time.perf_counter() - began) * 1_000_000)
+
+
+def _told(error: Exception) -> str:
+    import traceback
+
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"A fault of the harness: {type(error).__name__}: {error} ({where.name}, line {where.lineno})"

@@ -1,0 +1,124 @@
+"""The simulated providers of a scenario, furnished from its catalogue, behind one mock that lasts the whole run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from harness import calendly, stripe
+from harness.provider import Call
+from harness.scenario.credentials import CALENDLY_TOKEN, CALENDLY_WEBHOOK_KEYS, STRIPE_KEY, STRIPE_WEBHOOK_KEYS
+
+if TYPE_CHECKING:
+    from harness.scenario.fixtures import Catalogue
+    from harness.scenario.world import World
+
+__all__ = ["CALLBACKS", "QUESTION", "Simulators", "furnish"]
+
+QUESTION = "Booking ID"
+"""The custom question through which the booking id travels (R17)."""
+
+CALLBACKS = {
+    "calendly": "https://booking.test/api/webhooks/calendly",
+    "stripe": "https://booking.test/api/webhooks/stripe",
+}
+
+
+class Simulators:
+    """Makes the providers of each scenario and answers the application's `requests` with those of the moment."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._now: tuple[calendly.Simulator, stripe.Simulator] | None = None
+        self._transport: Any = None
+
+    def start(self) -> None:
+        """Put the mock in front of `requests`; from now on no request reaches the network."""
+        from harness.provider.in_process import ResponsesTransport
+
+        self._transport = ResponsesTransport(
+            {"https://api.calendly.com": lambda: self._pair()[0], "https://api.stripe.com": lambda: self._pair()[1]},
+            sleep=lambda seconds: None,  # the scenario's clock stands still; waiting would only cost time
+        )
+        self._transport.start()
+
+    def stop(self) -> None:
+        """Take the mock away."""
+        if self._transport is not None:
+            self._transport.stop()
+            self._transport = None
+
+    def _pair(self) -> tuple[calendly.Simulator, stripe.Simulator]:
+        assert self._now is not None  # a world is open
+        return self._now
+
+    @staticmethod
+    def seed_of(seed: int, scenario_id: str) -> int:
+        """A seed for one scenario's providers: follows from the run's and from which scenario it is."""
+        return int.from_bytes(hashlib.sha256(f"{seed} {scenario_id}".encode()).digest()[:4], "big")
+
+    def fresh(self, seed: int, catalogue: Catalogue) -> tuple[calendly.Simulator, stripe.Simulator]:
+        """Providers as they stand before anything happens."""
+        options = calendly.Options(token=CALENDLY_TOKEN)
+        pair = (
+            calendly.Simulator(clock=self._clock, seed=seed, options=options),
+            stripe.Simulator(clock=self._clock, seed=seed, options=stripe.Options(key=STRIPE_KEY)),
+        )
+        furnish(pair[0], catalogue)
+        pair[0].subscribe(CALLBACKS["calendly"], signing_key=CALENDLY_WEBHOOK_KEYS[0])
+        pair[1].subscribe(CALLBACKS["stripe"], signing_key=STRIPE_WEBHOOK_KEYS[0])
+        self._now = pair
+        return pair
+
+    def attach(self, world: World) -> None:
+        """Record every call to this world's providers."""
+        for name, provider in (("calendly", world.calendly), ("stripe", world.stripe)):
+            provider.on_call = _listener(world, name)
+
+
+def furnish(simulator: calendly.Simulator, catalogue: Catalogue) -> None:
+    """What the builders have set up at Calendly: an account each, an event type a session, the question for the id."""
+    owners: dict[str, str] = {}
+    people = {row["id"]: row for row in catalogue.rows("User").values()}
+    for profile in catalogue.rows("BuilderProfile").values():
+        uri = profile["schedulingSettings"].get("calendlyUserUri")
+        person = people[profile["userId"]]
+        owners[profile["id"]] = simulator.add_user(
+            name=person["name"], email=person["email"], timezone=profile["schedulingSettings"]["timezone"], uri=uri
+        )
+    for key, session in catalogue.rows("SessionType").items():
+        if session.get("calendlyEventTypeUri"):
+            simulator.add_event_type(
+                name=session["title"],
+                duration=int(session["durationMinutes"]),
+                owner=owners.get(session["builderId"]),
+                capacity=int(session.get("maxParticipants") or 1),
+                questions=[{"name": QUESTION, "type": "string", "required": False}],
+                slug=key,
+                uri=session["calendlyEventTypeUri"],
+            )
+
+
+def _listener(world: World, name: Any) -> Callable[[Call], None]:
+    def listen(call: Call) -> None:
+        recorder = world.recorder
+        raw = {"request": call.request_body, "response": call.response_body, "url": call.url}
+        recorder.call(
+            raw,
+            provider=name,
+            method=call.method,
+            url=recorder.text(call.url),
+            request_body=recorder.body(call.request_body),
+            status=call.status,
+            response_body=recorder.body(call.response_body),
+            fault=call.fault,
+            matched=call.matched,
+            duration_us=call.duration_us,
+        )
+        if not call.matched:
+            near = "; ".join(str(candidate) for candidate in call.candidates)
+            world.unexpected(f"{call.method} {call.url}", f" (near: {near})" if near else "")
+
+    return listen

@@ -1,0 +1,249 @@
+"""The stage: what lives as long as a worker, so that a scenario pays only for itself.
+
+One server, a template and a sandbox for each catalogue, the application over it, one mock in front of the providers,
+one log handler. `world()` sets the stage for one execution and puts everything back afterwards.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import records
+from harness.errors import InputError, MachineError, Position
+from harness.postgres import Sandbox, Server
+from harness.redaction import Redactor
+from harness.scenario.application import Application, open_application
+from harness.scenario.clock import Clock
+from harness.scenario.credentials import SECRETS
+from harness.scenario.fixtures import Catalogue, catalogue, history, populate
+from harness.scenario.ids import SeededIds
+from harness.scenario.post import Post
+from harness.scenario.recorder import Recorder
+from harness.scenario.simulators import Simulators
+from harness.scenario.tables import read_tables
+from harness.scenario.transport import Transport
+from harness.scenario.world import World
+
+if TYPE_CHECKING:
+    from harness.scenario.model import Case, Invariant, Suite
+    from harness.scenario.registry import Registry
+    from harness.scenario.targets import Target
+
+__all__ = ["Stage"]
+
+
+@dataclass(slots=True)
+class _Set:
+    """One catalogue's database and the application over it."""
+
+    catalogue: Catalogue
+    sandbox: Sandbox
+    types: Mapping[str, Mapping[str, str]]
+    invariants: Sequence[Invariant]
+    application: Application
+    generation: int
+
+
+@dataclass
+class Stage:
+    """One worker's long-lived things. `sink` gets every record; `fixtures` is the folder of migrations and catalogues."""
+
+    server: Server
+    target: Target
+    suite: Suite
+    fixtures: Path
+    sink: Callable[[records.Record], None]
+    run_id: str
+    seed: int
+    worker: int = 0
+    redactor: Redactor = field(default_factory=Redactor)
+
+    def __post_init__(self) -> None:
+        self.clock = Clock()
+        self.ids = SeededIds()
+        self.post = Post(self)
+        self.simulators = Simulators(self.clock)
+        self.world_now: World | None = None
+        self._sets: dict[str, _Set] = {}
+        self._set: _Set | None = None
+        self._handler = _Handler(self)
+        for secret in SECRETS:
+            self.redactor.add_secret(secret)
+        self.simulators.start()
+        logger = logging.getLogger("booking")
+        logger.addHandler(self._handler)
+        logger.setLevel(logging.DEBUG)
+        logger.propagate = False
+
+    # -- what the current set offers ----------------------------------------------------------------------------
+
+    @property
+    def _here(self) -> _Set:
+        assert self._set is not None  # a world is open
+        return self._set
+
+    @property
+    def registry(self) -> Registry:
+        return self.suite.registry
+
+    @property
+    def sandbox(self) -> Sandbox:
+        return self._here.sandbox
+
+    @property
+    def types(self) -> Mapping[str, Mapping[str, str]]:
+        return self._here.types
+
+    @property
+    def invariants(self) -> Sequence[Invariant]:
+        return self._here.invariants
+
+    @property
+    def transport(self) -> Transport:
+        return self._here.application.transport
+
+    # -- one execution ------------------------------------------------------------------------------------------
+
+    def recorder(self, case: Case, attempt: int) -> Recorder:
+        """The recorder of one execution."""
+        return Recorder(
+            self.sink, run_id=self.run_id, scenario_id=case.scenario_id, attempt=attempt, redactor=self.redactor
+        )
+
+    @contextlib.contextmanager
+    def world(self, case: Case, recorder: Recorder) -> Iterator[World]:
+        """A world for `case`; afterwards rows, sequences, schema, roles, settings, clock and simulators are as before.
+
+        Raises:
+            MachineError: the database is gone.
+        """
+        import psycopg
+
+        try:
+            self._set = self._prepared(case.given.catalog)
+            self._set.sandbox.begin()
+            self.ids.reseed(self.seed, case.scenario_id)
+            self.clock.set(case.given.clock)
+            self._set.application.reset()
+            seed = self.simulators.seed_of(self.seed, case.scenario_id)
+            calendly, stripe = self.simulators.fresh(seed, self._set.catalogue)
+            self.world_now = World(self, case, recorder, self._set.catalogue, calendly, stripe)
+            try:
+                yield self.world_now
+            finally:
+                self.world_now = None
+                self._restore()
+        except psycopg.OperationalError as error:
+            raise MachineError(
+                f"The database is gone: {_first_line(error)}.",
+                "What ran is in the report; run again with --last-failed.",
+            ) from error
+
+    def _restore(self) -> None:
+        here = self._here
+        here.application.quiesce()
+        here.sandbox.reset()
+        if here.sandbox.generation != here.generation:
+            here.application.close()
+            here.application = self._application(here.sandbox)
+            here.generation = here.sandbox.generation
+
+    def simulate(self, world: World) -> None:
+        """Point the mock at this world's simulators and listen to their journals."""
+        self.simulators.attach(world)
+
+    def expire(self, world: World) -> None:
+        """Let the application do what is due at the clock's new instant."""
+        self._here.application.expire()
+        world.touched()
+
+    # -- the database -------------------------------------------------------------------------------------------
+
+    def _prepared(self, name: str) -> _Set:
+        if name not in self._sets:
+            self._sets[name] = self._build(catalogue(self.fixtures, name))
+        return self._sets[name]
+
+    def _build(self, rows: Catalogue) -> _Set:
+        migrations = history(self.fixtures, self.target.sections)
+        key = f"{rows.name} {rows.digest} {self.target.sections}"
+        template = self.server.template(key, lambda connection: populate(connection, migrations, rows))
+        sandbox = Sandbox(template)
+        with sandbox.database.connect() as connection:
+            types = read_tables(connection).columns
+            invariants = [each for each in self.suite.invariants if _plans(connection, each.sql)]
+        return _Set(rows, sandbox, types, invariants, self._application(sandbox), sandbox.generation)
+
+    def _application(self, sandbox: Sandbox) -> Application:
+        return open_application(self.target, sandbox.database, clock=self.clock, new_id=self.ids)
+
+    @contextlib.contextmanager
+    def database_errors(self, position: Position) -> Iterator[None]:
+        """What the database refuses in this block is a mistake of the scenario at `position`."""
+        import psycopg
+
+        try:
+            yield
+        except (psycopg.ProgrammingError, psycopg.DataError, psycopg.IntegrityError) as error:
+            raise InputError(f"The database refuses this: {_first_line(error)}.", position=position) from error
+
+    def broken_invariants(self, wanted: Sequence[Invariant]) -> dict[str, list[dict[str, Any]]]:
+        """The first rows that each of `wanted` returns, for those that return any; one question to the database."""
+        parts = [
+            f"SELECT {number} AS number, (SELECT json_agg(t)::text FROM (SELECT * FROM ({each.sql.rstrip().rstrip(';')}) AS q LIMIT 3) AS t) AS rows"
+            for number, each in enumerate(wanted)
+        ]
+        if not parts:
+            return {}
+        import json
+
+        answer = self.sandbox.query(f"SELECT * FROM ({' UNION ALL '.join(parts)}) AS broken WHERE rows IS NOT NULL")
+        return {wanted[row["number"]].name: json.loads(row["rows"]) for row in answer}
+
+    # -- the end ------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close applications and databases; the server is the caller's."""
+        logging.getLogger("booking").removeHandler(self._handler)
+        self.simulators.stop()
+        for each in self._sets.values():
+            each.application.close()
+            each.sandbox.close()
+        self._sets.clear()
+
+
+class _Handler(logging.Handler):
+    """Hands the application's log records to the world of the moment."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__()
+        self._stage = stage
+
+    def emit(self, record: logging.LogRecord) -> None:
+        world = self._stage.world_now
+        if world is not None:
+            fields = getattr(record, "fields", {})
+            message = record.getMessage()
+            if record.exc_info and record.exc_info[1] is not None:
+                message += f" ({record.exc_info[1]!r})"
+            world.recorder.log(record.levelname.lower(), record.name, message, fields)
+
+
+def _plans(connection: Any, query: str) -> bool:
+    """Whether the invariant's tables and columns exist in this target's schema."""
+    import psycopg
+
+    try:
+        connection.execute(f"EXPLAIN {query}")
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
+        return False
+    return True
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

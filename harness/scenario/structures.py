@@ -1,0 +1,223 @@
+"""Shapes of lists and maps, made of other shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.errors import InputError, Position
+from harness.scenario.shapes import Choice, Reader, Schema, Shape, described, found, nothing, refuse
+from harness.scenario.suggest import did_you_mean
+from harness.scenario.values import ListPattern, Literal, MapPattern, Matcher, Pattern, compile_node
+from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
+
+__all__ = ["AnyKeys", "Either", "Field", "Items", "Keys"]
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list of one shape."""
+
+    of: Shape
+    into: Callable[[list[Any]], Any] = list
+
+    @property
+    def expected(self) -> str:
+        """A list."""
+        return f"a list of: {self.of.expected}"
+
+    def read(self, node: Node, reader: Reader) -> Pattern:
+        if isinstance(node, ListNode):
+            return ListPattern(tuple([self.of.read(item, reader) for item in node.items]), node.position)
+        return _whole(self, node, reader)
+
+    def convert(self, value: Any, pattern: Pattern) -> Any:
+        if not isinstance(value, list | tuple):
+            raise refuse(self, value, pattern)
+        inner = pattern.items if isinstance(pattern, ListPattern) else [pattern] * len(value)
+        return self.into([self.of.convert(each, where) for each, where in zip(value, inner, strict=True)])
+
+    def schema(self, reader: Reader) -> Schema:
+        return {"type": "array", "items": self.of.schema(reader)}
+
+
+@dataclass(frozen=True, slots=True)
+class AnyKeys:
+    """A map with free keys and values of one shape."""
+
+    of: Shape
+
+    @property
+    def expected(self) -> str:
+        """A map."""
+        return f"a map of: {self.of.expected}"
+
+    def read(self, node: Node, reader: Reader) -> Pattern:
+        if isinstance(node, MapNode):
+            return MapPattern({key: self.of.read(value, reader) for key, value in node.entries.items()}, node.position)
+        return _whole(self, node, reader)
+
+    def convert(self, value: Any, pattern: Pattern) -> Any:
+        if not isinstance(value, Mapping):
+            raise refuse(self, value, pattern)
+        return {key: self.of.convert(each, _under(pattern, key)) for key, each in value.items()}
+
+    def schema(self, reader: Reader) -> Schema:
+        return {"type": "object", "additionalProperties": self.of.schema(reader)}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One key of a map."""
+
+    shape: Shape
+    doc: str = ""
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """A map with declared keys. `others` is the shape of undeclared ones, if they may be there."""
+
+    fields: Mapping[str, Field]
+    noun: str
+    others: Shape | None = None
+    make: Callable[[dict[str, Any]], Any] | None = None
+
+    @property
+    def expected(self) -> str:
+        """A map with its keys."""
+        return f"a map with {', '.join(self.fields)}"
+
+    def read(self, node: Node, reader: Reader) -> Pattern:
+        return self.read_map(node, reader) if isinstance(node, MapNode) else _whole(self, node, reader)
+
+    def read_map(self, node: MapNode, reader: Reader) -> MapPattern:
+        """The pattern of a map."""
+        entries: dict[str, Pattern] = {}
+        for key, value in node.entries.items():
+            declared = self.fields.get(key)
+            shape = declared.shape if declared else self.others
+            if shape is None:
+                reader.note(
+                    node.keys[key], f"{self.noun} has no key {key}.", did_you_mean(key, self.fields, noun="keys")
+                )
+                continue
+            entries[key] = shape.read(value, reader)
+        for key, declared in self.fields.items():
+            if declared.required and key not in node.entries:
+                reader.note(node, f"{self.noun} needs {key}: {declared.shape.expected}.")
+        return MapPattern(entries, node.position)
+
+    def convert(self, value: Any, pattern: Pattern) -> Any:
+        if not isinstance(value, Mapping):
+            raise refuse(self, value, pattern)
+        converted: dict[str, Any] = {}
+        for key, each in value.items():
+            declared = self.fields.get(key)
+            shape = declared.shape if declared else self.others
+            if shape is None:
+                raise InputError(
+                    f"{self.noun} has no key {key}.",
+                    did_you_mean(key, self.fields, noun="keys"),
+                    _under(pattern, key).position,
+                )
+            converted[key] = shape.convert(each, _under(pattern, key))
+        missing = [key for key, declared in self.fields.items() if declared.required and key not in converted]
+        if missing:
+            raise InputError(
+                f"{self.noun} needs {missing[0]}: {self.fields[missing[0]].shape.expected}.", position=pattern.position
+            )
+        return self.build(converted, pattern.position)
+
+    def build(self, converted: dict[str, Any], position: Position) -> Any:
+        """The typed object of converted fields; what its constructor refuses is an InputError at `position`."""
+        if self.make is None:
+            return converted
+        try:
+            return self.make(converted)
+        except ValueError as error:
+            raise InputError(str(error), position=position) from None
+
+    def schema(self, reader: Reader) -> Schema:
+        properties = {key: described(each.shape.schema(reader), each.doc) for key, each in self.fields.items()}
+        required = [key for key, each in self.fields.items() if each.required]
+        others = self.others.schema(reader) if self.others else False
+        schema: Schema = {"type": "object", "properties": properties, "additionalProperties": others}
+        return {**schema, "required": required} if required else schema
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """Different shapes for a single value, a list and a map."""
+
+    scalar: tuple[Shape, ...] = ()
+    list: Shape | None = None
+    map: Shape | None = None
+
+    @property
+    def expected(self) -> str:
+        """The alternatives."""
+        return " or ".join(shape.expected for shape in self._all())
+
+    def _all(self) -> tuple[Shape, ...]:
+        return (*self.scalar, *(shape for shape in (self.list, self.map) if shape is not None))
+
+    def read(self, node: Node, reader: Reader) -> Pattern:
+        if isinstance(node, ListNode) and self.list is not None:
+            return self.list.read(node, reader)
+        if isinstance(node, MapNode) and self.map is not None:
+            return self.map.read(node, reader)
+        return self._single(node, reader)
+
+    def _single(self, node: Node, reader: Reader) -> Pattern:
+        for shape in self.scalar if isinstance(node, ScalarNode) else ():
+            attempt = Reader([], reader.tables, reader.read_steps)
+            pattern = shape.read(node, attempt)
+            if not attempt.problems:
+                return pattern
+            if len(self.scalar) == 1 and self.list is None and self.map is None:
+                reader.problems.extend(attempt.problems)
+                return pattern
+        return self._none_fits(node, reader)
+
+    def _none_fits(self, node: Node, reader: Reader) -> Pattern:
+        pattern = (
+            compile_node(node, sending=False, problems=reader.problems)
+            if isinstance(node, ScalarNode)
+            else nothing(node)
+        )
+        if isinstance(pattern, Literal | Matcher):
+            words = [word for shape in self.scalar if isinstance(shape, Choice) for word in shape.words]
+            hint = did_you_mean(node.text, words) if isinstance(node, ScalarNode) and words else ""
+            reader.note(node, f"Expected {self.expected}; found {found(node)}.", hint if hint.startswith("Did") else "")
+        return pattern
+
+    def convert(self, value: Any, pattern: Pattern) -> Any:
+        for shape in self._all():
+            try:
+                return shape.convert(value, pattern)
+            except InputError:
+                if (shape is self.list and isinstance(value, list)) or (
+                    shape is self.map and isinstance(value, Mapping)
+                ):
+                    raise
+        raise refuse(self, value, pattern)
+
+    def schema(self, reader: Reader) -> Schema:
+        return {"anyOf": [shape.schema(reader) for shape in self._all()]}
+
+
+def _under(pattern: Pattern, key: str) -> Pattern:
+    return pattern.entries.get(key, pattern) if isinstance(pattern, MapPattern) else pattern
+
+
+def _whole(shape: Shape, node: Node, reader: Reader) -> Pattern:
+    """A structure given as one reference is fine; anything else is not the structure."""
+    pattern = (
+        compile_node(node, sending=True, problems=reader.problems) if isinstance(node, ScalarNode) else nothing(node)
+    )
+    if isinstance(pattern, Literal):
+        reader.note(node, f"Expected {shape.expected}; found {found(node)}.")
+    return pattern

@@ -1,0 +1,69 @@
+"""Targets: what the steps talk to, and the schema it was made for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from harness.errors import InputError
+from harness.scenario.suggest import did_you_mean
+
+__all__ = ["Schema", "Target", "parse_target"]
+
+Schema = Literal["before", "after"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A parsed `--target`. `schema` says whether the update's migration has been applied to its database."""
+
+    name: str
+    profile: Literal["reference", "legacy", "url"]
+    schema: Schema
+    defects: tuple[str, ...] = ()
+    url: str | None = None
+
+    @property
+    def sections(self) -> Sequence[str]:
+        """The sections of the migration history that this target's database has (see `fixtures.SECTIONS`)."""
+        update = ("update",) if self.schema == "after" else ()
+        own = () if self.profile == "legacy" else ("reference",)
+        return ("before", *update, *own)
+
+
+def parse_target(text: str, schema: str | None = None) -> Target:
+    """`reference`, `legacy`, `defect:ID[+ID…]` or a URL; `schema` overrides what the target was made for.
+
+    Raises:
+        InputError: none of these, an unknown defect, or a schema that is neither `before` nor `after`.
+    """
+    if schema not in {None, "before", "after"}:
+        raise InputError(f"The schema {schema!r} is neither before nor after.")
+    suffix = "" if schema is None else f"@{schema}"
+    word, _, rest = text.partition(":")
+    if text == "reference":
+        return Target(text + suffix, "reference", _schema(schema, "after"))
+    if text == "legacy":
+        return Target(text + suffix, "legacy", _schema(schema, "before"))
+    if word == "defect":
+        return Target(text + suffix, "reference", _schema(schema, "after"), defects=_defects(rest))
+    if word in {"http", "https"} and urlsplit(text).netloc:
+        return Target(text.rstrip("/"), "url", _schema(schema, "after"), url=text.rstrip("/"))
+    known = ("reference", "legacy", "defect:ID", "https://…")
+    raise InputError(f"There is no target {text!r}.", did_you_mean(text, known, noun="targets"))
+
+
+def _schema(wanted: str | None, default: Schema) -> Schema:
+    return default if wanted is None else "after" if wanted == "after" else "before"
+
+
+def _defects(text: str) -> tuple[str, ...]:
+    from harness.defects import CATALOGUE
+
+    wanted = tuple(part for part in text.split("+") if part)
+    for each in wanted or ("",):
+        if each not in CATALOGUE:
+            raise InputError(f"There is no defect {each!r}.", did_you_mean(each, CATALOGUE, noun="defects"))
+    return wanted

@@ -1,0 +1,30 @@
+"""`sql`: what somebody does in the database itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from harness.scenario.registry import Value, verb
+from harness.scenario.world import World
+
+__all__ = ["SqlArgs", "sql"]
+
+
+@dataclass(frozen=True)
+class SqlArgs:
+    """A statement and the values of its parameters."""
+
+    run: Annotated[str, "SQL; parameters are written %(name)s"]
+    params: Annotated[dict[str, Value], "values of the parameters by name"] = field(default_factory=dict)
+
+
+@verb("sql", shorthand="run", kind="low")
+def sql(world: World, args: SqlArgs) -> Any:
+    """Run SQL in the scenario's own database, committed; what it changes is put back afterwards.
+
+    Gives the rows, if there are any.
+    """
+    world.touched()
+    with world.stage.database_errors(world.case.scenario.position):
+        return world.stage.sandbox.execute(args.run, args.params)

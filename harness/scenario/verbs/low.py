@@ -1,0 +1,169 @@
+"""Low verbs: raw HTTP, the clock, faults."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
+
+from harness.errors import InputError
+from harness.scenario.matchers import ABSENT
+from harness.scenario.registry import Duration, Instant, Value, verb
+from harness.scenario.transport import HttpAnswer, HttpRequest, NoAnswer
+from harness.scenario.world import World
+
+__all__ = ["ClockArgs", "FaultArgs", "HttpArgs", "ProviderFault", "clock", "fault", "http"]
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+
+
+@dataclass(frozen=True)
+class HttpArgs:
+    """One request. Exactly one of the methods names its path."""
+
+    GET: Annotated[str | None, "path to GET"] = None
+    POST: Annotated[str | None, "path to POST to"] = None
+    PUT: Annotated[str | None, "path to PUT"] = None
+    PATCH: Annotated[str | None, "path to PATCH"] = None
+    DELETE: Annotated[str | None, "path to DELETE"] = None
+    HEAD: Annotated[str | None, "path to HEAD"] = None
+    OPTIONS: Annotated[str | None, "path to ask the options of"] = None
+    query: Annotated[dict[str, Value], "query parameters"] = field(default_factory=dict)
+    headers: Annotated[dict[str, str], "headers besides the visitor's own"] = field(default_factory=dict)
+    body: Annotated[Value, "a JSON body"] = ABSENT
+    text: Annotated[str | None, "a body as it stands, instead of JSON"] = None
+    size: Annotated[int | None, "a text body of this many bytes, instead of writing it out"] = None
+    token: Annotated[str | None, "a bearer token instead of the visitor's own; empty for none"] = None
+    caller: Annotated[str | None, "the caller's IP address"] = None
+
+    def __post_init__(self) -> None:
+        named = [method for method in METHODS if getattr(self, method) is not None]
+        if len(named) != 1:
+            raise ValueError(f"http needs exactly one of {', '.join(METHODS)} with a path; found {len(named)}.")
+        if (self.body is not ABSENT) + (self.text is not None) + (self.size is not None) > 1:
+            raise ValueError("http takes one of body, text and size.")
+
+    @property
+    def method(self) -> str:
+        """The method that names the path."""
+        return next(method for method in METHODS if getattr(self, method) is not None)
+
+
+@verb("http", kind="low")
+def http(world: World, args: HttpArgs) -> Any:
+    """Send a request as it stands, with the visitor's own token unless told otherwise.
+
+    Gives `{status, headers, body}` of the answer, or null when none came.
+    """
+    visitor = world.visitor
+    headers = {"Accept": "application/json", **visitor.headers(args.token)}
+    content = b""
+    if args.body is not ABSENT:
+        headers["Content-Type"] = "application/json"
+        content = json.dumps(args.body, default=_jsonable).encode("utf-8", "surrogatepass")
+    elif args.text is not None or args.size is not None:
+        headers["Content-Type"] = "application/json"
+        content = (args.text if args.text is not None else "x" * (args.size or 0)).encode("utf-8", "surrogatepass")
+    headers.update(args.headers)
+    path: str = getattr(args, args.method)
+    if args.query:
+        path += ("&" if "?" in path else "?") + urlencode(args.query, doseq=True)
+    request = HttpRequest(args.method, path, headers, content, args.caller or visitor.caller)
+    try:
+        return shown(world.send(request, visitor.name))
+    except NoAnswer:
+        return None
+
+
+def shown(answer: HttpAnswer) -> dict[str, Any]:
+    """An answer as a capture holds it."""
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    return {"status": answer.status, "headers": headers, "body": answer.json, "text": answer.text}
+
+
+def _jsonable(value: Any) -> Any:
+    from datetime import datetime
+    from decimal import Decimal
+
+    from harness.scenario.instants import show_instant
+
+    if isinstance(value, datetime):
+        return show_instant(value)
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    raise InputError(f"{value!r} cannot be sent as JSON.")
+
+
+@dataclass(frozen=True)
+class ClockArgs:
+    """Where time goes: on by a duration, or to an instant."""
+
+    by: Annotated[Duration | None, "move on by this: +15m"] = None
+    to: Annotated[Instant | None, "move to this instant"] = None
+
+    def __post_init__(self) -> None:
+        if (self.by is None) == (self.to is None):
+            raise ValueError("clock takes one of by and to: `clock: +15m`, or `clock: {to: 2030-03-05T09:00Z}`.")
+
+
+@verb("clock", shorthand="by", kind="low")
+def clock(world: World, args: ClockArgs) -> None:
+    """Move the scenario's time; what falls due (retries of webhooks, expiries) happens."""
+    target = args.to if args.to is not None else world.clock() + (args.by or timedelta())
+    world.move_clock(target)
+    world.tell(clock=world.clock().isoformat())
+
+
+@dataclass(frozen=True)
+class ProviderFault:
+    """What goes wrong, on which endpoint, how often, before the provider's effect or after it."""
+
+    on: Annotated[str, 'METHOD /path; * is one segment, ** any: "GET /scheduled_events/*"']
+    do: Annotated[
+        Value,
+        "timeout, reset, refuse, delay, malformed, truncated, a status from 400 to 599, or the provider's own: already_filled…",
+    ]
+    times: Annotated[int | None, "how often; null: always"] = 1
+    skip: Annotated[int, "let this many matching calls through first"] = 0
+    after_effect: Annotated[bool, "the provider did its work, only the answer is lost or spoilt"] = False
+    probability: Annotated[Value, "strike with this chance, by the seed"] = 1
+    from_: Annotated[Instant | None, "from this moment on"] = None
+    until: Annotated[Instant | None, "until this moment"] = None
+    seconds: Annotated[Value, "how late a delayed answer comes"] = 5
+
+
+@dataclass(frozen=True)
+class FaultArgs:
+    """A fault of one provider, or of both."""
+
+    calendly: Annotated[ProviderFault | None, "a fault at Calendly"] = None
+    stripe: Annotated[ProviderFault | None, "a fault at Stripe"] = None
+
+    def __post_init__(self) -> None:
+        if self.calendly is None and self.stripe is None:
+            raise ValueError("fault takes calendly or stripe.")
+
+
+@verb("fault", kind="low")
+def fault(world: World, args: FaultArgs) -> None:
+    """From now on something goes wrong at a provider. A fault that never strikes fails the scenario."""
+    chosen: Mapping[Literal["calendly", "stripe"], ProviderFault | None]
+    chosen = {"calendly": args.calendly, "stripe": args.stripe}
+    for name, wanted in chosen.items():
+        if wanted is None:
+            continue
+        added = world.provider(name).add_fault(
+            wanted.on,
+            str(wanted.do),
+            times=wanted.times,
+            after_effect=wanted.after_effect,
+            probability=float(wanted.probability),
+            skip=wanted.skip,
+            since=wanted.from_,
+            until=wanted.until,
+            seconds=float(wanted.seconds),
+        )
+        world.tell(fault=f"{name}: {added}")

@@ -1,0 +1,184 @@
+"""Provider verbs: webhooks on their way, and what people do at Calendly and at Stripe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from harness.errors import InputError
+from harness.provider import Delivery, Signing
+from harness.scenario.credentials import CALENDLY_WEBHOOK_KEYS, STRIPE_WEBHOOK_KEYS
+from harness.scenario.registry import Duration, Instant, Value, verb
+from harness.scenario.world import World
+
+__all__ = ["CalendlyArgs", "DeliverArgs", "StripeArgs", "calendly", "deliver", "stripe"]
+
+
+@dataclass(frozen=True)
+class DeliverArgs:
+    """Which webhooks go out now, and how."""
+
+    event: Annotated[str | list[str] | None, "event names, globs allowed; default: everything that is due"] = None
+    provider: Annotated[Literal["calendly", "stripe"] | None, "whose; default: whoever has such an event"] = None
+    times: Annotated[int, "how often each"] = 1
+    order: Annotated[Literal["as-is", "reversed", "shuffled"], "in which order"] = "as-is"
+    sign: Annotated[Signing, "how they are signed"] = "valid"
+    key: Annotated[Literal["new", "old"], "with which of the two keys: the subscription's, or the one it replaced"] = (
+        "new"
+    )
+    of: Annotated[str | None, "only messages whose body contains this text, such as an invitee's URI"] = None
+    lose: Annotated[bool, "they never arrive"] = False
+    delay: Annotated[Duration | None, "hold them back instead of sending them"] = None
+
+
+_KEYS = {"calendly": CALENDLY_WEBHOOK_KEYS, "stripe": STRIPE_WEBHOOK_KEYS}
+
+
+@verb("deliver", shorthand="event", kind="provider")
+def deliver(world: World, args: DeliverArgs) -> Any:
+    """Deliver webhooks to the application: all that are due, or those of an event; once or more, in any order.
+
+    Gives the attempts as `[{event, status, outcome}]`. Without `expect` an answer of 400 or more is no failure here: see
+    the check `deliveries`.
+    """
+    attempts = []
+    for name in _providers(world, args):
+        provider = world.provider(name)
+        which = _which(args, provider.deliveries)
+        if args.lose:
+            provider.lose(which)
+        elif args.delay is not None:
+            provider.delay(args.delay, which)
+        else:
+            key = _KEYS[name][1] if args.key == "old" else None
+            attempts += world.stage.post.deliver(
+                world, name, which=which, times=args.times, order=args.order, sign=args.sign, key=key
+            )
+    return [{"event": a.event, "status": a.status, "outcome": a.outcome} for a in attempts]
+
+
+def _providers(world: World, args: DeliverArgs) -> list[Literal["calendly", "stripe"]]:
+    if args.provider is not None:
+        return [args.provider]
+    both: list[Literal["calendly", "stripe"]] = ["calendly", "stripe"]
+    if args.event is None and args.of is None:
+        return [name for name in both if world.provider(name).due()] or both[:1]
+    found = [name for name in both if _chosen(args, world.provider(name).deliveries)]
+    if not found:
+        queued = ", ".join(d.event for name in both for d in world.provider(name).outbox) or "nothing"
+        raise InputError(f"No webhook {args.event or args.of!r} was ever queued.", f"Waiting: {queued}.")
+    return found
+
+
+def _which(args: DeliverArgs, deliveries: list[Delivery]) -> list[Delivery] | None:
+    if args.event is None and args.of is None:
+        return None
+    return _chosen(args, deliveries)
+
+
+def _chosen(args: DeliverArgs, deliveries: list[Delivery]) -> list[Delivery]:
+    """The messages meant: those still waiting, else (a replay) those already sent."""
+    from fnmatch import fnmatchcase
+
+    wanted = [args.event] if isinstance(args.event, str) else args.event or ["*"]
+    fitting = [
+        message
+        for pattern in wanted
+        for message in deliveries
+        if fnmatchcase(message.event, pattern) and (args.of is None or args.of.encode() in message.body)
+    ]
+    return [message for message in fitting if message.state == "pending"] or fitting
+
+
+@dataclass(frozen=True)
+class CalendlyArgs:
+    """Something a person does at Calendly, away from the page. Exactly one."""
+
+    cancel: Annotated[str | None, "the invitee's URI"] = None
+    reschedule: Annotated[str | None, "the invitee's URI"] = None
+    no_show: Annotated[str | None, "the invitee's URI: the host marks the person as absent"] = None
+    undo_no_show: Annotated[str | None, "the invitee's URI: the mark is taken back"] = None
+    schedule: Annotated[str | None, "an event type's URI: somebody books at Calendly itself"] = None
+    busy: Annotated[str | None, "a Calendly user's URI: their own calendar is taken from `at`, for `for`"] = None
+    at: Annotated[Instant | None, "when the session begins"] = None
+    for_: Annotated[Duration | None, "how long"] = None
+    by: Annotated[Literal["invitee", "host"], "who does it"] = "invitee"
+    reason: Annotated[str | None, "the reason given"] = None
+    invitee: Annotated[dict[str, str], "name, email, timezone"] = field(default_factory=dict)
+    answers: Annotated[dict[str, str], "answers by question"] = field(default_factory=dict)
+    utm: Annotated[dict[str, str], "utm_content and the like"] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        acts = [act for act in _CALENDLY if getattr(self, act) is not None]
+        if len(acts) != 1:
+            raise ValueError(f"calendly does exactly one of {', '.join(_CALENDLY)}; found {len(acts)}.")
+        if acts[0] in {"schedule", "reschedule", "busy"} and self.at is None:
+            raise ValueError(f"calendly: {acts[0]} needs at: an instant.")
+
+
+@verb("calendly", kind="provider")
+def calendly(world: World, args: CalendlyArgs) -> Any:
+    """Something a person does at Calendly, away from the page. Its webhooks are queued.
+
+    `schedule` and `reschedule` give `{event_uri, invitee_uri, start, end}`.
+    """
+    act = next(name for name in _CALENDLY if getattr(args, name) is not None)
+    return _CALENDLY[act](world, args, getattr(args, act))
+
+
+def _cancel(world: World, args: CalendlyArgs, uri: str) -> Any:
+    return world.calendly.cancel(uri, by=args.by, reason=args.reason)
+
+
+def _reschedule(world: World, args: CalendlyArgs, uri: str) -> Any:
+    return world.calendly.reschedule(uri, args.at, by=args.by, reason=args.reason)
+
+
+def _no_show(world: World, _: CalendlyArgs, uri: str) -> Any:
+    return world.calendly.mark_no_show(uri)
+
+
+def _undo_no_show(world: World, _: CalendlyArgs, uri: str) -> Any:
+    return world.calendly.unmark_no_show(uri)
+
+
+def _schedule(world: World, args: CalendlyArgs, uri: str) -> Any:
+    person = {"name": "Somebody", "email": "somebody@example.test", **args.invitee}
+    return world.calendly.schedule(uri, args.at, person, answers=args.answers, utm=args.utm)
+
+
+def _busy(world: World, args: CalendlyArgs, uri: str) -> Any:
+    from datetime import timedelta
+
+    assert args.at is not None  # checked when the arguments were made
+    return world.calendly.add_busy(args.at, args.at + (args.for_ or timedelta(hours=1)), user=uri)
+
+
+_CALENDLY: Mapping[str, Callable[[World, CalendlyArgs, str], Any]] = {
+    "cancel": _cancel,
+    "reschedule": _reschedule,
+    "no_show": _no_show,
+    "undo_no_show": _undo_no_show,
+    "schedule": _schedule,
+    "busy": _busy,
+}
+
+
+@dataclass(frozen=True)
+class StripeArgs:
+    """Something that happens at Stripe, away from the page."""
+
+    pay: Annotated[str, "the checkout session's id"]
+    outcome: Annotated[Literal["paid", "unpaid", "failed", "expired"], "how it goes"] = "paid"
+    amount: Annotated[Value, "another amount than the session's, in its smallest unit"] = None
+    currency: Annotated[str | None, "another currency than the session's"] = None
+
+
+@verb("stripe", shorthand="pay", kind="provider")
+def stripe(world: World, args: StripeArgs) -> Any:
+    """Something that happens at Stripe, away from the page. Its webhooks are queued."""
+    changed = {
+        name: value for name, value in (("amount", args.amount), ("currency", args.currency)) if value is not None
+    }
+    return world.stripe.pay(args.pay, outcome=args.outcome, **changed)

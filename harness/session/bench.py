@@ -1,0 +1,94 @@
+"""A bench: a server, a stage on it, and cases run one after another. What a worker and the pytest plugin share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from harness import records
+from harness.postgres import Server, open_server
+from harness.scenario.model import Case, Suite
+from harness.scenario.runner import run_case
+from harness.scenario.stage import Stage
+from harness.scenario.targets import Target, parse_target
+from harness.session.plan import suite_of
+
+__all__ = ["Bench", "cases_of"]
+
+Sink = Callable[[records.Record], None]
+
+
+@dataclass(slots=True)
+class Bench:
+    """Open it, run cases on it, close it."""
+
+    server: Server
+    stage: Stage
+
+    @classmethod
+    def over(
+        cls,
+        suite: Suite,
+        *,
+        root: Path,
+        target: Target,
+        database: str,
+        seed: int,
+        run_id: str = "bench",
+        worker: int = 0,
+        sink: Sink | None = None,
+        note: Callable[[str], None] | None = None,
+    ) -> Self:
+        """A bench for the cases of `suite`.
+
+        Raises:
+            MachineError: no database of that choice can be had.
+        """
+        server = open_server(database, note=note)
+        try:
+            stage = Stage(server, target, suite, root / "fixtures", sink or _nowhere, run_id, seed, worker)
+        except BaseException:  # Ctrl-C too: a server without a stage must not stay
+            server.close()
+            raise
+        return cls(server, stage)
+
+    @classmethod
+    def open(cls, *, root: Path, target: str, database: str, seed: int) -> Self:
+        """A bench for whatever cases come, as the pytest plugin needs it."""
+        return cls.over(suite_of((), root), root=root, target=parse_target(target), database=database, seed=seed)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Which database this is, for the manifest."""
+        return asdict(self.server.info)
+
+    def run(self, case: Case, *, retries: int = 0) -> records.Scenario:
+        """Run `case`, again up to `retries` times while it fails; the record of the last attempt."""
+        record = run_case(self.stage, case)
+        attempt = 1
+        while record.outcome in {"failed", "error"} and attempt <= retries:
+            attempt += 1
+            record = run_case(self.stage, case, attempt)
+        return record
+
+    def close(self) -> None:
+        """Close the stage and the server; nothing stays."""
+        try:
+            self.stage.close()
+        finally:
+            self.server.close()
+
+
+def cases_of(path: Path, root: Path) -> Sequence[Case]:
+    """The cases of one file, in its order.
+
+    Raises:
+        InputErrors: every mistake of the file.
+    """
+    return suite_of((str(path),), root).cases
+
+
+def _nowhere(_: records.Record) -> None:
+    """Nobody reads the records."""

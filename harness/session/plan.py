@@ -1,0 +1,97 @@
+"""The plan of a run: which cases, in which order."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.errors import InputError, NothingSelected
+from harness.scenario.loader import load
+from harness.scenario.model import Case, Suite
+from harness.scenario.selection import Selection, select, shard
+from harness.session.options import RunOptions
+
+__all__ = ["Plan", "make_plan", "suite_of"]
+
+DEFAULT_PATHS = ("scenarios",)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The cases to run, in order, from one suite; `seed` decides ids, randomness and, if asked for, the order."""
+
+    suite: Suite
+    cases: tuple[Case, ...]
+    seed: int
+
+
+def suite_of(paths: Sequence[str], root: Path) -> Suite:
+    """Load `paths` (default: scenarios/).
+
+    Raises:
+        InputErrors: every mistake of every file.
+        InputError: there is no such path.
+    """
+    wanted = tuple(paths) or DEFAULT_PATHS
+    if not paths and not (root / DEFAULT_PATHS[0]).is_dir():
+        raise InputError(
+            f"There is no {DEFAULT_PATHS[0]}/ in {root.name}/.", "Run from the project's folder, or name a path."
+        )
+    return load(wanted, project=root)
+
+
+def make_plan(options: RunOptions, reports: Path) -> Plan:
+    """Load, select, repeat, order.
+
+    Raises:
+        InputErrors: mistakes in the files.
+        NothingSelected: nothing is left.
+    """
+    suite = suite_of(options.paths, options.root)
+    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1, 10_000)
+    wanted = Selection(
+        places=options.paths,
+        tags=options.tags,
+        text=options.text,
+        covers=options.covers,
+        ids=_last_failed(reports) if options.last_failed else None,
+    )
+    chosen = list(select(suite, wanted, project=options.root))
+    if options.shard is not None:
+        chosen = list(shard(chosen, *options.shard, durations=recorded_durations(reports)))
+    if options.shuffle:
+        random.Random(seed).shuffle(chosen)  # noqa: S311 - an order to repeat, no secret
+    if not chosen:
+        raise NothingSelected("Nothing is selected.", "Loosen the selection; `harness list` shows what there is.")
+    return Plan(suite, tuple(_repeated(chosen, options.repeat)), seed)
+
+
+def _repeated(cases: Sequence[Case], times: int) -> Iterator[Case]:
+    """`cases` again and again; each repetition has an id of its own."""
+    for repetition in range(1, times + 1):
+        for case in cases:
+            yield case if times == 1 else replace(case, scenario_id=f"{case.scenario_id} ({repetition} of {times})")
+
+
+def _last_failed(reports: Path) -> frozenset[str]:
+    failed = frozenset(row["scenario_id"] for row in _recorded(reports) if row["outcome"] in {"failed", "error"})
+    if not failed:
+        raise NothingSelected("Nothing failed in the latest run.", "Leave --last-failed out to run everything.")
+    return failed
+
+
+def recorded_durations(reports: Path) -> Mapping[str, int]:
+    """How long each case took in the latest run, in µs."""
+    return {row["scenario_id"]: row["duration_us"] for row in _recorded(reports)}
+
+
+def _recorded(reports: Path) -> Iterable[dict[str, object]]:
+    """The latest run's outcomes, kept small beside the report so that selecting needs no data library."""
+    path = reports / "latest" / "outcomes.json"
+    if not path.is_file():
+        return []
+    rows: list[dict[str, object]] = json.loads(path.read_text(encoding="utf-8"))
+    return rows

@@ -1,0 +1,216 @@
+"""One run: plan, workers, listeners, report."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from harness import records
+from harness.errors import MachineError
+from harness.report import EventWriter, RunInfo, finish, start
+from harness.scenario.targets import Target, parse_target
+from harness.session.bench import Bench
+from harness.session.listener import Listener, Silent
+from harness.session.options import RunOptions
+from harness.session.plan import Plan, make_plan
+from harness.session.result import RunResult
+from harness.session.workers import Died, Finished, Ready, run_forked, run_inline
+
+__all__ = ["run"]
+
+
+def run(options: RunOptions, listener: Listener | None = None) -> RunResult:
+    """Run scenarios and leave a report directory.
+
+    Ctrl-C and SIGTERM finish the report of what ran; the result then says `interrupted`.
+
+    Raises:
+        InputError: mistakes in files or options, all of them.
+        NothingSelected: nothing is left after the selection.
+        MachineError: no database can be had, or the disk refuses the report.
+    """
+    heard = listener or Silent()
+    reports = options.reports or options.root / "reports"
+    target = parse_target(options.target, options.schema)
+    plan = make_plan(options, reports)
+    workers = min(options.workers, len(plan.cases))
+    run_id = _run_id(reports, plan.seed)
+    result = RunResult(run_id, target.name, plan.seed, planned=len(plan.cases), fail_on_flaky=options.fail_on_flaky)
+    heard.planned(cases=len(plan.cases), target=target.name, seed=plan.seed, workers=workers)
+    started = time.perf_counter()
+    directory = reports / run_id
+    info = _info(options, plan, run_id, target, workers)
+    course = _Course(options, plan, target, directory, run_id, info, result, heard)
+    with _stopping() as stop:
+        course.run(workers, stop)
+        result.interrupted = stop.is_set() and not result.stopped_early
+    result.elapsed_s = time.perf_counter() - started
+    if course.begun:
+        manifest = finish(directory, ended_at=datetime.now(UTC), interrupted=result.interrupted)
+        result.manifest = manifest.as_json()
+        result.report = directory / "report.html"
+    heard.completed(result)
+    return result
+
+
+@dataclass(slots=True)
+class _Course:
+    """The course of a run: what comes from the workers, in the order in which it comes."""
+
+    options: RunOptions
+    plan: Plan
+    target: Target
+    directory: Path
+    run_id: str
+    info: RunInfo
+    result: RunResult
+    heard: Listener
+    begun: bool = False
+
+    def run(self, workers: int, stop: threading.Event) -> None:
+        indexes = range(len(self.plan.cases))
+        if workers == 1:
+            happenings: Iterator[Ready | Finished | Died] = run_inline(self.worker(0), indexes, stop)
+        else:
+            happenings = run_forked(self.worker, indexes, workers, stop)
+        done: dict[int, records.Scenario] = {}
+        failures = 0
+        try:
+            for happening in happenings:
+                match happening:
+                    case Ready(about=about):
+                        self.begin(about)
+                    case Finished(index=index, result=record):
+                        done[index] = record
+                        self.heard.finished(record)
+                        failures += record.outcome in {"failed", "error"}
+                    case Died(index=index, why=why):
+                        self.heard.note(f"{why}; the case it was on is in no table")
+                        failures += 1
+                limit = self.options.failure_limit
+                if limit is not None and failures >= limit and not stop.is_set():
+                    self.result.stopped_early = True
+                    stop.set()
+        except MachineError as error:
+            if not self.begun:
+                raise
+            self.result.broken_machine = str(error)
+        finally:
+            self.result.scenarios = [done[index] for index in sorted(done)]
+            if self.begun:
+                self.keep_outcomes()
+
+    def worker(self, number: int) -> _CaseWorker:
+        return _CaseWorker(self, number)
+
+    def begin(self, about: dict[str, Any]) -> None:
+        """The first database is up: the run exists from now on."""
+        if not self.begun:
+            start(self.directory, replace(self.info, database=about))
+            self.begun = True
+            self.heard.database(about)
+
+    def keep_outcomes(self) -> None:
+        """What selecting the last failed and balancing shards need, without a data library."""
+        rows = [
+            {"scenario_id": s.scenario_id, "outcome": s.outcome, "duration_us": s.duration_us}
+            for s in self.result.scenarios
+        ]
+        (self.directory / "outcomes.json").write_text(json.dumps(rows, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+class _CaseWorker:
+    """A worker of `workers`: a bench, an events file, cases by number."""
+
+    def __init__(self, course: _Course, number: int) -> None:
+        self._course = course
+        self._number = number
+        self._bench: Bench | None = None
+        self._writer: EventWriter | None = None
+
+    def open(self) -> dict[str, Any]:
+        course = self._course
+        self._bench = Bench.over(
+            course.plan.suite,
+            root=course.options.root,
+            target=course.target,
+            database=course.options.database,
+            seed=course.plan.seed,
+            run_id=course.run_id,
+            worker=self._number,
+            sink=self.write,
+            note=course.heard.note,
+        )
+        self._writer = EventWriter(course.directory, self._number)
+        return self._bench.about
+
+    def write(self, record: records.Record) -> None:
+        assert self._writer is not None  # opened before the first case
+        self._writer.write(record)
+
+    def run(self, index: int) -> records.Scenario:
+        assert self._bench is not None  # opened before the first case
+        return self._bench.run(self._course.plan.cases[index], retries=self._course.options.retries)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        if self._bench is not None:
+            self._bench.close()
+
+
+def _info(options: RunOptions, plan: Plan, run_id: str, target: Target, workers: int) -> RunInfo:
+    import shlex
+
+    return RunInfo(
+        run_id=run_id,
+        started_at=datetime.now(UTC),
+        project=options.root,
+        seed=plan.seed,
+        command=shlex.split(options.command),
+        target=target.name,
+        workers=workers,
+        database={},
+        inputs=[options.root / name for name in plan.suite.digests],
+        planned=[case.scenario_id for case in plan.cases],
+    )
+
+
+def _run_id(reports: Path, seed: int) -> str:
+    """A name that sorts by time and is not taken."""
+    base = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{seed}"
+    name, again = base, 1
+    while (reports / name).exists():
+        again += 1
+        name = f"{base}-{again}"
+    return name
+
+
+@contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    """While it lasts, Ctrl-C and SIGTERM ask to stop after the current case; a second Ctrl-C stops at once."""
+    stop = threading.Event()
+
+    def ask(_: int, __: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
