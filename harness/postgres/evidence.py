@@ -8,7 +8,7 @@ from typing import Any, LiteralString, cast
 
 import psycopg
 
-from harness.postgres.records import Operation, RowOperation
+from harness.postgres.records import RowOperation
 from harness.postgres.tables import Table, read_tables
 
 __all__ = ["Journal"]
@@ -28,7 +28,7 @@ class Journal:
     """The journal of one database, read over one connection. Positions and transactions count from 1."""
 
     def __init__(self, connection: psycopg.Connection[Any], tables: dict[int, Table], start: int) -> None:
-        self._connection = connection
+        self.connection = connection
         self._tables = tables
         self.restart(start)
 
@@ -41,7 +41,7 @@ class Journal:
 
     def mark(self) -> int:
         """A number for this moment: greater than the position of everything committed so far."""
-        row = self._connection.execute(_MARK, prepare=True).fetchone()
+        row = self.connection.execute(_MARK, prepare=True).fetchone()
         position, snapshot = row or (self._start, "")
         return self._remember(position, snapshot)
 
@@ -57,25 +57,24 @@ class Journal:
     def _read(self, since: int) -> tuple[int, list[RowOperation]]:
         snapshot = self._snapshots.get(since)
         floor = self._start if snapshot else self._start + since
-        cursor = self._connection.execute(_READ, (floor, snapshot, snapshot), prepare=True)
+        cursor = self.connection.execute(_READ, (floor, snapshot, snapshot), prepare=True)
         (position, now, *_), *rows = cursor.fetchall()
-        return self._remember(position, now), [self._operation(*row) for row in rows]
+        return self._remember(position, now), [self._operation(row) for row in rows]
 
     def _remember(self, position: int, snapshot: str) -> int:
         mark = position - self._start
         self._snapshots[mark] = snapshot
         return mark
 
-    def _operation(
-        self, position: int, transaction: str, relation: int, operation: str, before: str | None, after: str | None
-    ) -> RowOperation:
+    def _operation(self, row: tuple[Any, ...]) -> RowOperation:
+        position, transaction, relation, operation, before, after = row
         table = self._table(relation)
         old, new = _row(before), _row(after)
         return RowOperation(
             position=position - self._start,
             transaction=self._transactions.setdefault(transaction, len(self._transactions) + 1),
             table=table.shown,
-            operation=cast(Operation, operation),
+            operation=operation,
             key=table.key_of(new if new is not None else old or {}),
             before=old,
             after=new,
@@ -83,9 +82,16 @@ class Journal:
 
     def _table(self, oid: int) -> Table:
         if oid not in self._tables:  # made by the scenario
-            found = read_tables(self._connection, [oid])
-            self._tables[oid] = found[0] if found else Table(oid, "", f"#{oid}", f"#{oid}", (), (), False)
+            found = read_tables(self.connection, [oid])
+            self._tables[oid] = found[0] if found else _gone(oid)
         return self._tables[oid]
+
+
+def _gone(oid: int) -> Table:
+    """A table that the scenario made and dropped again."""
+    return Table(
+        oid, schema="", name="", shown=f"(dropped table {oid})", columns=(), key=(), comparable=False, quiet=False
+    )
 
 
 def _row(text: str | None) -> dict[str, Any] | None:

@@ -35,3 +35,57 @@ CREATE EVENT TRIGGER harness_ddl ON ddl_command_end EXECUTE FUNCTION harness.not
 CREATE EVENT TRIGGER harness_drop ON sql_drop EXECUTE FUNCTION harness.note_drop();
 ALTER EVENT TRIGGER harness_ddl ENABLE ALWAYS;
 ALTER EVENT TRIGGER harness_drop ENABLE ALWAYS;
+
+-- What no event trigger tells of this database: event triggers themselves, large objects, the database's own
+-- properties, settings and comment. Any change of a row there has a newer xmin or changes the count.
+CREATE FUNCTION harness.unseen() RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT concat_ws(' ',
+        (SELECT count(*) || ':' || max(xmin::text::bigint) FROM pg_catalog.pg_event_trigger),
+        (SELECT count(*) || ':' || max(xmin::text::bigint) FROM pg_catalog.pg_largeobject_metadata),
+        (SELECT count(*) || ':' || max(xmin::text::bigint) FROM pg_catalog.pg_largeobject),
+        d.xmin,
+        (SELECT count(*) || ':' || max(s.xmin::text::bigint) FROM pg_catalog.pg_db_role_setting s
+         WHERE s.setdatabase = d.oid),
+        (SELECT count(*) || ':' || max(c.xmin::text::bigint) FROM pg_catalog.pg_shdescription c
+         WHERE c.objoid = d.oid AND c.classoid = 'pg_database'::regclass))
+    FROM pg_catalog.pg_database d WHERE d.datname = current_database()
+$$;
+
+-- What all databases of the server share, in the same way. The harness's databases come and go and are left out.
+CREATE FUNCTION harness.shared() RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT concat_ws(' ',
+        (SELECT count(*) || ':' || max(xmin::text::bigint) FROM pg_catalog.pg_authid),
+        (SELECT count(*) || ':' || max(xmin::text::bigint) FROM pg_catalog.pg_auth_members),
+        (SELECT count(*) || ':' || max(xmin::text::bigint) FROM pg_catalog.pg_tablespace),
+        (SELECT count(*) FROM pg_catalog.pg_replication_slots),
+        (SELECT count(*) || ':' || max(xmin::text::bigint) FROM pg_catalog.pg_database
+         WHERE datname !~ '^harness_[0-9a-f]{8}_[0-9]+$'),
+        (SELECT count(*) || ':' || max(s.xmin::text::bigint)
+         FROM pg_catalog.pg_db_role_setting s LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
+         WHERE d.datname IS NULL OR d.datname !~ '^harness_[0-9a-f]{8}_[0-9]+$'),
+        (SELECT count(*) || ':' || max(xmin::text::bigint) FROM pg_catalog.pg_shdescription
+         WHERE classoid <> 'pg_database'::regclass),
+        (SELECT md5(pg_read_file('postgresql.auto.conf'))))
+$$;
+
+-- One call undoes a scenario. Rows and sequences are put back only when nobody is busy and the schema is as it was;
+-- otherwise the answer says what stands in the way.
+CREATE FUNCTION harness.reset(since bigint, mine int[]) RETURNS json LANGUAGE plpgsql AS $$
+DECLARE
+    waiting int[] := harness.busy(mine);
+    schema json;
+    touched oid[];
+    moved text[];
+BEGIN
+    IF waiting <> '{}' THEN
+        RETURN json_build_object('busy', waiting);
+    END IF;
+    schema := (SELECT json_agg(after ORDER BY position) FROM harness.journal WHERE position > since AND relation = 0);
+    IF schema IS NULL THEN
+        touched := harness.restore_rows(since);
+        moved := harness.restore_sequences();
+    END IF;
+    RETURN json_build_object('schema', schema, 'tables', touched, 'sequences', moved,
+        'unseen', harness.unseen(), 'shared', harness.shared(),
+        'position', (SELECT last_value FROM harness.position));
+END $$;

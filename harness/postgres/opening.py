@@ -43,9 +43,8 @@ def _open_embedded(choice: Choice, note: Note) -> Server:
     info = ServerInfo("embedded", started.binaries.version, None, None, choice.shown)
     if started.swept:
         note(f"Removed {started.swept} server(s) that an earlier run had to leave behind.")
-    note(
-        f"Database: embedded PostgreSQL {info.version} ({started.binaries.origin}), in {started.instance.path.parent}."
-    )
+    place = started.instance.path.parent
+    note(f"Database: embedded PostgreSQL {info.version} ({started.binaries.origin}), in {place}.")
     return Server(info, started.parameters, owned=True, stop=started.stop)
 
 

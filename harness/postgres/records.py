@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 __all__ = ["Operation", "ResetReport", "RowOperation", "ServerInfo", "ServerKind"]
@@ -53,4 +53,3 @@ class ResetReport:
     left_alone: tuple[str, ...] = ()  # the same on a server that others use: noticed, not touched
     terminated: tuple[str, ...] = ()  # connections that held a transaction or a lock
     replaced: bool = False  # the database is a new clone; `Sandbox.database` is a new object
-    notes: tuple[str, ...] = field(default=())

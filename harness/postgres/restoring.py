@@ -36,9 +36,9 @@ BEGIN
     RETURN touched;
 END $harness$;
 
-CREATE FUNCTION harness.restore_sequences() RETURNS oid[] LANGUAGE plpgsql AS $harness$
+CREATE FUNCTION harness.restore_sequences() RETURNS text[] LANGUAGE plpgsql AS $harness$
 DECLARE
-    moved oid[] := '{{}}';
+    moved text[] := '{{}}';
 BEGIN
     {sequences}
     RETURN moved;
@@ -61,13 +61,14 @@ _KEYLESS: LiteralString = """
             WHERE b.relation = {oid};
 """
 
-_KEYS: LiteralString = """(SELECT DISTINCT {parts} FROM harness.journal j, LATERAL (VALUES (j.before), (j.after)) v(line)
+_KEYS: LiteralString = """(
+            SELECT DISTINCT {parts} FROM harness.journal j, LATERAL (VALUES (j.before), (j.after)) v(line)
             WHERE j.position > since AND j.relation = {oid} AND v.line IS NOT NULL)"""
 
 _SEQUENCE: LiteralString = """
     IF (SELECT (last_value, is_called) IS DISTINCT FROM ({value}::bigint, {called}) FROM {sequence}) THEN
         PERFORM setval({oid}::regclass, {value}, {called});
-        moved := moved || {oid}::oid;
+        moved := moved || {shown}::text;
     END IF;"""
 
 
@@ -99,7 +100,7 @@ def _branch(table: Table) -> sql.Composed:
         "columns": sql.SQL(", ").join(map(sql.Identifier, table.columns)),
         "values": sql.SQL(", ").join(sql.SQL("(r.line).{}").format(sql.Identifier(name)) for name in table.columns),
     }
-    if not table.columns:
+    if not table.columns or not table.quiet:
         return sql.SQL("WHEN {} THEN NULL;").format(parts["oid"])
     if not table.comparable:
         return sql.SQL(_KEYLESS).format(**parts)
@@ -120,7 +121,7 @@ def _typed_keys(table: Table, names: list[sql.Identifier]) -> sql.Composed:
     return sql.SQL(", ").join(
         sql.SQL("(v.line ->> {})::{} AS {}").format(
             sql.Literal(column.name),
-            sql.SQL(column.type),  # type: ignore[arg-type]  # format_type() of the catalogue
+            sql.SQL(column.type),  # format_type() of the catalogue
             name,
         )
         for column, name in zip(table.key, names, strict=True)
@@ -132,5 +133,9 @@ def _sequence(connection: psycopg.Connection[Any], oid: int, schema: str, name: 
     row = connection.execute(sql.SQL("SELECT last_value, is_called FROM {}").format(sequence)).fetchone()
     value, called = row or (1, False)
     return sql.SQL(_SEQUENCE).format(
-        oid=sql.Literal(oid), sequence=sequence, value=sql.Literal(value), called=sql.Literal(called)
+        oid=sql.Literal(oid),
+        shown=sql.Literal(name if schema == "public" else f"{schema}.{name}"),
+        sequence=sequence,
+        value=sql.Literal(value),
+        called=sql.Literal(called),
     )

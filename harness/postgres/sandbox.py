@@ -1,7 +1,8 @@
 """One scenario after another on one database: each starts from the template's state and really commits.
 
-Triggers write every changed row into a journal, which is the evidence, and which says what to put back. Rows and
-sequences are put back in place; after a change of the schema the database is replaced by a new clone.
+Triggers write every changed row into a journal, which is the evidence and says what to put back. Rows and sequences
+are put back in place; after a change of the schema the database is replaced by a new clone; roles and settings of a
+server that the harness started are put back by statements (see `harness.postgres.shared`).
 
 State here is what SQL can ask for with an ORDER BY. The order of rows without one, row positions (ctid),
 transaction numbers and statistics are not part of it, nor is the state of the application's own connections.
@@ -9,42 +10,54 @@ transaction numbers and statistics are not part of it, nor is the state of the a
 
 from __future__ import annotations
 
-import time
-from importlib.resources import files
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, LiteralString, Self, cast
+from typing import Any, LiteralString, Self, TypeVar
 
 import psycopg
-from psycopg import sql
+from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
-from harness.errors import HarnessFault
 from harness.postgres.database import Database, check_mark
 from harness.postgres.evidence import Journal
+from harness.postgres.installing import install_journal, is_superuser
+from harness.postgres.keeper import Keeper
 from harness.postgres.records import ResetReport, RowOperation
-from harness.postgres.restoring import install_restoring
-from harness.postgres.tables import Table, read_tables
+from harness.postgres.shared import SharedGuard
+from harness.postgres.tables import read_tables
 from harness.postgres.template import Template
 
 __all__ = ["Sandbox"]
 
-_GRACE = 0.25  # seconds that a transaction of the application gets to end by itself
-_KEEPER: LiteralString = """
-    SET session_replication_role = replica; SET harness.quiet = 'on'; SET lock_timeout = '250ms';
-    SET client_min_messages = warning; SET timezone = 'UTC'; SET datestyle = 'ISO, MDY'
+Answer = TypeVar("Answer")
+
+# The sandbox's own connection after a scenario ran SQL on it. (DISCARD ALL would also drop psycopg's statements.)
+_FRESH: LiteralString = """
+    RESET SESSION AUTHORIZATION; RESET ALL; CLOSE ALL; UNLISTEN *; SELECT pg_advisory_unlock_all();
+    DISCARD SEQUENCES; DISCARD TEMP
 """
 
 
 class Sandbox:
     """A clone of `template` with the journal in it. Use it from one thread; the application may use many.
 
-    sandbox.begin(); …the scenario…; sandbox.changes(); sandbox.reset()
+        sandbox.begin(); …the scenario…; sandbox.changes(); sandbox.reset()
+
+    `generation` grows by one whenever `database` becomes a new object, because the scenario changed the schema;
+    connections of the application to the old one are ended then.
     """
 
+    database: Database
+    _clean: bool
+
     def __init__(self, template: Template) -> None:
-        self._template = template.derive("journal", _install)
+        self._server = template.server
+        self._template = template.derive("journal", install_journal)
         self.generation = 0
+        self._closed = False
         self._open()
+        self._shared = SharedGuard(self._server, self._keeper.connection) if self._exact else None
+        self._server.sandboxes += 1
 
     def __enter__(self) -> Self:
         return self
@@ -54,122 +67,122 @@ class Sandbox:
     ) -> None:
         self.close()
 
-    def _open(self) -> None:
-        self.database: Database = self._template.clone()
-        self._own = self.database.connect()
-        self._keeper = self.database.connect()
-        check_mark(self._keeper, self.database.name)
-        self._keeper.execute(_KEEPER)
-        self._mine = [self._own.info.backend_pid, self._keeper.info.backend_pid]
-        self._tables: dict[int, Table] = {table.oid: table for table in read_tables(self._keeper)}
-        row = self._keeper.execute("SELECT nextval('harness.position'), harness.unseen()").fetchone()
-        self._start, self._unseen = row or (0, "")
-        self._journal = Journal(self._own, self._tables, self._start)
-        self._clean = True
-
     def begin(self) -> None:
-        """Start a scenario: the state is exactly the template's and nothing is in the journal."""
+        """Start a scenario: the state is exactly the template's and the journal is empty."""
         if not self._clean:
             self.reset()
         self._clean = False
 
     def mark(self) -> int:
         """A number for this moment, for `changes(since=…)`."""
-        return self._journal.mark()
+        return self._asking(self._journal.mark)
 
     def changes(self, since: int = 0) -> list[RowOperation]:
         """The row operations committed after the mark `since`, in order; by default all since begin()."""
-        return self._journal.changes(since)
+        return self._asking(lambda: self._journal.changes(since))
 
     def take(self) -> list[RowOperation]:
         """The row operations committed since the last take(): one question, where mark() and changes() are two."""
-        return self._journal.take()
+        return self._asking(self._journal.take)
 
     def query(self, text: str, parameters: Any = ()) -> list[dict[str, Any]]:
         """The rows of a query, on the sandbox's own connection: numeric as Decimal, times as Python's."""
-        return self.execute(text, parameters)
+        return self._asking(lambda: self._run(text, parameters))
 
     def execute(self, text: str, parameters: Any = ()) -> list[dict[str, Any]]:
         """Run SQL on the sandbox's own connection, committed and in the journal; its rows, if it gives any."""
-        self._clean = False
-        with self._own.cursor(row_factory=dict_row) as cursor:
-            cursor.execute(cast(LiteralString, text), parameters or None)
-            return cursor.fetchall() if cursor.description else []
+        self._clean, self._used = False, True
+        return self._run(text, parameters)
 
     def reset(self) -> ResetReport:
         """Put everything back to the template's state, and say what that took."""
-        answer = self._try_reset()
-        deadline = time.monotonic() + _GRACE
-        while "busy" in answer and time.monotonic() < deadline:
-            time.sleep(0.005)
-            answer = self._try_reset()
-        terminated = self._terminate() if "busy" in answer else ()
-        if terminated:
-            answer = self._try_reset()
-        if "busy" in answer:
-            raise HarnessFault("Connections that were ended are still busy, so the database cannot be reset.")
-        return self._finish(answer, terminated)
+        self._freshen()
+        answer, ended = self._asking(lambda: self._keeper.reset(self._start))
+        touched = [self._tables[int(oid)] for oid in answer["tables"] or () if int(oid) in self._tables]
+        schema = tuple(f"{change['command']} {change['object'] or ''}".strip() for change in answer["schema"] or ())
+        replace = (
+            not self._exact or bool(schema) or answer["unseen"] != self._unseen or not all(t.quiet for t in touched)
+        )
+        if replace:
+            self._replace()
+        else:
+            self._keeper.tidy(touched)
+            self._restart(answer["position"])
+        put_back, left_alone = self._check_shared(answer)
+        return ResetReport(
+            tables=tuple(sorted({table.shown for table in touched})),
+            sequences=tuple(answer["sequences"] or ()),
+            schema_changes=schema,
+            shared_changes=put_back,
+            left_alone=left_alone,
+            terminated=ended,
+            replaced=replace,
+        )
 
     def close(self) -> None:
-        """Drop the database."""
+        """Drop the database. Does nothing the second time."""
+        if not self._closed:
+            self._closed = True
+            self._server.sandboxes -= 1
+            self._leave()
+
+    def _open(self) -> None:
+        self.database = self._template.clone()
+        self._connect()
+        check_mark(self._keeper.connection, self.database.name)
+        self._tables = {table.oid: table for table in read_tables(self._keeper.connection)}
+        start, self._unseen = self._keeper.state()
+        self._journal = Journal(self._own, self._tables, start)
+        self._restart(start)
+
+    def _connect(self) -> None:
+        self._own = self.database.connect()
+        self._exact = is_superuser(self._own)
+        self._keeper = Keeper(self.database, exact=self._exact)
+        self._keeper.spare(self._own)
+        self._used = False
+
+    def _restart(self, position: int) -> None:
+        self._start = position
+        self._journal.restart(position)
+        self._clean = True
+
+    def _replace(self) -> None:
+        self._leave()
+        self._open()
+        self.generation += 1
+
+    def _leave(self) -> None:
         self._own.close()
         self._keeper.close()
         self.database.drop()
 
-    def _try_reset(self) -> dict[str, Any]:
-        if self._own.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+    def _check_shared(self, answer: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return self._shared.check(self._keeper.connection, answer["shared"]) if self._shared else ((), ())
+
+    def _run(self, text: str, parameters: Any) -> list[dict[str, Any]]:
+        with self._own.cursor(row_factory=dict_row) as cursor:
+            cursor.execute(text, parameters or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def _freshen(self) -> None:
+        if self._own.closed:
+            return
+        if self._own.info.transaction_status != TransactionStatus.IDLE:
             self._own.rollback()
+        if self._used:
+            self._own.execute(_FRESH)
+            self._used = False
+
+    def _asking(self, ask: Callable[[], Answer]) -> Answer:
+        """Ask again over new connections when the scenario has ended the sandbox's own ones."""
         try:
-            row = self._keeper.execute(
-                "SELECT harness.reset(%s, %s)", (self._start, self._mine), prepare=True
-            ).fetchone()
-        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-            return {"busy": []}
-        return cast(dict[str, Any], (row or ({},))[0])
-
-    def _terminate(self) -> tuple[str, ...]:
-        """End the application's connections; what each was doing."""
-        rows = self._keeper.execute(
-            "SELECT pid, coalesce(nullif(application_name, ''), 'a connection') || ', ' || coalesce(state, '?')"
-            " || ': ' || left(query, 200), pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> ALL (%s)",
-            (self._mine,),
-        ).fetchall()
-        pids = [pid for pid, *_ in rows]
-        deadline = time.monotonic() + 5
-        while time.monotonic() < deadline:
-            left = self._keeper.execute("SELECT 1 FROM pg_stat_get_activity(NULL) WHERE pid = ANY (%s)", (pids,))
-            if not left.fetchall():
-                break
-            time.sleep(0.002)
-        return tuple(what for _, what, _ in rows)
-
-    def _finish(self, answer: dict[str, Any], terminated: tuple[str, ...]) -> ResetReport:
-        schema = tuple(f"{change['command']} {change['object'] or ''}".strip() for change in answer["schema"] or ())
-        replace = bool(schema) or answer["unseen"] != self._unseen
-        if replace:
-            self._replace()
-        else:
-            self._start = answer["position"]
-            self._journal.restart(self._start)
-            self._clean = True
-        return ResetReport(
-            tables=tuple(sorted({self._tables[int(oid)].shown for oid in answer["tables"] or ()})),
-            sequences=tuple(str(oid) for oid in answer["sequences"] or ()),
-            schema_changes=schema,
-            terminated=terminated,
-            replaced=replace,
-        )
-
-    def _replace(self) -> None:
-        self.close()
-        self._open()
-        self.generation += 1
-
-
-def _install(connection: psycopg.Connection[Any]) -> None:
-    for name in ("journal.sql", "guards.sql"):
-        text = files("harness.postgres").joinpath(name).read_text()
-        connection.execute(sql.SQL(cast(LiteralString, text)))
-        if name == "journal.sql":
-            install_restoring(connection)
+            return ask()
+        except psycopg.OperationalError:
+            if not (self._own.closed or self._keeper.connection.closed):
+                raise
+        self._own.close()
+        self._keeper.close()
+        self._connect()
+        self._journal.connection = self._own
+        return ask()

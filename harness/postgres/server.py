@@ -8,7 +8,7 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, LiteralString, Self
 
 import psycopg
 from psycopg import sql
@@ -25,7 +25,8 @@ __all__ = ["Server"]
 
 
 class Server:
-    """A PostgreSQL server. `owned` says that the harness started it, so that everything on it is the harness's.
+    """A PostgreSQL server. `owned` says that the harness started it, so that everything on it is the harness's;
+    `sandboxes` counts those that are open on it.
 
     Use it as a context manager, or call close(); it is closed at the end of the process in any case. One thread
     at a time uses its administrative connection; databases and sandboxes are independent of each other.
@@ -47,6 +48,7 @@ class Server:
         self._templates: dict[str, Template] = {}
         self._process = os.getpid()
         self._closed = False
+        self.sandboxes = 0
         close_at_the_end(self)
 
     def __repr__(self) -> str:
@@ -82,11 +84,12 @@ class Server:
                 self._templates[key] = Template.build(self, key, build)
             return self._templates[key]
 
-    def admin(self, query: sql.Composable | str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+    def admin(self, query: LiteralString | sql.Composed, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """Run a statement outside any of the harness's databases; its rows, or none."""
         with self._lock:
-            text = sql.SQL(query) if isinstance(query, str) else query  # type: ignore[arg-type]  # fixed texts only
-            cursor = self._connection().execute(text, parameters)
+            connection = self._connection()
+            text = sql.SQL(query) if isinstance(query, str) else query
+            cursor = connection.execute(text, parameters or None)
             return cursor.fetchall() if cursor.description else []
 
     def wait_for_exit(self, name: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
+from psycopg.rows import dict_row
 
 __all__ = ["KeyColumn", "Table", "read_tables"]
 
@@ -30,6 +31,7 @@ class Table:
     columns: tuple[str, ...]  # those that may be written: generated ones are left out
     key: tuple[KeyColumn, ...]  # empty: rows have no identity but their content
     comparable: bool  # the key's values can be read back from JSON, so rows can be put back one by one
+    quiet: bool  # no trigger or rule of its own would fire while rows are put back
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -43,7 +45,7 @@ class Table:
 
 # The key: the primary key, else the first unique index whose columns may not be null. `root` is the table that a
 # partition belongs to in the end.
-_TABLES: LiteralString = """
+_TABLES: LiteralString = r"""
 WITH RECURSIVE ancestry AS (
     SELECT oid AS leaf, oid AS relation FROM pg_catalog.pg_class WHERE oid = ANY (%(oids)s)
     UNION ALL
@@ -60,21 +62,27 @@ WITH RECURSIVE ancestry AS (
                       AND a.attnum = ANY (i.indkey::int2[]) AND NOT a.attnotnull)
     ORDER BY i.indrelid, i.indisprimary DESC, i.indexrelid
 )
-SELECT c.oid::bigint, n.nspname, c.relname,
-       CASE WHEN rn.nspname = 'public' THEN rc.relname ELSE rn.nspname || '.' || rc.relname END,
+SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name,
+       CASE WHEN rn.nspname = 'public' THEN rc.relname ELSE rn.nspname || '.' || rc.relname END AS shown,
        ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0
-             AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum)::text[],
+             AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum)::text[] AS columns,
        ARRAY(SELECT a.attname FROM unnest(k.attributes) WITH ORDINALITY AS u(attribute, place)
-             JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = u.attribute ORDER BY place)::text[],
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = u.attribute
+             ORDER BY place)::text[] AS key,
        ARRAY(SELECT pg_catalog.format_type(a.atttypid, a.atttypmod)
              FROM unnest(k.attributes) WITH ORDINALITY AS u(attribute, place)
-             JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = u.attribute ORDER BY place)::text[],
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = u.attribute
+             ORDER BY place)::text[] AS key_types,
        NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
                    WHERE a.attrelid = c.oid AND a.attnum = ANY (k.attributes) AND t.typtype <> 'e'
                      AND a.atttypid NOT IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'name'::regtype,
                          'uuid'::regtype, 'int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype,
                          'oid'::regtype, 'boolean'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype,
-                         'date'::regtype, 'time'::regtype, 'bytea'::regtype))
+                         'date'::regtype, 'time'::regtype, 'bytea'::regtype)) AS comparable,
+       NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgenabled IN ('A', 'R')
+                   AND t.tgname NOT LIKE '00\_harness\_%%')
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_enabled IN ('A', 'R'))
+       AS quiet
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN roots r ON r.leaf = c.oid JOIN pg_catalog.pg_class rc ON rc.oid = r.relation
 JOIN pg_catalog.pg_namespace rn ON rn.oid = rc.relnamespace
@@ -87,12 +95,19 @@ def read_tables(connection: psycopg.Connection[Any], oids: list[int] | None = No
     """The tables with these oids; all watched ones when None."""
     if oids is None:
         oids = [int(oid) for (oid,) in connection.execute("SELECT oid FROM harness.watched").fetchall()]
-    rows = connection.execute(_TABLES, {"oids": oids}).fetchall()
-    return [_table(*row) for row in rows]
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return [_table(row) for row in cursor.execute(_TABLES, {"oids": oids})]
 
 
-def _table(
-    oid: int, schema: str, name: str, shown: str, columns: list[str], key: list[str], types: list[str], readable: bool
-) -> Table:
-    pairs = tuple(KeyColumn(column, kind) for column, kind in zip(key, types, strict=True))
-    return Table(oid, schema, name, shown, tuple(columns), pairs, bool(pairs) and readable)
+def _table(row: dict[str, Any]) -> Table:
+    key = tuple(KeyColumn(name, kind) for name, kind in zip(row["key"], row["key_types"], strict=True))
+    return Table(
+        oid=row["oid"],
+        schema=row["schema"],
+        name=row["name"],
+        shown=row["shown"],
+        columns=tuple(row["columns"]),
+        key=key,
+        comparable=bool(key) and row["comparable"],
+        quiet=row["quiet"],
+    )
