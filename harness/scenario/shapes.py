@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 Schema = dict[str, Any]
+REFERENCE: Schema = {"$ref": "#/$defs/reference"}
 
 
 @dataclass(slots=True)
@@ -158,9 +159,8 @@ class Kind:
             raise refuse(self, value, pattern) from None
 
     def schema(self, reader: Reader) -> Schema:  # noqa: ARG002  the protocol's signature
-        reference = {"type": "string", "pattern": r"\$"}
         matcher = [{"$ref": "#/$defs/matcher"}] if self.comparing else []
-        return {"anyOf": [self.json, *matcher, reference], "description": self.expected}
+        return {"anyOf": [self.json, *matcher, REFERENCE], "description": self.expected}
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +195,7 @@ class Choice:
         return value
 
     def schema(self, reader: Reader) -> Schema:  # noqa: ARG002  the protocol's signature
-        return {"enum": list(self.words)}
+        return {"anyOf": [{"enum": list(self.words)}, REFERENCE]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import InputError, Position
-from harness.scenario.shapes import Choice, Reader, Schema, Shape, described, found, nothing, refuse
+from harness.scenario.shapes import REFERENCE, Choice, Reader, Schema, Shape, described, found, nothing, refuse
 from harness.scenario.suggest import did_you_mean
 from harness.scenario.values import ListPattern, Literal, MapPattern, Matcher, Pattern, compile_node
 from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
@@ -39,7 +39,7 @@ class Items:
         return self.into([self.of.convert(each, where) for each, where in zip(value, inner, strict=True)])
 
     def schema(self, reader: Reader) -> Schema:
-        return {"type": "array", "items": self.of.schema(reader)}
+        return {"anyOf": [{"type": "array", "items": self.of.schema(reader)}, REFERENCE]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class AnyKeys:
         return {key: self.of.convert(each, _under(pattern, key)) for key, each in value.items()}
 
     def schema(self, reader: Reader) -> Schema:
-        return {"type": "object", "additionalProperties": self.of.schema(reader)}
+        return {"anyOf": [{"type": "object", "additionalProperties": self.of.schema(reader)}, REFERENCE]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,149 @@
+"""Which cases to run, and in which order."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+
+from harness.errors import InputError, NothingSelected
+from harness.scenario.files import Place, relative
+from harness.scenario.model import Case, Suite
+from harness.scenario.suggest import did_you_mean
+from harness.scenario.tagexpression import tag_filter
+
+__all__ = ["Selection", "repeated", "select", "shard", "shuffled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What the command line asks for; an empty selection is everything.
+
+    places: files, directories, `file:LINE`. text: part of a case's id, title or feature, whatever the case of letters.
+    tag: an expression over tags (`smoke and not slow`). covers: rule ids, one of which is covered.
+    only: scenario ids (the last failed ones). shard: (I, N) with 1 <= I <= N.
+    """
+
+    places: tuple[Place, ...] = ()
+    text: str | None = None
+    tag: str | None = None
+    covers: tuple[str, ...] = ()
+    only: frozenset[str] | None = None
+    shard: tuple[int, int] | None = None
+    durations: Mapping[str, int] | None = None  # scenario_id → microseconds, of an earlier run
+
+
+def select(suite: Suite, selection: Selection, *, project: Path) -> list[Case]:
+    """The cases asked for, in the order of the files.
+
+    Raises:
+        InputError: an unknown tag, rule or line, or an expression that cannot be read.
+        NothingSelected: no case is left; says which wish removed the last.
+    """
+    cases = list(suite.cases)
+    if not cases:
+        raise NothingSelected("There are no scenarios.", "Add one under scenarios/.")
+    for wish, keep in _wishes(suite, selection, project):
+        left = [case for case in cases if keep(case)]
+        if not left:
+            raise NothingSelected(
+                f"No scenario is left: none of {len(cases)} fits {wish}.", "`harness list` shows all."
+            )
+        cases = left
+    if selection.shard:
+        cases = shard(cases, *selection.shard, selection.durations or {})
+        if not cases:
+            raise NothingSelected(f"Shard {selection.shard[0]}/{selection.shard[1]} is empty.", "Make fewer shards.")
+    return cases
+
+
+Wish = tuple[str, Callable[[Case], bool]]
+
+
+def _wishes(suite: Suite, selection: Selection, project: Path) -> Iterable[Wish]:
+    lines = [place for place in selection.places if place.line is not None]
+    if lines:
+        yield "the lines given", _at_places(suite, selection.places, project)
+    if selection.tag is not None:
+        yield f"the tags {selection.tag}", tag_filter(selection.tag, suite.tags)
+    if selection.covers:
+        yield f"the rules {', '.join(selection.covers)}", _covering(suite, selection.covers)
+    if selection.text is not None:
+        yield f"the text {selection.text!r}", _with_text(selection.text)
+    if selection.only is not None:
+        only = selection.only
+        yield "the scenarios that failed last", lambda case: case.scenario_id in only
+
+
+def _at_places(suite: Suite, places: Sequence[Place], project: Path) -> Callable[[Case], bool]:
+    wanted: set[int] = set()
+    for place in places:
+        file = relative(place.path if place.path.is_absolute() else project / place.path, project)
+        here = [
+            each for each in suite.scenarios if each.file == file or each.file.startswith(f"{file}/") or file == "."
+        ]
+        if place.line is not None:
+            here = [each for each in here if each.position.line <= place.line <= each.last_line]
+            if not here:
+                first = next((each.position.line for each in suite.scenarios if each.file == file), None)
+                remedy = f"The first scenario begins at line {first}." if first else "The file has no scenarios."
+                raise InputError(f"No scenario stands at line {place.line} of {file}.", remedy)
+        wanted |= {id(each) for each in here}
+    return lambda case: id(case.scenario) in wanted
+
+
+def _covering(suite: Suite, rules: Sequence[str]) -> Callable[[Case], bool]:
+    known = set(suite.rules) or {rule for scenario in suite.scenarios for rule in scenario.covers}
+    for rule in rules:
+        if rule not in known:
+            raise InputError(f"There is no rule {rule}.", did_you_mean(rule, known, noun="rules"))
+    wanted = set(rules)
+    return lambda case: not wanted.isdisjoint(case.scenario.covers)
+
+
+def _with_text(text: str) -> Callable[[Case], bool]:
+    folded = text.casefold()
+    return lambda case: folded in f"{case.scenario_id}\n{case.title}\n{case.feature}".casefold()
+
+
+def shard(cases: Sequence[Case], index: int, count: int, durations: Mapping[str, int]) -> list[Case]:
+    """Shard `index` (from 1) of `count`, balanced by `durations` (µs by scenario id; unknown ones count as the median).
+
+    Every case is in exactly one shard, whatever `index`; a shard keeps the order of `cases`.
+
+    Raises:
+        InputError: not 1 <= index <= count.
+    """
+    if not 1 <= index <= count:
+        raise InputError(f"There is no shard {index}/{count}.", "Write I/N with 1 <= I <= N, such as 1/4.")
+    known = [durations[case.scenario_id] for case in cases if case.scenario_id in durations]
+    usual = int(median(known)) if known else 1
+    weighed = sorted(cases, key=lambda case: (-durations.get(case.scenario_id, usual), case.scenario_id))
+    loads = [0] * count
+    mine: set[str] = set()
+    for case in weighed:
+        lightest = loads.index(min(loads))
+        loads[lightest] += max(1, durations.get(case.scenario_id, usual))
+        if lightest == index - 1:
+            mine.add(case.scenario_id)
+    return [case for case in cases if case.scenario_id in mine]
+
+
+def shuffled(cases: Sequence[Case], seed: int) -> list[Case]:
+    """The cases in an order that depends on `seed` alone."""
+    order = sorted(cases, key=lambda case: case.scenario_id)
+    random.Random(seed).shuffle(order)  # noqa: S311  an order to reproduce, not a secret
+    return order
+
+
+def repeated(cases: Sequence[Case], times: int) -> list[Case]:
+    """Each case `times` times; the ids say which repetition."""
+    if times == 1:
+        return list(cases)
+    return [
+        replace(case, scenario_id=f"{case.scenario_id}#{again}", title=f"{case.title} #{again}")
+        for again in range(1, times + 1)
+        for case in cases
+    ]
