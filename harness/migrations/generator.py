@@ -19,9 +19,9 @@ import psycopg
 from harness.errors import InputError
 from harness.migrations.literals import Literals
 from harness.migrations.schema import Column, Schema
-from harness.migrations.values import plain_value, spelled
+from harness.migrations.values import NUMBERS, plain_value, spelled
 
-__all__ = ["Generated", "fill", "fill_awkward", "insertion_order"]
+__all__ = ["Generated", "fill", "fill_awkward", "insertion_order", "row_sql"]
 
 PARENTS = 20_000  # existing keys that foreign keys choose from
 
@@ -97,6 +97,28 @@ def fill_awkward(connection: psycopg.Connection[Any], schema: Schema, literals: 
     return made
 
 
+def row_sql(
+    connection: psycopg.Connection[Any], schema: Schema, table: str, values: Mapping[str, str], *, minimal: bool = False
+) -> str:
+    """An INSERT of one new row as an application with this schema writes it, with `values` (SQL by column) set.
+
+    `minimal` leaves out every column that has a default or may be NULL. Raises InputError when no such row is known.
+    """
+    columns = [column for column in schema.columns_of(table) if not column.generated]
+    fitting = _fitting_checks(connection, schema, table, columns)
+    number = "1900000001"
+    shown: dict[str, str] = {}
+    for column in columns:
+        optional = bool(column.default or column.identity or not column.not_null)
+        if column.name in values:
+            shown[column.name] = values[column.name]
+        elif not (minimal and optional):
+            shown[column.name] = fitting.get(column.name) or _plain_expression(schema, table, column, number=number)
+    names = ", ".join(_q(name) for name in shown)
+    source = NUMBERS.format(series=f"generate_series({number}, {number}) AS g")
+    return f"INSERT INTO {_table(table)} ({names}) OVERRIDING SYSTEM VALUE SELECT {', '.join(shown.values())} FROM {source}"
+
+
 def _fill_table(connection: psycopg.Connection[Any], schema: Schema, table: str, first: int, last: int) -> int:
     columns = [column for column in schema.columns_of(table) if not column.generated]
     overrides = _fitting_checks(connection, schema, table, columns)
@@ -104,7 +126,7 @@ def _fill_table(connection: psycopg.Connection[Any], schema: Schema, table: str,
     names = ", ".join(_q(column.name) for column in columns)
     sql = (
         f"INSERT INTO {_table(table)} ({names}) OVERRIDING SYSTEM VALUE "
-        f"SELECT {', '.join(expressions)} FROM generate_series({first}, {last}) AS g ON CONFLICT DO NOTHING"
+        f"SELECT {', '.join(expressions)} FROM {NUMBERS.format(series=f'generate_series({first}, {last}) AS g')} ON CONFLICT DO NOTHING"
     )
     done = _execute(connection, sql)
     _move_sequences(connection, columns, last)
@@ -141,7 +163,7 @@ def _fitting_checks(
         pairs = [
             f"({value})::{column.type} AS {_q(column.name)}" for column, value in zip(limited, combination, strict=True)
         ]
-        sql = f"SELECT {conditions} FROM (SELECT {', '.join(pairs)} FROM generate_series(1, 1) AS g) AS candidate"
+        sql = f"SELECT {conditions} FROM (SELECT {', '.join(pairs)} FROM {NUMBERS.format(series='generate_series(1, 1) AS g')}) AS candidate"
         try:
             row = _execute(connection, sql).fetchone()
         except psycopg.Error:

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from harness.errors import InputError
 from harness.migrations.schema import Column, Schema
 
-__all__ = ["plain_value", "spelled"]
+__all__ = ["NUMBERS", "plain_value", "spelled"]
 
 _TEXT = re.compile(r"'((?:[^']|'')*)'")
 _UUID = "md5('harness' || ({g})::text)::uuid"
+NUMBERS = f"(SELECT g, {_UUID.format(g='g')} AS harness_uuid, {_UUID.format(g='g')}::text AS harness_text FROM {{series}} OFFSET 0) AS numbers"
 
 _BY_TYPE: dict[str, Callable[[str], str]] = {
     "bigint": lambda g: f"({g})::bigint",
@@ -51,7 +52,10 @@ _BY_TYPE: dict[str, Callable[[str], str]] = {
 
 
 def plain_value(column: Column, schema: Schema, *, number: str = "g") -> str:
-    """SQL for the value numbered `number` of the column's type; raises InputError for a type without one."""
+    """SQL for the value numbered `number` of the column's type; raises InputError for a type without one.
+
+    With the number `g` it is to be used over NUMBERS, a relation of numbers with their hashes.
+    """
     kind, length = _taken_apart(column.type)
     if kind.endswith("[]"):
         element = Column(column.table, column.name, kind.removesuffix("[]"), True, None, "", "", 0)
@@ -64,6 +68,8 @@ def plain_value(column: Column, schema: Schema, *, number: str = "g") -> str:
     if bare in schema.enums:
         labels = len(schema.enums[bare])
         return f"(enum_range(NULL::{column.type}))[1 + (({number}) % {labels})::int]"
+    if number == "g" and kind in {"uuid", "text"}:
+        return f"harness_{kind}"  # hashed once a row, not once a column
     if column.type in _BY_TYPE or kind in _BY_TYPE:
         return (_BY_TYPE.get(column.type) or _BY_TYPE[kind])(number)
     if bare in schema.types:
@@ -91,7 +97,7 @@ def _taken_apart(type_name: str) -> tuple[str, str]:
 def _short_text(number: str, length: str) -> str:
     size = int(length or 36)
     if size >= 36:
-        return _BY_TYPE["text"](number)
+        return "harness_text" if number == "g" else _BY_TYPE["text"](number)
     if size >= 8:
         return f"lpad(to_hex({number}), {min(size, 12)}, '0')"
     return f"right(lpad(to_hex({number}), {size}, '0'), {size})"

@@ -1,0 +1,167 @@
+"""`harness migrate check`: every phase in order, each listed as run or as not checked, because…"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import InputError
+from harness.migrations.batches import units
+from harness.migrations.compatibility import check_compatibility
+from harness.migrations.drifting import check_drift, drift_reason
+from harness.migrations.existing import check_existing_rows
+from harness.migrations.findings import Finding, PhaseReport, Severity, verdict, worst
+from harness.migrations.guard import refuse_reaching_out
+from harness.migrations.inspection import inspect_schema
+from harness.migrations.interruption import check_interruption
+from harness.migrations.linting import Opinion, lint, opinions, settle, unused_allowances
+from harness.migrations.observing import Cost, Observed, observe
+from harness.migrations.reading import Plan
+from harness.migrations.rehearsal import Options, Rehearsal
+from harness.migrations.tracing import Observation
+from harness.migrations.wayback import check_way_back, way_back
+
+if TYPE_CHECKING:
+    from harness.migrations.impact import Impact
+    from harness.migrations.traffic import Traffic
+    from harness.postgres import Server
+
+__all__ = ["PHASES", "Report", "check"]
+
+PHASES = ("lint", "observe", "data", "failure", "traffic", "compatibility", "way back", "schema", "drift")
+
+
+@dataclass(slots=True)
+class Report:
+    """Everything a check found. `server` says which PostgreSQL; `identity` is what `apply` compares its target with."""
+
+    plan: Plan
+    runner: str
+    server: str
+    findings: list[Finding] = field(default_factory=list)
+    phases: list[PhaseReport] = field(default_factory=list)
+    opinions: list[Opinion] = field(default_factory=list)
+    observations: Sequence[Observation] = ()
+    costs: Sequence[Cost] = ()
+    impact: Impact | None = None
+    way_back: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    rows: int = 0
+    production_rows: int = 0
+
+    @property
+    def verdict(self) -> str:
+        """One sentence; never "safe"."""
+        return verdict(self.findings, self.phases)
+
+    def fails(self, threshold: Severity) -> bool:
+        """Whether a finding that counts is at or above `threshold`."""
+        highest = worst(self.findings)
+        return highest is not None and highest >= threshold
+
+
+def check(server: Server, plan: Plan, options: Options, traffic: Traffic | None = None) -> Report:
+    """Rehearse `plan` on `server`, in databases made for it.
+
+    Raises InputError for SQL that would reach outside, a baseline that fails, an unknown runner or phase.
+    """
+    wanted = _wanted(options)
+    refuse_reaching_out([*plan.baseline, *plan.target], options.allow)
+    rehearsal = Rehearsal(server, plan, options)
+    report = Report(plan, _runner(rehearsal), f"PostgreSQL {server.info.version} ({server.info.kind})")
+    report.rows, report.production_rows = options.rows, options.production_rows
+    report.findings += lint(plan.target)
+    _Phases(rehearsal, report, wanted, traffic).run()
+    report.notes = (*plan.notes, *rehearsal.notes)
+    report.findings += unused_allowances(plan.target, report.findings)
+    report.findings.sort(key=lambda f: (-f.severity, f.position, f.id))
+    return report
+
+
+def _wanted(options: Options) -> tuple[str, ...]:
+    unknown = [phase for phase in options.phases if phase not in PHASES]
+    if unknown:
+        raise InputError(f"phase {unknown[0]!r} is not known.", f"Phases: {', '.join(PHASES)}.")
+    return options.phases or PHASES
+
+
+def _runner(rehearsal: Rehearsal) -> str:
+    return ", ".join(dict.fromkeys(rehearsal.runner(script) for script in rehearsal.plan.target))
+
+
+class _Phases:
+    """Runs the phases of one check and keeps their book."""
+
+    def __init__(self, rehearsal: Rehearsal, report: Report, wanted: Sequence[str], traffic: Traffic | None) -> None:
+        self.rehearsal, self.report, self.wanted, self.traffic = rehearsal, report, wanted, traffic
+        self.observed: Observed | None = None
+
+    def run(self) -> None:
+        nothing = "" if self.rehearsal.statements else "there is no statement to run"
+        self._phase("lint", self._lint, "")
+        self._phase("observe", self._observe, nothing)
+        broken = nothing or self._broken()
+        self._phase("data", lambda: check_existing_rows(self.rehearsal), nothing or self._refused())
+        self._phase("failure", lambda: check_interruption(self.rehearsal), broken)
+        self._phase("traffic", self._traffic, broken)
+        self._phase("compatibility", lambda: check_compatibility(self.rehearsal), broken)
+        self._phase("way back", lambda: check_way_back(self.rehearsal), broken)
+        self._phase("schema", lambda: inspect_schema(self.rehearsal), broken)
+        self._phase("drift", lambda: check_drift(self.rehearsal), broken or drift_reason(self.rehearsal))
+        self._settle()
+
+    def _phase(self, name: str, work: Callable[[], list[Finding]], obstacle: str) -> None:
+        if name not in self.wanted:
+            obstacle = "not asked for"
+        if obstacle:
+            self.report.phases.append(PhaseReport(name, "not checked", obstacle))
+            return
+        start = time.perf_counter()
+        self.report.findings += work()
+        self.report.phases.append(PhaseReport(name, "run", duration_us=int((time.perf_counter() - start) * 1e6)))
+
+    def _lint(self) -> list[Finding]:
+        major = int(self.rehearsal.server.info.version.split(".")[0])
+        for script in self.rehearsal.plan.target:
+            wrapped = any(unit.transaction is not None for unit in units(script, self.rehearsal.runner(script)))
+            self.report.opinions += opinions(script, in_transaction=wrapped, major=major)
+        return []
+
+    def _observe(self) -> list[Finding]:
+        self.observed = observe(self.rehearsal)
+        self.report.observations, self.report.costs = self.observed.observations, self.observed.costs
+        return list(self.observed.findings)
+
+    def _traffic(self) -> list[Finding]:
+        from harness.migrations.impact import measure_impact  # noqa: PLC0415 - imports the application, which only this phase needs
+
+        self.report.impact, found = measure_impact(self.rehearsal, self.traffic)
+        return found
+
+    def _refused(self) -> str:
+        """A migration that fails on an empty database says nothing about rows."""
+        last = self.report.observations[-1] if self.report.observations else None
+        if last and last.failure and last.failure.sqlstate[:2] not in {"22", "23"}:
+            return f"the migration does not run: line {last.unit.statement.position.line} is refused"
+        return ""
+
+    def _broken(self) -> str:
+        last = self.report.observations[-1] if self.report.observations else None
+        if last and last.failure:
+            return f"the migration does not run to its end: line {last.unit.statement.position.line} fails"
+        return ""
+
+    def _settle(self) -> None:
+        ran = self.observed is not None
+        statements = {s.display: s.source.statements for s in self.rehearsal.plan.target}
+        self.report.opinions = [
+            settle(o, statements[o.position.file], self.report.findings, ran) for o in self.report.opinions
+        ]
+        self.report.way_back = way_back(self.rehearsal) if ran and "way back" in self.wanted else ()
+
+
+def as_json_value(value: Any) -> Any:
+    """Plain JSON for anything in a report."""
+    return value.word if isinstance(value, Severity) else value

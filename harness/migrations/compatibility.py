@@ -1,0 +1,279 @@
+"""What the running release meets on the new schema, and the new release on the old one (MIGRATIONS.md 1.2).
+
+Without the application's code, its queries are those that an object mapper makes of a schema: read every column that
+the model knows, write a row with all of them, write a row with only what is required. They are run, and rolled back.
+`harness migrate rollout` does the same with the real application.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+
+from harness.errors import InputError
+from harness.migrations.actions import actions
+from harness.migrations.findings import Finding, Severity
+from harness.migrations.generator import row_sql
+from harness.migrations.hazards import finding
+from harness.migrations.rehearsal import Rehearsal
+from harness.migrations.running import run_units
+from harness.migrations.schema import Column, Schema, snapshot
+from harness.migrations.statements import Statement
+from harness.migrations.tracing import Failure, execute, failure_of
+
+__all__ = ["check_compatibility", "new_kinds"]
+
+PHASE = "compatibility"
+_SIZE = re.compile(r"\([^)]*\)")
+_TEXTS = {"text", "character varying", "character", "citext"}
+
+
+def check_compatibility(rehearsal: Rehearsal) -> list[Finding]:
+    """Run both models against both schemas; empty when the migration does not run at all."""
+    template = rehearsal.sized(min(rehearsal.options.rows, 1000))
+    with rehearsal.clone(template) as old, rehearsal.clone(template) as new, new.connect() as after:
+        if not run_units(after, rehearsal.units).complete:
+            return []
+        with old.connect() as before:
+            return list(_Models(rehearsal, before, after).findings())
+
+
+def new_kinds(before: Schema, after: Schema) -> Iterator[tuple[str, str, str, str]]:
+    """(table, column, SQL value, words) of rows that only the new schema takes: NULL, a new enum value, a longer text."""
+    for (table, name), column in after.columns.items():
+        old = before.columns.get((table, name))
+        if old is None or not after.is_table(table):
+            continue
+        if old.not_null and not column.not_null:
+            yield table, name, "NULL", f"NULL in {name}"
+        if (label := _new_label(before, after, column)) is not None:
+            yield table, name, f"'{label}'::{column.type}", f"{label!r} in {name}"
+        length, longer = _length(old.type), _length(column.type)
+        if length and (longer is None or longer > length) and column.type.split("(")[0] in _TEXTS:
+            yield table, name, f"repeat('x', {length + 1})", f"{length + 1} characters in {name}"
+        if (old.type, column.type) in {("integer", "bigint"), ("smallint", "integer"), ("smallint", "bigint")}:
+            yield (
+                table,
+                name,
+                "3000000000" if column.type == "bigint" else "100000",
+                f"a number beyond {old.type} in {name}",
+            )
+
+
+def _new_label(before: Schema, after: Schema, column: Column) -> str | None:
+    kind = column.type.strip('"').removesuffix("[]")
+    if column.type.endswith("[]") or kind not in before.enums or kind not in after.enums:
+        return None
+    return next((label for label in after.enums[kind] if label not in before.enums[kind]), None)
+
+
+def _length(kind: str) -> int | None:
+    inside = kind.partition("(")[2].rstrip(")")
+    return int(inside) if inside.isdigit() and kind.startswith("character") else None
+
+
+class _Models:
+    """The model before and the model after, each on both databases."""
+
+    def __init__(self, rehearsal: Rehearsal, before: psycopg.Connection[Any], after: psycopg.Connection[Any]) -> None:
+        self.rehearsal = rehearsal
+        self.old, self.new = snapshot(before), snapshot(after)
+        self.before, self.after = before, after
+
+    def findings(self) -> Iterator[Finding]:
+        for table in sorted(self.old.tables):
+            if table not in self.old.partitions and self._differs(table):
+                yield from self._old_reads(table)
+                if self.old.is_table(table):
+                    yield from self._old_writes(table)
+        yield from self._nulls()
+        yield from self._new_on_old()
+
+    def _differs(self, table: str) -> bool:
+        """Only tables that the migration changed: others cannot behave differently."""
+        if self.old.tables[table]["oid"] != self.new.tables.get(table, {}).get("oid") or self.old.views.get(
+            table
+        ) != self.new.views.get(table):
+            return True
+        old = {c.name: (c.type, c.not_null, c.default) for c in self.old.columns_of(table)}
+        return old != {
+            c.name: (c.type, c.not_null, c.default) for c in self.new.columns_of(table)
+        } or self._enums_differ(table)
+
+    def _enums_differ(self, table: str) -> bool:
+        kinds = {column.type.strip('"').removesuffix("[]") for column in self.old.columns_of(table)}
+        return any(self.old.enums[kind] != self.new.enums.get(kind) for kind in kinds if kind in self.old.enums)
+
+    def _old_reads(self, table: str) -> Iterator[Finding]:
+        failure = self._try(self.after, _select(self.old, table))
+        if failure:
+            evidence = f"the query that reads every column of {table} as before now says {failure}"
+            yield finding(
+                "compat.old-app-read-fails",
+                Severity.BLOCKER,
+                PHASE,
+                self._cause(table, failure.message),
+                evidence,
+                table=table,
+            )
+            return
+        for column in self.old.columns_of(table):
+            now = self.new.columns.get((table, column.name))
+            if now and not _same_family(column.type, now.type):
+                evidence = (
+                    f"{table}.{column.name} was {column.type} and is {now.type}: the running release reads another type"
+                )
+                yield finding(
+                    "compat.old-app-read-fails",
+                    Severity.MEDIUM,
+                    PHASE,
+                    self._cause(table, column.name),
+                    evidence,
+                    table=table,
+                )
+
+    def _old_writes(self, table: str) -> Iterator[Finding]:
+        tried: list[tuple[str, dict[str, str], bool, Severity]] = [
+            ("a row with every column that it knows", {}, False, Severity.BLOCKER),
+            ("a row with only the columns that were required", {}, True, Severity.BLOCKER),
+        ]
+        for column in self.old.columns_of(table):
+            now = self.new.columns.get((table, column.name))
+            if now and now.not_null and not column.not_null:
+                tried.append(
+                    (
+                        f"a row with NULL in {column.name}, which was allowed",
+                        {column.name: "NULL"},
+                        False,
+                        Severity.MEDIUM,
+                    )
+                )
+            kind = column.type.strip('"')
+            gone = [
+                label
+                for label in self.old.enums.get(kind, ())
+                if label not in self.new.enums.get(kind, self.old.enums.get(kind, ()))
+            ]
+            if gone:
+                tried.append(
+                    (f"a row with {gone[0]!r} in {column.name}", {column.name: f"'{gone[0]}'"}, False, Severity.BLOCKER)
+                )
+        for words, values, minimal, severity in tried:
+            failure = self._old_write_fails(table, values, minimal)
+            if failure:
+                statement = self._cause(table, failure.message)
+                named = next((n for (t, n) in self.new.columns if t == table and f'"{n}"' in failure.message), "…")
+                evidence = f"the running release writes {words} into {table}; the new schema says {failure}"
+                yield finding(
+                    "compat.old-app-write-fails",
+                    severity,
+                    PHASE,
+                    statement,
+                    evidence,
+                    table=table,
+                    names={"column": named},
+                )
+                return
+
+    def _old_write_fails(self, table: str, values: dict[str, str], minimal: bool) -> Failure | None:
+        try:
+            sql = row_sql(self.before, self.old, table, values, minimal=minimal)
+        except InputError:
+            return None  # no row of this table can be made up; the rehearsal's notes say so
+        return None if self._try(self.before, sql) else self._try(self.after, sql)
+
+    def _nulls(self) -> Iterator[Finding]:
+        for table, name, value, words in new_kinds(self.old, self.new):
+            if value != "NULL":
+                continue
+            sql = row_sql(self.after, self.new, table, {name: value})
+            seen = self._read_back(table, name, sql)
+            if seen:
+                evidence = f"a row with {words} was written; the query of the running release returned NULL in {table}.{name}, which it knows as NOT NULL"
+                yield finding(
+                    "compat.old-app-sees-null",
+                    Severity.MEDIUM,
+                    PHASE,
+                    self._cause(table, name),
+                    evidence,
+                    table=table,
+                    names={"column": name},
+                )
+
+    def _read_back(self, table: str, column: str, insert: str) -> bool:
+        """Whether a row written by the new release shows NULL to the old one's query. Nothing is kept."""
+        try:
+            with self.after.transaction(force_rollback=True):
+                execute(self.after, insert)
+                row = execute(
+                    self.after, f'SELECT count(*) FROM ({_select(self.old, table)}) AS rows WHERE "{column}" IS NULL'
+                ).fetchone()
+        except psycopg.Error:
+            return False
+        return bool(row and row[0])
+
+    def _new_on_old(self) -> Iterator[Finding]:
+        for table in sorted(self.new.tables):
+            if table in self.new.partitions:
+                continue
+            failure = self._try(self.before, _select(self.new, table))
+            if failure and self.new.kind(table) != "v":
+                evidence = f"the query that reads every column of {table} as after the migration says {failure} on the old schema"
+                yield finding(
+                    "compat.new-app-on-old-schema-fails",
+                    Severity.MEDIUM,
+                    PHASE,
+                    self._cause(table, failure.message),
+                    evidence,
+                    table=table,
+                )
+        for table, name, value, words in new_kinds(self.old, self.new):
+            failure = self._try(self.before, row_sql(self.after, self.new, table, {name: value}))
+            if failure:
+                evidence = f"a row with {words} into {table}: the old schema says {failure}"
+                yield finding(
+                    "compat.new-app-on-old-schema-fails",
+                    Severity.MEDIUM,
+                    PHASE,
+                    self._cause(table, name),
+                    evidence,
+                    table=table,
+                )
+
+    def _try(self, connection: psycopg.Connection[Any], sql: str) -> Failure | None:
+        """Run and roll back; what the server said, or None."""
+        try:
+            with connection.transaction(force_rollback=True):
+                execute(connection, sql)
+        except psycopg.Error as problem:
+            return failure_of(problem)
+        return None
+
+    def _cause(self, table: str, hint: str) -> Statement:
+        """The statement that speaks of the column in `hint`, else of the table, else the first."""
+        about = []
+        for statement in self.rehearsal.statements:
+            for action in actions(statement):
+                words = [word for word in (action.column, *action.values, action.name) if len(word) > 1]
+                if action.table and action.table.name == table.split(".")[-1]:
+                    about.append(statement)
+                    if any(word in hint for word in words):
+                        return statement
+        changing = [s for s in about if s.kind not in {"UpdateStmt", "SelectStmt", "InsertStmt", "DeleteStmt"}]
+        enum = [s for s in self.rehearsal.statements if s.kind == "AlterEnumStmt"]
+        return next(iter(changing or about or enum), self.rehearsal.statements[0])
+
+
+def _same_family(old: str, new: str) -> bool:
+    """Whether a driver hands out the same kind of value: sizes do not matter, `with time zone` does."""
+    left, right = _SIZE.sub("", old), _SIZE.sub("", new)
+    return left == right or {left, right} <= _TEXTS
+
+
+def _select(schema: Schema, table: str) -> str:
+    names = ", ".join('"' + column.name.replace('"', '""') + '"' for column in schema.columns_of(table)) or "1"
+    relation = ".".join('"' + part.replace('"', '""') + '"' for part in table.split(".", 1))
+    return f"SELECT {names} FROM {relation}"

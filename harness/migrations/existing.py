@@ -1,0 +1,181 @@
+"""Phase 3: what the migration does to rows that are there, and which of them make it fail."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from harness.migrations import fingerprints
+from harness.migrations.actions import actions, quoted, walk
+from harness.migrations.batches import Unit
+from harness.migrations.findings import Finding, Severity
+from harness.migrations.fingerprints import Change
+from harness.migrations.hazards import finding
+from harness.migrations.rehearsal import Rehearsal
+from harness.migrations.running import Outcome, run_units
+from harness.migrations.statements import Statement
+from harness.migrations.violators import Violators, count_violators
+
+if TYPE_CHECKING:
+    from harness.postgres import Template
+
+__all__ = ["check_existing_rows"]
+
+PHASE = "data"
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The migration on one set of rows."""
+
+    rows: str
+    outcome: Outcome
+    changes: tuple[Change, ...]
+    violators: Violators | None
+
+
+def check_existing_rows(rehearsal: Rehearsal) -> list[Finding]:
+    """Run on tidy rows, on given rows and on awkward ones; compare fingerprints and count what does not fit."""
+    runs = {"plain": _run(rehearsal, rehearsal.sized(min(rehearsal.options.rows, 1000)), "generated")}
+    if rehearsal.given is not None:
+        runs["given"] = _run(rehearsal, rehearsal.given, "given")
+    runs["awkward"] = _run(rehearsal, rehearsal.awkward, "of every kind that the schema allows")
+    found = list(_failures(runs))
+    best = next(
+        (runs[name] for name in ("awkward", "given", "plain") if name in runs and runs[name].outcome.complete), None
+    )
+    if best is not None:
+        found += [_of_change(rehearsal, change, best) for change in best.changes]
+    found += _backfills(rehearsal, runs)
+    return found
+
+
+def _run(rehearsal: Rehearsal, template: Template, rows: str) -> _Run:
+    violators: list[Violators | None] = []
+
+    def inspect(connection: psycopg.Connection[Any], unit: Unit) -> None:
+        violators.append(count_violators(unit.statement, connection))
+
+    with rehearsal.clone(template) as database, database.connect() as connection:
+        before = fingerprints.take(connection, rehearsal.after)
+        outcome = run_units(connection, rehearsal.units, inspect)
+        changes = fingerprints.compare(before, fingerprints.take(connection)) if outcome.complete else []
+    return _Run(rows, outcome, tuple(changes), violators[0] if violators else None)
+
+
+def _failures(runs: Mapping[str, _Run]) -> Iterator[Finding]:
+    """At most one: the first statement that existing rows refuse. Given or tidy rows make it a blocker."""
+    for name in ("given", "plain", "awkward"):
+        run = runs.get(name)
+        if run is None or run.outcome.failure is None or run.outcome.failed is None:
+            continue
+        if run.outcome.failure.sqlstate[:2] not in {"22", "23"}:
+            return
+        statement = run.outcome.failed.statement
+        severity = Severity.BLOCKER if name != "awkward" else Severity.MEDIUM
+        action = next((a for a in actions(statement) if a.table), None)
+        counted = run.violators
+        number = (
+            f"{counted.count:,} rows {run.rows} do not fit (first keys: {', '.join(counted.samples)}); "
+            if counted
+            else ""
+        )
+        yield finding(
+            "data.fails-on-existing",
+            severity,
+            PHASE,
+            statement,
+            f"{number}the server said {run.outcome.failure}",
+            table=action.table.name if action and action.table else "",
+            status="predicted" if name == "awkward" else "measured",
+            names={"query": counted.query if counted else "-- look for rows that the message describes"},
+        )
+        return
+
+
+def _of_change(rehearsal: Rehearsal, change: Change, run: _Run) -> Finding:
+    statement = _cause(rehearsal, change)
+    on_purpose = statement.kind in {"UpdateStmt", "InsertStmt", "MergeStmt"}
+    lost = change.kind != "values changed"
+    hazard = "data.loss" if lost else "data.changed"
+    severity = Severity.BLOCKER if lost else Severity.LOW if on_purpose else Severity.HIGH
+    names = {"column": quoted(change.column) if change.column else "…"}
+    return finding(
+        hazard, severity, PHASE, statement, f"{change.text} (rows {run.rows})", table=change.table, names=names
+    )
+
+
+def _cause(rehearsal: Rehearsal, change: Change) -> Statement:
+    """The statement that names the column, else the table, else the first."""
+    by_table = []
+    for statement in rehearsal.statements:
+        for action in actions(statement):
+            names = {action.column, *action.values}
+            if action.table and action.table.name == change.table.split(".")[-1]:
+                if change.column and change.column in names and action.kind in {"drop_column", "alter_type"}:
+                    return statement
+                if action.kind in _CAUSES[change.kind]:
+                    by_table.append(statement)
+    return next(iter(by_table), rehearsal.statements[0])
+
+
+_CAUSES: Mapping[str, frozenset[str]] = {
+    "table gone": frozenset({"drop_table"}),
+    "rows gone": frozenset({"delete", "truncate"}),
+    "column gone": frozenset({"drop_column"}),
+    "values lost": frozenset({"alter_type"}),
+    "values changed": frozenset({"update", "alter_type", "insert"}),
+}
+
+
+def _backfills(rehearsal: Rehearsal, runs: Mapping[str, _Run]) -> Iterator[Finding]:
+    for position, unit in enumerate(rehearsal.units):
+        statement = unit.statement
+        counts = [run.outcome.counts[position] for run in runs.values() if position in run.outcome.counts]
+        if statement.kind not in {"UpdateStmt", "DeleteStmt"} or not counts or any(counts):
+            continue
+        certain = _cannot_match(rehearsal, statement)
+        why = certain or "no row matched; the rows were made up, so production's may"
+        table = statement.node["relation"]["relname"]
+        condition = re.split(r"\bwhere\b", statement.text, maxsplit=1, flags=re.IGNORECASE)
+        query = (
+            f"SELECT count(*) FROM {quoted(table)} WHERE {condition[1].strip()}"
+            if len(condition) == 2
+            else f"SELECT count(*) FROM {quoted(table)}"
+        )
+        yield finding(
+            "data.touches-nothing",
+            Severity.MEDIUM if certain else Severity.LOW,
+            PHASE,
+            statement,
+            f"0 rows of {table} on {len(counts)} sets of rows: {why}",
+            table=table,
+            status="measured" if certain else "predicted",
+            names={"query": query},
+        )
+
+
+def _cannot_match(rehearsal: Rehearsal, statement: Statement) -> str:
+    """Why the WHERE can never be true: IS NULL on a column that has no NULL by then."""
+    table = statement.node["relation"]["relname"]
+    added = {
+        a.column: a
+        for s in rehearsal.statements
+        for a in actions(s)
+        if a.kind == "add_column" and a.table and a.table.name == table
+    }
+    for name, body in walk(statement.node.get("whereClause", {})):
+        if name != "NullTest" or body.get("nulltesttype") != "IS_NULL":
+            continue
+        fields = body["arg"].get("ColumnRef", {}).get("fields", ())
+        column = fields[-1]["String"]["sval"] if fields and "String" in fields[-1] else ""
+        known = rehearsal.before.columns.get((table, column))
+        if known is not None and known.not_null:
+            return f"{column} is NOT NULL"
+        if column in added and "default" in added[column].values:
+            return f"{column} was added with a default, which every existing row already has"
+    return ""

@@ -1,0 +1,195 @@
+"""Fingerprints of rows: has anything gone, or become another value (MIGRATIONS.md 2, "data kept")?
+
+Tables are followed by OID and columns by number, so that a rename is not a loss. A column whose type changes is
+compared through its new type, and there and back, which shows what the new type cannot hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from harness.migrations.schema import Column, Schema, snapshot
+
+__all__ = ["Change", "ColumnPrint", "Prints", "compare", "take"]
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPrint:
+    """Number of values and the sum of their hashes; `through` is the hash through the new type, `lossy` what it loses."""
+
+    name: str
+    type: str
+    values: int
+    digest: int
+    through: int | None = None
+    lossy: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Prints:
+    """By table OID: label, rows, and columns by number."""
+
+    labels: Mapping[int, str]
+    rows: Mapping[int, int]
+    columns: Mapping[tuple[int, int], ColumnPrint]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference. `kind`: table gone, rows gone, column gone, values lost, values changed, representation."""
+
+    kind: str
+    table: str
+    column: str
+    count: int
+    text: str
+
+
+def take(connection: psycopg.Connection[Any], after: Schema | None = None) -> Prints:
+    """Fingerprints of every table; `after` is the schema to come, for columns whose type will change."""
+    schema = snapshot(connection)
+    labels, rows, columns = {}, {}, {}
+    for table, entry in schema.tables.items():
+        if not schema.is_table(table) or table in schema.partitions:
+            continue
+        oid = int(entry["oid"])
+        labels[oid] = table
+        rows[oid], prints = _table(connection, schema, table, _coming_types(after, oid))
+        columns.update({(oid, number): entry for number, entry in prints.items()})
+    return Prints(labels, rows, columns)
+
+
+def compare(before: Prints, after: Prints) -> list[Change]:
+    """What of `before` is gone or different in `after`; new tables, rows and columns are no difference."""
+    changes: list[Change] = []
+    for oid, label in before.labels.items():
+        if before.rows[oid] == 0:
+            continue
+        if oid not in after.labels:
+            changes += _replaced(before, after, oid, label)
+        elif after.rows[oid] < before.rows[oid]:
+            gone = before.rows[oid] - after.rows[oid]
+            changes.append(
+                Change("rows gone", label, "", gone, f"{gone:,} of {before.rows[oid]:,} rows of {label} are gone")
+            )
+        else:
+            changes += _columns(before, after, oid, oid)
+    return changes
+
+
+def _replaced(before: Prints, after: Prints, oid: int, label: str) -> list[Change]:
+    """A table of the same name may have taken its rows over."""
+    successor = next((new for new, name in after.labels.items() if name == label and new not in before.labels), None)
+    if successor is None or after.rows[successor] < before.rows[oid]:
+        return [
+            Change("table gone", label, "", before.rows[oid], f"table {label} with {before.rows[oid]:,} rows is gone")
+        ]
+    old = {entry.name: entry for (table, _), entry in before.columns.items() if table == oid}
+    new = {entry.name: entry for (table, _), entry in after.columns.items() if table == successor}
+    lost = [
+        name for name, entry in old.items() if entry.values and (name not in new or new[name].digest != entry.digest)
+    ]
+    return [
+        Change("values changed", label, name, old[name].values, f"{label}.{name} differs in the table that took over")
+        for name in lost
+    ]
+
+
+def _columns(before: Prints, after: Prints, oid: int, successor: int) -> list[Change]:
+    changes = []
+    label = before.labels[oid]
+    same_rows = before.rows[oid] == after.rows[successor]
+    for (table, number), old in before.columns.items():
+        if table != oid or old.values == 0:
+            continue
+        new = after.columns.get((successor, number))
+        if new is None:
+            if not _moved(before, after, oid, successor, old):
+                changes.append(
+                    Change(
+                        "column gone",
+                        label,
+                        old.name,
+                        old.values,
+                        f"{old.values:,} values of {label}.{old.name} are gone",
+                    )
+                )
+        elif old.lossy:
+            text = f"{old.lossy:,} values of {label}.{old.name} do not survive {old.type} → {new.type} and back"
+            changes.append(Change("values lost", label, old.name, old.lossy, text))
+        elif same_rows and new.digest not in {old.digest, old.through}:
+            text = f"values of {label}.{old.name} changed ({old.values:,} before, {new.values:,} after)"
+            changes.append(Change("values changed", label, old.name, old.values, text))
+    return changes
+
+
+def _moved(before: Prints, after: Prints, oid: int, successor: int, old: ColumnPrint) -> bool:
+    """Whether a column that was not there before holds the same values now."""
+    return any(
+        entry.digest == old.digest and entry.values == old.values and (oid, number) not in before.columns
+        for (table, number), entry in after.columns.items()
+        if table == successor or table not in before.labels
+    )
+
+
+def _coming_types(after: Schema | None, oid: int) -> dict[int, str]:
+    if after is None:
+        return {}
+    label = next((name for name, entry in after.tables.items() if int(entry["oid"]) == oid), None)
+    return {column.number: column.type for column in after.columns_of(label)} if label else {}
+
+
+def _table(
+    connection: psycopg.Connection[Any], schema: Schema, table: str, coming: Mapping[int, str]
+) -> tuple[int, dict[int, ColumnPrint]]:
+    columns = schema.columns_of(table)
+    parts = ["count(*)"]
+    for column in columns:
+        name = _q(column.name)
+        parts += [f"count({name})", _digest(f"{name}::text")]
+    row = _row(connection, f"SELECT {', '.join(parts)} FROM {_table_sql(table)}")
+    prints = {}
+    for place, column in enumerate(columns):
+        through, lossy = _through(connection, table, column, coming.get(column.number, column.type))
+        prints[column.number] = ColumnPrint(
+            column.name, column.type, int(row[1 + 2 * place]), int(row[2 + 2 * place]), through, lossy
+        )
+    return int(row[0]), prints
+
+
+def _through(connection: psycopg.Connection[Any], table: str, column: Column, coming: str) -> tuple[int | None, int]:
+    """Digest through the new type, and how many values do not come back; (None, 0) when there is no such cast."""
+    if coming == column.type:
+        return None, 0
+    name = _q(column.name)
+    sql = (
+        f"SELECT {_digest(f'({name}::{coming})::text')}, count(*) FILTER (WHERE ({name}::{coming})::{column.type}::text "
+        f"IS DISTINCT FROM {name}::text) FROM {_table_sql(table)}"
+    )
+    try:
+        with connection.transaction():
+            row = _row(connection, sql)
+    except psycopg.Error:
+        return None, 0  # this type has no such cast, or a value that does not fit: the statement itself will say so
+    return int(row[0]), int(row[1])
+
+
+def _digest(expression: str) -> str:
+    return f"coalesce(sum(hashtextextended({expression}, 0)::numeric), 0)"
+
+
+def _row(connection: psycopg.Connection[Any], sql: str) -> tuple[Any, ...]:
+    row: tuple[Any, ...] | None = connection.execute(sql).fetchone()
+    return row if row is not None else ()
+
+
+def _q(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _table_sql(label: str) -> str:
+    return ".".join(_q(part) for part in label.split(".", 1))

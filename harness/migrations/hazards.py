@@ -1,0 +1,269 @@
+"""Every hazard by id: why it hurts, and the safe way to do the same thing, as SQL to copy.
+
+`{table}`, `{column}`, `{name}`, `{statement}` and the like are filled in from the finding.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.migrations.findings import FAMILIES, Finding, Severity, Status
+from harness.migrations.statements import Statement
+
+__all__ = ["HAZARDS", "Hazard", "finding"]
+
+_RETRY = (
+    "SET lock_timeout = '100ms';\n{statement};\n-- on 55P03 (lock not available) wait a little and try again; "
+    "`harness migrate apply --execute` does that"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hazard:
+    """`reason` is one sentence for a reader who has not met it; `remedy` is SQL, or one line when no SQL helps."""
+
+    reason: str
+    remedy: str
+
+
+HAZARDS: dict[str, Hazard] = {
+    "lock.blocks-reads": Hazard(
+        "ACCESS EXCLUSIVE stops every SELECT on the table, and while the statement waits for it, everyone who comes after waits too.",
+        _RETRY,
+    ),
+    "lock.blocks-writes": Hazard(
+        "This lock lets reads pass and stops INSERT, UPDATE and DELETE until the transaction ends.", _RETRY
+    ),
+    "lock.second-table": Hazard(
+        "The statement also locks a table that it is not about: traffic there waits too, and two tables locked one after the other can deadlock with it.",
+        "-- keep this statement in a transaction of its own, with a short wait\n" + _RETRY,
+    ),
+    "lock.held-across-statements": Hazard(
+        "A lock is kept until its transaction ends: what the later statements take is added to the time that everyone waits.",
+        "-- one transaction for each step: commit before the slow statement\n{first};\nCOMMIT;\n{statement};",
+    ),
+    "lock.no-timeout": Hazard(
+        "Behind one idle transaction the statement waits without bound, and every query that comes after queues behind it.",
+        _RETRY,
+    ),
+    "rewrite": Hazard(
+        "Every row and every index of the table is written anew under ACCESS EXCLUSIVE; it needs as much free disk again.",
+        "-- expand and contract: a new column, filled in batches, swapped in at the end\n"
+        "ALTER TABLE {table} ADD COLUMN {column}_new …;\n"
+        "UPDATE {table} SET {column}_new = … WHERE {key} BETWEEN … AND …;  -- in batches of some thousand rows\n"
+        "ALTER TABLE {table} RENAME COLUMN {column} TO {column}_old;\nALTER TABLE {table} RENAME COLUMN {column}_new TO {column};",
+    ),
+    "scan.blocks-reads": Hazard(
+        "The whole table is read to check it while ACCESS EXCLUSIVE keeps everyone out.",
+        "-- prove it first with a constraint that is validated without blocking anybody\n"
+        "ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({condition}) NOT VALID;\n"
+        "ALTER TABLE {table} VALIDATE CONSTRAINT {name};  -- reads and writes go on\n"
+        "{statement};  -- now without a scan",
+    ),
+    "scan.blocks-writes": Hazard(
+        "Existing rows are checked while nobody can write to the tables.",
+        "-- two steps: the constraint first, the check of existing rows without blocking writers after\n"
+        "{statement} NOT VALID;\nALTER TABLE {table} VALIDATE CONSTRAINT {name};",
+    ),
+    "index.blocks-writes": Hazard(
+        "Building an index reads the whole table, and nobody can write to it meanwhile.",
+        "-- outside a transaction, no lock_timeout (it waits for old transactions by design)\n{concurrently};",
+    ),
+    "index.blocks-reads": Hazard(
+        "The index behind the constraint is built while nobody can even read the table.",
+        "CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table} ({columns});\n"
+        "ALTER TABLE {table} ADD CONSTRAINT {name} {unique} USING INDEX {name};",
+    ),
+    "index.invalid-left": Hazard(
+        "A concurrent build that fails leaves an INVALID index: it costs every write, helps no read, and keeps the name.",
+        "DROP INDEX CONCURRENTLY IF EXISTS {name};\n{statement};",
+    ),
+    "index.steps-over-invalid": Hazard(
+        "IF NOT EXISTS finds the INVALID index that a failed build left and does nothing: the run succeeds without an index.",
+        "DROP INDEX CONCURRENTLY IF EXISTS {name};\n{plain};\n"
+        "SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid;  -- must return no row",
+    ),
+    "data.loss": Hazard(
+        "Values that were there are gone, and no statement brings them back.",
+        "-- keep them until the new release has run for a while\n"
+        "CREATE TABLE {table_plain}_kept AS SELECT * FROM {table};  -- or rename instead of dropping",
+    ),
+    "data.changed": Hazard(
+        "Values of existing rows are other values afterwards.",
+        "-- keep what was there, to compare and to restore\nALTER TABLE {table} ADD COLUMN {column}_before …;\nUPDATE {table} SET {column}_before = {column};",
+    ),
+    "data.fails-on-existing": Hazard(
+        "The statement is refused as soon as one existing row does not fit.",
+        "-- count them in production first\n{query};\n-- mend those rows, then run the statement",
+    ),
+    "data.touches-nothing": Hazard(
+        "A backfill that finds no row, even among rows of every kind that the schema allows, does not do what it was written for.",
+        "-- look at what the rows hold at that moment\n{query};",
+    ),
+    "data.bulk-write": Hazard(
+        "Rewriting most rows in one transaction keeps every row locked to its end, and doubles the table until vacuum has run.",
+        "-- in batches, each a transaction of its own\n{statement} …  -- AND {key} BETWEEN … AND …",
+    ),
+    "compat.old-app-read-fails": Hazard(
+        "The running release names every column that it knows: its queries fail from the moment of the migration.",
+        "-- first release code that no longer reads it, then migrate\n{statement};",
+    ),
+    "compat.old-app-write-fails": Hazard(
+        "The running release writes rows as it always did, and the new schema refuses them.",
+        "-- let the old rows pass until the new release is everywhere\nALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT …;  -- or leave it nullable",
+    ),
+    "compat.old-app-sees-null": Hazard(
+        "The running release believes that this column always has a value. Prisma's Rust engine throws P2032 for the whole query; "
+        "the engine of Prisma 7 hands out null in a field typed non-null, silently.",
+        "-- order: 1. release code that tolerates NULL  2. migrate  3. release code that writes NULL\n{statement};",
+    ),
+    "compat.new-app-on-old-schema-fails": Hazard(
+        "Code that needs the new schema fails on the old one: it must not be released before the migration.",
+        "-- order: migrate first, then release the code that needs it\n{statement};",
+    ),
+    "tx.not-atomic": Hazard(
+        "The file is not one transaction with this runner: a failure in the middle leaves a part of it done.",
+        "BEGIN;\n-- the statements of this file\nCOMMIT;",
+    ),
+    "tx.concurrently-in-transaction": Hazard(
+        "PostgreSQL refuses this statement inside a transaction block (25001), and this runner opens one.",
+        "-- a migration file of its own with this one statement\n{statement};",
+    ),
+    "tx.enum-value-used": Hazard(
+        "A new enum value cannot be used in the transaction that adds it (55P04).",
+        "-- in a migration of its own, before the one that uses the value\n{first};",
+    ),
+    "tx.set-local-without-effect": Hazard(
+        "SET LOCAL outside a transaction does nothing but warn: the timeout that it promises is not there.",
+        "{session};",
+    ),
+    "rerun.fails": Hazard(
+        "Applied again (by hand, after a lost acknowledgement, over a hand-made change) the file fails.",
+        "-- make every statement tolerate its own result: IF EXISTS, IF NOT EXISTS\n{remedy}",
+    ),
+    "rerun.changes-data-again": Hazard(
+        "Applied again the file changes the rows once more.", "-- say in WHERE which rows still need it\n{statement} …;"
+    ),
+    "rerun.stuck": Hazard(
+        "After a failure in the middle the file neither finishes nor starts over: somebody has to repair the database by hand.",
+        "-- make the statements tolerate their own result, or the file one transaction\nBEGIN;\n…\nCOMMIT;",
+    ),
+    "down.impossible-after-new-rows": Hazard(
+        "The way back works only until the first row of the new kind exists; after that it is refused.",
+        "-- decide now what such rows become on the way back\n{query};",
+    ),
+    "down.loses-data": Hazard(
+        "The way back restores the shape, not the values.",
+        "-- keep a copy before you migrate\nCREATE TABLE {table_plain}_kept AS SELECT * FROM {table};",
+    ),
+    "down.none": Hazard(
+        "No statement undoes this.",
+        "-- take a backup that you have restored once, or expand and contract instead of replacing\n-- {statement}",
+    ),
+    "down.fails": Hazard(
+        "The given way back does not run on the schema that the migration leaves.",
+        "-- mend the down script\n{statement};",
+    ),
+    "down.not-exact": Hazard(
+        "The given way back runs, and leaves another schema than the one before.", "-- what differs\n-- {difference}"
+    ),
+    "drift.column": Hazard(
+        "Model and database disagree: the application reads or writes a column that is not so.", "{sql}"
+    ),
+    "drift.table": Hazard("Model and database disagree about a table.", "{sql}"),
+    "drift.nullability": Hazard(
+        "Model and database disagree about NULL: one of them is wrong about what may be missing.", "{sql}"
+    ),
+    "drift.type": Hazard("Model and database disagree about a type.", "{sql}"),
+    "drift.foreign-key": Hazard(
+        "Model and database disagree about what happens to rows whose parent goes; the next generated migration swaps the key.",
+        "{sql}",
+    ),
+    "drift.index": Hazard("Model and database disagree about an index or a unique constraint.", "{sql}"),
+    "drift.enum": Hazard("Model and database disagree about the values of an enum.", "{sql}"),
+    "drift.edited-migration": Hazard(
+        "A migration that was applied has other bytes now; Prisma's deploy does not notice, and no new database is like the old one.",
+        "-- restore the file, and put the change into a migration of its own",
+    ),
+    "schema.fk-without-index": Hazard(
+        "Without an index on the referencing columns each DELETE or key change of a parent row reads the whole child table.",
+        "CREATE INDEX CONCURRENTLY ON {table} ({columns});",
+    ),
+    "schema.cascade-on-nullable": Hazard(
+        "The owner became optional and the key still cascades: deleting a parent erases the rows that have one, while rows without one stay.",
+        "ALTER TABLE {table} ADD CONSTRAINT {name}_new FOREIGN KEY ({columns}) REFERENCES {parent} ON DELETE SET NULL NOT VALID;\n"
+        "ALTER TABLE {table} VALIDATE CONSTRAINT {name}_new;\nALTER TABLE {table} DROP CONSTRAINT {name};",
+    ),
+    "schema.unused-type": Hazard(
+        "A type that no column uses was abandoned, or its column was forgotten.",
+        "DROP TYPE {name};  -- or add the column that was meant",
+    ),
+    "schema.invalid-constraint": Hazard(
+        "A NOT VALID constraint guards new rows only, and proves nothing until it is validated.",
+        "ALTER TABLE {table} VALIDATE CONSTRAINT {name};",
+    ),
+    "schema.refused": Hazard(
+        "The statement is refused whatever the rows hold: the schema on which it was written is not this one.",
+        "-- {message}\n-- run the check against the real schema (--baseline), and mend the statement",
+    ),
+    "check.empty": Hazard(
+        "A migration without a statement is recorded as applied and does nothing.",
+        "-- remove the file, or write what was meant",
+    ),
+    "check.not-analysed": Hazard(
+        "PostgreSQL's grammar does not know this statement: what is said about it is what was seen when it ran.",
+        "-- check the syntax for your PostgreSQL version",
+    ),
+    "check.not-run": Hazard(
+        "The statement was never reached, so nothing is known about it.", "-- mend the statement that fails before it"
+    ),
+    "check.suppression": Hazard(
+        "A suppression needs a reason for the next reader, and something to suppress.",
+        "-- harness: allow {name} because …",
+    ),
+}
+
+
+class _Blank(defaultdict[str, str]):
+    """Names that a finding does not fill in stay visible as an ellipsis."""
+
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
+def finding(
+    hazard: str,
+    severity: Severity,
+    phase: str,
+    statement: Statement,
+    evidence: str,
+    *,
+    table: str = "",
+    status: Status = "measured",
+    names: Mapping[str, str] | None = None,
+) -> Finding:
+    """A finding of a known hazard; reason and remedy come from HAZARDS. Raises KeyError for an id that is not there."""
+    entry = HAZARDS[hazard]
+    filled = _Blank(
+        str,
+        {"statement": statement.text.rstrip(";"), "table": table, "table_plain": table.split(".")[-1], **(names or {})},
+    )
+    allowance = next((a for a in statement.allowances if a.covers(hazard) and a.reason), None)
+    return Finding(
+        id=hazard,
+        severity=severity,
+        phase=phase,
+        position=statement.position,
+        statement=statement.short,
+        evidence=evidence,
+        remedy=entry.remedy.format_map(filled),
+        reason=entry.reason,
+        status=status,
+        table=table,
+        suppressed=allowance.reason if allowance else "",
+    )
+
+
+assert all(hazard.split(".")[0] in FAMILIES for hazard in HAZARDS)  # noqa: S101 - a typing mistake would lose a family

@@ -1,0 +1,99 @@
+"""What the migrated schema itself shows: keys without an index, cascades on an optional owner, types that nothing uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from harness.migrations.actions import actions, quoted
+from harness.migrations.findings import Finding, Severity
+from harness.migrations.hazards import finding
+from harness.migrations.rehearsal import Rehearsal
+from harness.migrations.schema import Schema
+from harness.migrations.statements import Statement
+
+__all__ = ["inspect_schema"]
+
+PHASE = "schema"
+_DELETES = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
+
+
+def inspect_schema(rehearsal: Rehearsal) -> list[Finding]:
+    """Findings about the schema that the migration leaves; empty when it leaves none."""
+    after = rehearsal.after
+    if after is None:
+        return []
+    return [*_keys(rehearsal, after), *_types(rehearsal, after)]
+
+
+def _keys(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
+    before = rehearsal.before
+    for name, key in after.constraints.items():
+        new = name not in before.constraints
+        if key["kind"] == "f":
+            columns = tuple(key["columns"])
+            if new and not _indexed(after, key["table"], columns):
+                statement = _about(rehearsal, key)
+                evidence = (
+                    f"{key['name']} on {key['table']} ({', '.join(columns)}) has no index that begins with its columns"
+                )
+                names = {"columns": ", ".join(map(quoted, columns))}
+                yield finding(
+                    "schema.fk-without-index", Severity.LOW, PHASE, statement, evidence, table=key["table"], names=names
+                )
+            yield from _cascade(rehearsal, after, key)
+        if new and not key["valid"]:
+            evidence = f"{key['name']} on {key['table']} is NOT VALID after this migration"
+            yield finding(
+                "schema.invalid-constraint",
+                Severity.INFO,
+                PHASE,
+                _about(rehearsal, key),
+                evidence,
+                table=key["table"],
+                names={"name": quoted(key["name"])},
+            )
+
+
+def _cascade(rehearsal: Rehearsal, after: Schema, key: Any) -> Iterator[Finding]:
+    for column in key["columns"]:
+        old = rehearsal.before.columns.get((key["table"], column))
+        if old and old.not_null and not after.columns[(key["table"], column)].not_null and key["on_delete"] == "c":
+            evidence = f"{key['table']}.{column} may be NULL now and {key['name']} is still ON DELETE {_DELETES[key['on_delete']]}"
+            names = {"name": quoted(key["name"]), "columns": quoted(column), "parent": quoted(key["parent"])}
+            statement = _about(rehearsal, key)
+            yield finding(
+                "schema.cascade-on-nullable", Severity.LOW, PHASE, statement, evidence, table=key["table"], names=names
+            )
+
+
+def _types(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
+    for name, entry in after.types.items():
+        old = rehearsal.before.types.get(name)
+        if entry["used"] or (old is not None and not old["used"]):
+            continue
+        statement = next((s for s in rehearsal.statements if name in s.text), rehearsal.statements[0])
+        what = "is used by no column" if old is None else "was used before this migration and is used by no column now"
+        yield finding(
+            "schema.unused-type", Severity.LOW, PHASE, statement, f"type {name} {what}", names={"name": quoted(name)}
+        )
+
+
+def _indexed(schema: Schema, table: str, columns: tuple[str, ...]) -> bool:
+    return any(
+        index["table"] == table
+        and not index["partial"]
+        and set((index["columns"] or ())[: len(columns)]) == set(columns)
+        for index in schema.indexes.values()
+    )
+
+
+def _about(rehearsal: Rehearsal, key: Any) -> Statement:
+    """The statement that names the constraint, or its column on its table."""
+    for statement in rehearsal.statements:
+        for action in actions(statement):
+            if action.table and action.table.name == key["table"].split(".")[-1]:
+                named = action.name == key["name"] or set(key["columns"] or ()) & {action.column, *action.columns}
+                if named or action.kind == "create_table":
+                    return statement
+    return rehearsal.statements[0]

@@ -1,0 +1,238 @@
+"""Phase 4: a failure at each statement: what is left, does a second run finish, and what does a second run do anyway?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from harness.migrations import fingerprints
+from harness.migrations.actions import Action, actions, quoted
+from harness.migrations.batches import Unit
+from harness.migrations.findings import Finding, Severity
+from harness.migrations.hazards import finding
+from harness.migrations.rehearsal import Rehearsal, ordered_labels
+from harness.migrations.running import run_units
+from harness.migrations.schema import Schema, differences, snapshot
+from harness.migrations.statements import Statement
+from harness.migrations.tracing import Failure, execute
+
+if TYPE_CHECKING:
+    from harness.postgres import Database
+
+__all__ = ["check_interruption"]
+
+PHASE = "failure"
+MOST = 12  # places where a run is interrupted; a longer file is interrupted at this many, evenly spread
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    """A run that failed before `unit`: what it left, and how the second run went."""
+
+    unit: Unit
+    left: tuple[str, ...]
+    again: Failure | None
+
+
+def check_interruption(rehearsal: Rehearsal) -> list[Finding]:
+    """Interrupt, look, run again. Empty when the migration does not run even once."""
+    template = rehearsal.sized(min(rehearsal.options.rows, 1000))
+    with rehearsal.clone(template) as database, database.connect() as connection:
+        if not run_units(connection, rehearsal.units).complete:
+            return []
+        found = list(_twice(rehearsal, connection))
+    broken = [_interrupt(rehearsal, unit) for unit in _places(rehearsal.units)]
+    found += _partly(rehearsal, [entry for entry in broken if entry.left])
+    for unit in rehearsal.units:
+        for action in actions(unit.statement):
+            if action.kind == "create_index" and action.concurrently and unit.transaction is None:
+                found += _failed_build(rehearsal, unit, action)
+    return found
+
+
+def _twice(rehearsal: Rehearsal, connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+    before = fingerprints.take(connection)
+    outcome = run_units(connection, rehearsal.units)
+    if outcome.failure and outcome.failed:
+        runner = rehearsal.runner(rehearsal.plan.target[0])
+        guard = (
+            "Prisma records what is applied; a run by hand does not"
+            if runner.startswith("prisma")
+            else "nothing records that it was applied"
+        )
+        evidence = f"applied a second time the server says {outcome.failure} ({guard})"
+        statement = outcome.failed.statement
+        yield finding("rerun.fails", Severity.LOW, PHASE, statement, evidence, names={"remedy": _tolerant(statement)})
+        return
+    after = fingerprints.take(connection)
+    changes = [change.text for change in fingerprints.compare(before, after)]
+    changes += [
+        f"{after.rows[oid] - count} more rows in {before.labels[oid]}"
+        for oid, count in before.rows.items()
+        if after.rows.get(oid, 0) > count
+    ]
+    if changes:
+        statement = next(
+            (s for s in rehearsal.statements if s.kind in {"UpdateStmt", "InsertStmt", "DeleteStmt", "DoStmt"}),
+            rehearsal.statements[0],
+        )
+        yield finding(
+            "rerun.changes-data-again",
+            Severity.MEDIUM,
+            PHASE,
+            statement,
+            f"a second run changed rows again: {'; '.join(changes[:3])}",
+        )
+
+
+def _places(units: Sequence[Unit]) -> list[Unit]:
+    """Units before which something may already be committed, one for each committed state."""
+    places = []
+    for earlier, unit in zip(units, units[1:], strict=False):
+        if earlier.transaction is None or unit.transaction != earlier.transaction:
+            places.append(unit)
+    step = max(1, len(places) // MOST)
+    return places[::step][:MOST]
+
+
+def _interrupt(rehearsal: Rehearsal, unit: Unit) -> _Broken:
+    """Run what comes before `unit`, fail there, compare, and run everything again."""
+    position = rehearsal.units.index(unit)
+    with (
+        rehearsal.clone(rehearsal.sized(min(rehearsal.options.rows, 1000))) as database,
+        database.connect() as connection,
+    ):
+        schema, prints = snapshot(connection), fingerprints.take(connection)
+        run_units(connection, rehearsal.units[:position])
+        connection.execute("ROLLBACK") if connection.info.transaction_status.name != "IDLE" else None
+        left = [*differences(schema, snapshot(connection)), *_rows_left(prints, fingerprints.take(connection))]
+        again = _second_run(rehearsal, database) if left else None
+    return _Broken(unit, tuple(left), again)
+
+
+def _rows_left(before: fingerprints.Prints, after: fingerprints.Prints) -> list[str]:
+    more = [
+        f"{after.rows[oid] - count:+} rows in {before.labels[oid]}"
+        for oid, count in before.rows.items()
+        if after.rows.get(oid, count) > count
+    ]
+    return [change.text for change in fingerprints.compare(before, after)] + more
+
+
+def _second_run(rehearsal: Rehearsal, database: Database) -> Failure | None:
+    with database.connect() as fresh:
+        return run_units(fresh, rehearsal.units).failure
+
+
+def _partly(rehearsal: Rehearsal, broken: Sequence[_Broken]) -> Iterator[Finding]:
+    if not broken:
+        return
+    first = broken[0]
+    stuck = next((entry for entry in broken if entry.again), None)
+    runner = rehearsal.runner(rehearsal.plan.target[0])
+    severity = Severity.HIGH if stuck else Severity.MEDIUM
+    lines = ordered_labels([str(entry.unit.statement.position.line) for entry in broken])
+    evidence = f"with {runner} a failure at line {lines} leaves a part done, for example: {'; '.join(first.left[:3])}"
+    yield finding("tx.not-atomic", severity, PHASE, first.unit.statement, evidence)
+    if stuck:
+        after = (
+            "; Prisma refuses every later deploy with P3009 until `migrate resolve`"
+            if runner.startswith("prisma")
+            else ""
+        )
+        evidence = (
+            f"after a failure at line {stuck.unit.statement.position.line} a second run says {stuck.again}{after}"
+        )
+        yield finding("rerun.stuck", Severity.HIGH, PHASE, stuck.unit.statement, evidence)
+
+
+def _failed_build(rehearsal: Rehearsal, unit: Unit, action: Action) -> Iterator[Finding]:
+    """Make a concurrent build fail as it does in production: it waits for a writer longer than lock_timeout."""
+    position = rehearsal.units.index(unit)
+    with (
+        rehearsal.clone(rehearsal.sized(min(rehearsal.options.rows, 1000))) as database,
+        database.connect() as connection,
+    ):
+        run_units(connection, rehearsal.units[:position])
+        before = snapshot(connection)
+        if action.table is None or not rehearsal.label(action.table.name, action.table.schema):
+            return
+        with database.connect() as writer:
+            writer.execute("BEGIN")
+            execute(writer, f"LOCK TABLE {action.table.sql} IN ROW EXCLUSIVE MODE")
+            connection.execute("SET lock_timeout = '60ms'")
+            failed = run_units(connection, [unit])
+            writer.execute("ROLLBACK")
+        connection.execute("SET lock_timeout = 0")
+        invalid = _invalid(snapshot(connection), before)
+        if failed.complete or not invalid:
+            return
+        again = run_units(connection, [unit])
+        names = {
+            "name": quoted(invalid[0]),
+            "plain": unit.statement.text.replace("IF NOT EXISTS ", "").replace("if not exists ", ""),
+        }
+        evidence = f"a build that failed with {failed.failure} left {invalid[0]} INVALID; "
+        if again.complete and invalid[0] in _invalid(snapshot(connection), before):
+            evidence += "the second run succeeded and left it INVALID"
+            yield finding(
+                "index.steps-over-invalid",
+                Severity.MEDIUM,
+                PHASE,
+                unit.statement,
+                evidence,
+                table=action.table.name,
+                names=names,
+            )
+        else:
+            evidence += f"the second run said {again.failure}" if again.failure else "the second run built it"
+            yield finding(
+                "index.invalid-left",
+                Severity.LOW,
+                PHASE,
+                unit.statement,
+                evidence,
+                table=action.table.name,
+                names=names,
+            )
+
+
+def _invalid(schema: Schema, before: Schema) -> list[str]:
+    return [
+        str(index["name"]) for key, index in schema.indexes.items() if not index["valid"] and key not in before.indexes
+    ]
+
+
+def _tolerant(statement: Statement) -> str:
+    """The statement with IF EXISTS or IF NOT EXISTS, where PostgreSQL has it."""
+    text = statement.text
+    for words, better in _TOLERANT:
+        for action in actions(statement):
+            if action.kind in words:
+                return better.format(
+                    table=action.table.sql if action.table else "…",
+                    column=quoted(action.column) if action.column else "…",
+                    name=quoted(action.name) if action.name else "…",
+                    text=text,
+                )
+    return text + ";"
+
+
+_TOLERANT = (
+    ({"add_column"}, "ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column} …;"),
+    ({"drop_column"}, "ALTER TABLE {table} DROP COLUMN IF EXISTS {column};"),
+    ({"create_table"}, "CREATE TABLE IF NOT EXISTS {table} …;"),
+    ({"create_index"}, "CREATE INDEX IF NOT EXISTS {name} …;  -- and look for INVALID ones"),
+    ({"drop_index"}, "DROP INDEX IF EXISTS {name};"),
+    ({"drop_table"}, "DROP TABLE IF EXISTS {table};"),
+    ({"add_enum_value"}, "ALTER TYPE {name} ADD VALUE IF NOT EXISTS …;"),
+    ({"create_enum"}, "DO $$ BEGIN\n  {text};\nEXCEPTION WHEN duplicate_object THEN NULL;\nEND $$;"),
+    (
+        {"add_check", "add_foreign_key", "add_unique", "add_primary_key"},
+        "ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name};\n{text};",
+    ),
+    ({"drop_constraint"}, "ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name};"),
+)

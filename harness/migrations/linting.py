@@ -1,0 +1,142 @@
+"""Phase 1: what can be said without running, and squawk's opinions, which later phases confirm or refute."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sysconfig
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from harness.errors import Position
+from harness.migrations.findings import Finding, Severity
+from harness.migrations.hazards import finding
+from harness.migrations.reading import Script
+from harness.migrations.statements import Statement
+
+__all__ = ["Opinion", "lint", "opinions", "settle", "unused_allowances"]
+
+PHASE = "lint"
+
+_PROVED_BY: dict[str, tuple[str, ...]] = {
+    "changing-column-type": ("rewrite", "compat.old-app-read-fails", "schema.refused"),
+    "adding-field-with-default": ("rewrite",),
+    "adding-not-nullable-field": (
+        "data.fails-on-existing",
+        "scan.blocks-reads",
+        "compat.old-app-write-fails",
+        "rewrite",
+    ),
+    "adding-required-field": ("data.fails-on-existing", "compat.old-app-write-fails"),
+    "adding-serial-primary-key-field": ("rewrite", "index.blocks-reads"),
+    "adding-foreign-key-constraint": ("scan.blocks-writes", "lock.second-table"),
+    "constraint-missing-not-valid": ("scan.blocks-writes", "scan.blocks-reads"),
+    "disallowed-unique-constraint": ("index.blocks-reads",),
+    "require-concurrent-index-creation": ("index.blocks-writes", "index.blocks-reads"),
+    "require-concurrent-index-deletion": ("lock.blocks-reads",),
+    "require-concurrent-reindex": ("index.blocks-writes", "index.blocks-reads"),
+    "require-concurrent-detach-partition": ("lock.blocks-reads",),
+    "require-concurrent-refresh-matview": ("lock.blocks-reads",),
+    "ban-concurrent-index-creation-in-transaction": ("tx.concurrently-in-transaction",),
+    "ban-drop-not-null": ("compat.old-app-sees-null",),
+    "ban-drop-column": ("data.loss", "compat.old-app-read-fails"),
+    "ban-drop-table": ("data.loss", "compat.old-app-read-fails"),
+    "ban-truncate-cascade": ("data.loss",),
+    "renaming-column": ("compat.old-app-read-fails",),
+    "renaming-table": ("compat.old-app-read-fails",),
+    "require-lock-timeout": ("lock.no-timeout",),
+    "prefer-robust-stmts": ("rerun.fails", "rerun.stuck", "tx.not-atomic"),
+    "require-enum-value-ordering": (),
+    "transaction-nesting": ("tx.not-atomic",),
+    "syntax-error": ("schema.refused", "check.not-analysed"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What squawk says of one statement, and what running it said to that."""
+
+    rule: str
+    position: Position
+    message: str
+    verdict: Literal["confirmed", "refuted", "unverified"] = "unverified"
+    because: str = ""
+
+
+def lint(scripts: Sequence[Script]) -> Iterator[Finding]:
+    """Findings that need no database: empty files, statements without a parse tree, suppressions without a reason."""
+    for script in scripts:
+        if not script.source.statements:
+            where = Statement(1, script.text.strip()[:80], Position(script.display), 1, None)
+            what = "comments only" if script.text.strip() else "nothing"
+            yield finding("check.empty", Severity.MEDIUM, PHASE, where, f"{script.display} holds {what}")
+        for statement in script.source.statements:
+            if statement.tree is None:
+                yield finding(
+                    "check.not-analysed", Severity.MEDIUM, PHASE, statement, f"the parser says: {statement.error}"
+                )
+            for allowance in statement.allowances:
+                if not allowance.reason:
+                    evidence = f"line {allowance.position.line} allows {', '.join(allowance.ids)} without a reason: it has no effect"
+                    yield finding(
+                        "check.suppression", Severity.LOW, PHASE, statement, evidence, names={"name": allowance.ids[0]}
+                    )
+
+
+def unused_allowances(scripts: Sequence[Script], findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Suppressions that suppressed nothing: the hazard is gone, or the id is mistyped."""
+    for script in scripts:
+        for statement in script.source.statements:
+            here = {f.id for f in findings if f.position == statement.position}
+            for allowance in statement.allowances:
+                if allowance.reason and not any(allowance.covers(hazard) for hazard in here):
+                    evidence = f"line {allowance.position.line} allows {', '.join(allowance.ids)}, which was not found"
+                    yield finding(
+                        "check.suppression", Severity.INFO, PHASE, statement, evidence, names={"name": allowance.ids[0]}
+                    )
+
+
+def opinions(script: Script, *, in_transaction: bool, major: int) -> list[Opinion]:
+    """Ask squawk; an empty list when it is not installed. Positions are those of the file."""
+    program = Path(sysconfig.get_path("scripts")) / "squawk"
+    command = [
+        str(program) if program.exists() else "squawk",
+        "--reporter",
+        "json",
+        "--stdin-filepath",
+        script.display,
+        f"--pg-version={major}.0",
+    ]
+    if in_transaction:
+        command.append("--assume-in-transaction")
+    try:
+        done = subprocess.run(command, input=script.text, capture_output=True, text=True, check=False, timeout=30)
+    except FileNotFoundError:
+        return []
+    entries = json.loads(done.stdout) if done.stdout.strip().startswith("[") else []
+    return [
+        Opinion(entry["rule_name"], Position(script.display, entry["line"] + 1, entry["column"] + 1), entry["message"])
+        for entry in entries
+    ]
+
+
+def settle(opinion: Opinion, statements: Sequence[Statement], findings: Sequence[Finding], ran: bool) -> Opinion:
+    """Hold an opinion against what was measured at its statement."""
+    proofs = _PROVED_BY.get(opinion.rule)
+    if proofs is None:
+        return replace(opinion, because="a matter of style: nothing to run")
+    statement = next((s for s in reversed(statements) if s.position.line <= opinion.position.line), None)
+    if not ran or statement is None:
+        return replace(opinion, because="the statement was not run")
+    same_file = opinion.rule in {"require-lock-timeout"}
+    here = [f for f in findings if f.status != "refuted" and (same_file or f.position == statement.position)]
+    proof = next((f for f in here if f.id in proofs), None)
+    if proof:
+        return replace(opinion, verdict="confirmed", because=f"{proof.id}: {proof.evidence}")
+    if not proofs:
+        return replace(opinion, because="no experiment settles this")
+    return replace(
+        opinion, verdict="refuted", because=f"run on this schema and data, none of {', '.join(proofs)} was seen"
+    )

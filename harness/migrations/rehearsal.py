@@ -1,0 +1,208 @@
+"""The ground of a check: the baseline as templates of several sizes, cloned for every phase."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from harness.errors import InputError
+from harness.migrations.actions import actions, subjects
+from harness.migrations.batches import Unit, runner_for, units
+from harness.migrations.generator import Generated, fill, fill_awkward
+from harness.migrations.given import insert_given, read_given
+from harness.migrations.literals import literals_in
+from harness.migrations.reading import Plan, Script
+from harness.migrations.schema import Schema, snapshot
+from harness.migrations.statements import Statement
+from harness.migrations.tracing import execute, execute_copy
+
+if TYPE_CHECKING:
+    from harness.postgres import Database, Server, Template
+
+__all__ = ["Options", "Rehearsal"]
+
+_OWNERS = re.compile(r"^\s*(?:ALTER\b.*\bOWNER TO|GRANT|REVOKE|ALTER DEFAULT PRIVILEGES)\b", re.IGNORECASE | re.DOTALL)
+AWKWARD_BASE = 200  # plain rows under the awkward ones
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a check is told. Rows are per table that the migration touches; `max_wait` is seconds."""
+
+    runner: str = "auto"
+    rows: int = 10_000
+    production_rows: int = 1_000_000
+    max_wait: float = 1.0
+    allow: tuple[str, ...] = ()
+    data: Path | None = None
+    down: Path | None = None
+    models: str | None = None
+    prisma_schema: Path | None = None
+    phases: tuple[str, ...] = ()
+    traffic_seconds: float = 1.5
+    lock_timeout_set_by_runner: bool = False
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """One plan on one server. Databases are clones; nothing here touches a database that it did not make."""
+
+    server: Server
+    plan: Plan
+    options: Options
+    notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def statements(self) -> tuple[Statement, ...]:
+        """Every statement of the target, file after file."""
+        return tuple(statement for script in self.plan.target for statement in script.source.statements)
+
+    @cached_property
+    def units(self) -> tuple[Unit, ...]:
+        """Statements with their transactions, numbered on from file to file."""
+        found: list[Unit] = []
+        for script in self.plan.target:
+            start = max((unit.transaction or 0 for unit in found), default=0)
+            for unit in units(script, self.runner(script)):
+                number = None if unit.transaction is None else unit.transaction + start
+                found.append(Unit(unit.statement, number, unit.explicit))
+        return tuple(found)
+
+    def runner(self, script: Script) -> str:
+        """The runner that this script is checked for."""
+        return runner_for(script, self.options.runner)
+
+    @cached_property
+    def base(self) -> Template:
+        """The baseline's schema, with no rows but what its scripts inserted themselves."""
+        key = hashlib.sha256("".join(script.checksum for script in self.plan.baseline).encode()).hexdigest()[:16]
+        return self.server.template(f"migrations-{key}", self._apply_baseline)
+
+    @cached_property
+    def before(self) -> Schema:
+        """The schema before the migration."""
+        with self.clone(self.base) as database, database.connect() as connection:
+            return snapshot(connection)
+
+    @cached_property
+    def after(self) -> Schema | None:
+        """The schema after it on a database without rows; None when it fails there."""
+        with self.clone(self.base) as database, database.connect() as connection:
+            try:
+                for unit in self.units:
+                    execute(connection, unit.statement.text)
+            except psycopg.Error:
+                return None
+            return snapshot(connection)
+
+    @cached_property
+    def touched(self) -> frozenset[str]:
+        """Tables that get the full number of rows: those named, their parents, or all when a statement names none."""
+        named: set[str] = set()
+        for statement in self.statements:
+            names = [*subjects(statement), *(a.parent for a in actions(statement) if a.parent)]
+            if statement.kind in {"DoStmt", "SelectStmt", "CallStmt"} or statement.tree is None:
+                return frozenset(self.before.tables)
+            named |= {label for name in names if (label := self.label(name.name, name.schema))}
+            named |= {
+                self.before.indexes[key]["table"]
+                for key in self.before.indexes
+                for n in names
+                if key.endswith(f".{n.name}")
+            }
+        return frozenset(named)
+
+    def label(self, name: str, schema: str = "") -> str:
+        """The label under which the baseline knows a relation; empty when it does not."""
+        label = name if schema in {"", "public"} else f"{schema}.{name}"
+        return label if label in self.before.tables else ""
+
+    def sized(self, rows: int) -> Template:
+        """The baseline with `rows` plain rows in each touched table, and up to a tenth of them elsewhere."""
+        sizes = {
+            table: rows if table in self.touched else min(rows, max(200, rows // 100)) for table in self.before.tables
+        }
+        digest = hashlib.sha256(repr(sorted(sizes.items())).encode()).hexdigest()[:12]
+        return self.base.derive(f"plain-{digest}", lambda connection: self._note(fill(connection, self.before, sizes)))
+
+    @cached_property
+    def awkward(self) -> Template:
+        """Some plain rows, the given rows, and every kind of row that the schema still allows."""
+        literals = literals_in(self.statements)
+        digest = hashlib.sha256(f"{sorted(literals.by_column.items())} {self.options.data}".encode()).hexdigest()[:12]
+        return self.base.derive(f"awkward-{digest}", lambda connection: self._make_awkward(connection))
+
+    def _make_awkward(self, connection: psycopg.Connection[Any]) -> None:
+        self._note(fill(connection, self.before, dict.fromkeys(self.before.tables, AWKWARD_BASE)))
+        self._insert_given(connection)
+        fill_awkward(connection, self.before, literals_in(self.statements))
+
+    @cached_property
+    def given(self) -> Template | None:
+        """The rows given with --data (or that the baseline inserted); None without any."""
+        if self.options.data is None:
+            return None
+        return self.base.derive(f"given-{self.options.data}", self._insert_given)
+
+    @contextmanager
+    def clone(self, template: Template) -> Iterator[Database]:
+        """A database for one experiment, dropped afterwards."""
+        database = template.clone()
+        try:
+            yield database
+        finally:
+            database.drop()
+
+    def row_counts(self, template: Template) -> Mapping[str, int]:
+        """Exact number of rows by table."""
+        with self.clone(template) as database, database.connect() as connection:
+            return {table: _count(connection, table) for table in self.before.tables if self.before.is_table(table)}
+
+    def _insert_given(self, connection: psycopg.Connection[Any]) -> None:
+        if self.options.data is not None:
+            insert_given(connection, self.before, read_given(self.options.data))
+
+    def _note(self, made: Generated) -> None:
+        self.notes.extend(f"no rows could be made for {table}: {why}" for table, why in made.failures.items())
+
+    def _apply_baseline(self, connection: psycopg.Connection[Any]) -> None:
+        for script in self.plan.baseline:
+            for statement in script.source.statements:
+                self._apply_one(connection, statement)
+
+    def _apply_one(self, connection: psycopg.Connection[Any], statement: Statement) -> None:
+        try:
+            if statement.copy_data is not None:
+                execute_copy(connection, statement.text, statement.copy_data)
+            else:
+                execute(connection, statement.text)
+        except psycopg.Error as problem:
+            if problem.sqlstate == "42704" and _OWNERS.match(statement.text):
+                return  # owners and grants of production: its roles do not exist here, and do not matter
+            raise InputError(
+                f"the baseline fails here: {problem.diag.message_primary or problem}",
+                "The baseline must build the schema as it is before the migration; check the order and what is missing.",
+                statement.position,
+            ) from problem
+
+
+def _count(connection: psycopg.Connection[Any], table: str) -> int:
+    row = connection.execute(f"SELECT count(*) FROM {_quoted(table)}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def ordered_labels(labels: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} and {labels[-1]}" if labels else "nothing"
+
+
+def _quoted(label: str) -> str:
+    return ".".join('"' + part.replace('"', '""') + '"' for part in label.split(".", 1))

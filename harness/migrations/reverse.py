@@ -1,0 +1,243 @@
+"""The way back, derived: for each action the SQL that undoes it, from the schema as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from harness.migrations.actions import Action, actions, quoted
+from harness.migrations.schema import Schema
+from harness.migrations.statements import Statement
+
+__all__ = ["Reverse", "reverse"]
+
+_NOTHING = {"set", "validate", "create_schema", "adopt_index"}
+_NEUTRAL = {
+    "TransactionStmt",
+    "CommentStmt",
+    "VacuumStmt",
+    "SelectStmt",
+    "LockStmt",
+    "ReindexStmt",
+    "ClusterStmt",
+    "RefreshMatViewStmt",
+    "VariableSetStmt",
+    "VariableShowStmt",
+    "CreateExtensionStmt",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reverse:
+    """`sql` undoes it; None when nothing does. `known` False: this kind of statement is not one that is derived."""
+
+    statement: Statement
+    sql: str | None
+    known: bool = True
+    why: str = ""
+
+
+def reverse(statements: Sequence[Statement], before: Schema, after: Schema) -> list[Reverse]:
+    """The way back, last action first. Rows are not looked at: what a reverse loses shows when it is run."""
+    added = {(a.table.name, a.column) for s in statements for a in actions(s) if a.kind == "add_column" and a.table}
+    made = {a.table.name for s in statements for a in actions(s) if a.kind == "create_table" and a.table}
+    found: list[Reverse] = []
+    for statement in reversed(statements):
+        if statement.kind in _NEUTRAL:
+            continue
+        for action in reversed(actions(statement)):
+            if action.kind in _NOTHING or (
+                action.table and action.table.name in made and action.kind != "create_table"
+            ):
+                continue
+            found.append(_one(statement, action, before, after, added))
+    return found
+
+
+def _one(statement: Statement, action: Action, before: Schema, after: Schema, added: set[tuple[str, str]]) -> Reverse:
+    if action.kind in {"update", "delete", "truncate", "insert", "drop_table", "add_enum_value"}:
+        return _of_rows(statement, action, added)
+    if action.table and action.column and (action.table.name, action.column) in added and action.kind != "add_column":
+        return Reverse(statement, "")  # goes with the column
+    maker = _MAKERS.get(action.kind)
+    if maker is None:
+        return Reverse(statement, None, known=False, why="no reverse is derived for this kind of statement")
+    sql = maker(action, before, after)
+    return Reverse(statement, sql, why="" if sql is not None else "it was not in the baseline")
+
+
+def _of_rows(statement: Statement, action: Action, added: set[tuple[str, str]]) -> Reverse:
+    if action.kind == "update" and action.table and action.node:
+        columns = {entry["ResTarget"]["name"] for entry in action.node.get("targetList", ())}
+        if all((action.table.name, column) in added for column in columns):
+            return Reverse(statement, "")
+    why = {
+        "update": "the values that it overwrote are not kept",
+        "delete": "deleted rows are not kept",
+        "truncate": "deleted rows are not kept",
+        "insert": "nothing tells its rows from others",
+        "drop_table": "its rows are not kept",
+        "add_enum_value": "PostgreSQL cannot remove a value from an enum",
+    }
+    return Reverse(statement, None, why=why[action.kind])
+
+
+def _alter(action: Action, rest: str) -> str:
+    return f"ALTER TABLE {action.table.sql if action.table else ''} {rest}"
+
+
+def _add_column_again(action: Action, before: Schema, _after: Schema) -> str | None:
+    column = before.columns.get((action.table.name if action.table else "", action.column))
+    if column is None:
+        return None
+    default = f" DEFAULT {column.default}" if column.default and not column.generated else ""
+    return _alter(action, f"ADD COLUMN {quoted(column.name)} {column.type}{default}")
+
+
+def _type_back(action: Action, before: Schema, _after: Schema) -> str | None:
+    column = before.columns.get((action.table.name if action.table else "", action.column))
+    return (
+        _alter(
+            action,
+            f"ALTER COLUMN {quoted(action.column)} TYPE {column.type} USING {quoted(action.column)}::{column.type}",
+        )
+        if column
+        else None
+    )
+
+
+def _default_back(action: Action, before: Schema, _after: Schema) -> str | None:
+    column = before.columns.get((action.table.name if action.table else "", action.column))
+    if column is None:
+        return None
+    return _alter(
+        action,
+        f"ALTER COLUMN {quoted(action.column)} "
+        + (f"SET DEFAULT {column.default}" if column.default else "DROP DEFAULT"),
+    )
+
+
+def _drop_new_constraint(action: Action, before: Schema, after: Schema) -> str | None:
+    table = action.table.name if action.table else ""
+    new = [k for key, k in after.constraints.items() if k["table"] == table and key not in before.constraints]
+    named = [k for k in new if k["name"] == action.name] or [
+        k for k in new if not action.name and tuple(k["columns"] or ()) == action.columns
+    ]
+    return (
+        _alter(action, f"DROP CONSTRAINT {quoted(named[0]['name'])}")
+        if named
+        else _NO_CONSTRAINT
+        if action.kind == "add_not_null"
+        else None
+    )
+
+
+_NO_CONSTRAINT = ""
+
+
+def _constraint_again(action: Action, before: Schema, _after: Schema) -> str | None:
+    table = action.table.name if action.table else ""
+    old = before.constraints.get(f"{table}.{action.name}")
+    if old is None:
+        return "" if action.if_exists or True else None
+    return _alter(action, f"ADD CONSTRAINT {quoted(action.name)} {old['definition']}")
+
+
+def _drop_index(action: Action, before: Schema, after: Schema) -> str | None:
+    table = action.table.name if action.table else ""
+    new = [
+        i
+        for key, i in after.indexes.items()
+        if i["table"] == table and key not in before.indexes and (i["name"] == action.name or not action.name)
+    ]
+    return f"DROP INDEX IF EXISTS {quoted(new[0]['name'])}" if new else ""
+
+
+def _index_again(action: Action, before: Schema, _after: Schema) -> str | None:
+    return next(
+        (str(index["definition"]) for index in before.indexes.values() if index["name"] == action.name),
+        "" if action.if_exists else None,
+    )
+
+
+def _view_again(action: Action, before: Schema, after: Schema) -> str | None:
+    name = action.table.name if action.table else ""
+    kind = "MATERIALIZED VIEW" if (before if name in before.tables else after).kind(name) == "m" else "VIEW"
+    if name not in before.views:
+        return f"DROP {kind} IF EXISTS {quoted(name)}"
+    head = f"DROP {kind} IF EXISTS {quoted(name)}; " if name in after.views else ""
+    indexes = "; ".join(str(i["definition"]) for i in before.indexes.values() if i["table"] == name)
+    return f"{head}CREATE {kind} {quoted(name)} AS {before.views[name].rstrip(';')}" + (
+        f"; {indexes}" if indexes else ""
+    )
+
+
+def _type_again(action: Action, before: Schema, _after: Schema) -> str | None:
+    labels = before.enums.get(action.name)
+    if labels is None:
+        return "" if action.if_exists else None
+    values = ", ".join("'" + label.replace("'", "''") + "'" for label in labels)
+    return f"CREATE TYPE {quoted(action.name)} AS ENUM ({values})"
+
+
+def _rename_back(action: Action, _before: Schema, _after: Schema) -> str | None:
+    old, new = action.values
+    table = action.table.sql if action.table else ""
+    if action.kind == "rename_table":
+        return f"ALTER TABLE {quoted(new)} RENAME TO {quoted(old)}"
+    if action.kind == "rename_index":
+        return f"ALTER INDEX {quoted(new)} RENAME TO {quoted(old)}"
+    if action.kind == "rename_type":
+        return f"ALTER TYPE {quoted(new)} RENAME TO {quoted(old)}"
+    what = "CONSTRAINT" if action.kind == "rename_constraint" else "COLUMN"
+    return f"ALTER TABLE {table} RENAME {what} {quoted(new)} TO {quoted(old)}"
+
+
+def _value_back(action: Action, _before: Schema, _after: Schema) -> str | None:
+    old, new = action.values
+    return f"ALTER TYPE {quoted(action.name)} RENAME VALUE '{new}' TO '{old}'"
+
+
+_Maker = Callable[[Action, Schema, Schema], str | None]
+_MAKERS: dict[str, _Maker] = {
+    "drop_not_null": lambda a, b, _: (
+        _alter(a, f"ALTER COLUMN {quoted(a.column)} SET NOT NULL") if _was_required(a, b) else ""
+    ),
+    "set_not_null": lambda a, b, _: (
+        "" if _was_required(a, b) else _alter(a, f"ALTER COLUMN {quoted(a.column)} DROP NOT NULL")
+    ),
+    "add_column": lambda a, b, _: (
+        "" if (a.table.name if a.table else "", a.column) in b.columns else _alter(a, f"DROP COLUMN {quoted(a.column)}")
+    ),
+    "drop_column": _add_column_again,
+    "alter_type": _type_back,
+    "add_check": _drop_new_constraint,
+    "add_foreign_key": _drop_new_constraint,
+    "add_unique": _drop_new_constraint,
+    "add_primary_key": _drop_new_constraint,
+    "add_exclusion": _drop_new_constraint,
+    "add_not_null": _drop_new_constraint,
+    "drop_constraint": _constraint_again,
+    "set_default": _default_back,
+    "drop_default": _default_back,
+    "create_index": _drop_index,
+    "drop_index": _index_again,
+    "create_table": lambda a, b, _: (
+        "" if a.table and a.table.name in b.tables else f"DROP TABLE {a.table.sql if a.table else ''}"
+    ),
+    "create_view": _view_again,
+    "drop_view": _view_again,
+    "create_enum": lambda a, _, __: f"DROP TYPE {quoted(a.name)}",
+    "drop_type": _type_again,
+    "rename_column": _rename_back,
+    "rename_table": _rename_back,
+    "rename_constraint": _rename_back,
+    "rename_index": _rename_back,
+    "rename_type": _rename_back,
+    "rename_enum_value": _value_back,
+}
+
+
+def _was_required(action: Action, before: Schema) -> bool:
+    column = before.columns.get((action.table.name if action.table else "", action.column))
+    return column is not None and column.not_null

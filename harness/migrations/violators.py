@@ -1,0 +1,143 @@
+"""Which existing rows a statement would refuse: counted, with the keys of some, and the query to run in production."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from pglast import parse_sql
+from pglast.stream import RawStream
+
+from harness.migrations.actions import Action, Name, actions, quoted
+from harness.migrations.statements import Statement
+
+__all__ = ["Violators", "count_violators", "queries"]
+
+
+@dataclass(frozen=True, slots=True)
+class Violators:
+    """How many rows do not fit, keys of at most three, and the counting query."""
+
+    count: int
+    samples: tuple[str, ...]
+    query: str
+
+
+def queries(statement: Statement, connection: psycopg.Connection[Any]) -> Iterator[tuple[Name, str, str]]:
+    """(table, condition, counting query) of each action that existing rows can refuse."""
+    for action in actions(statement):
+        if action.table is None:
+            continue
+        condition = _condition(action, statement, connection)
+        if condition:
+            yield action.table, condition, f"SELECT count(*) FROM {action.table.sql} WHERE {condition}"
+
+
+def count_violators(statement: Statement, connection: psycopg.Connection[Any]) -> Violators | None:
+    """Count them on this connection; None when the statement has no shape that can be counted."""
+    for table, condition, query in queries(statement, connection):
+        try:
+            with connection.transaction():
+                row = connection.execute(query).fetchone()
+                samples = connection.execute(f"SELECT * FROM {table.sql} WHERE {condition} LIMIT 3").fetchall()
+        except psycopg.Error:
+            continue
+        if row and row[0]:
+            return Violators(int(row[0]), tuple(str(sample[0]) for sample in samples), query)
+    return None
+
+
+def _condition(action: Action, statement: Statement, connection: psycopg.Connection[Any]) -> str:
+    if action.kind in {"set_not_null", "add_not_null"}:
+        columns = [action.column] if action.column else list(action.columns)
+        return " OR ".join(f"{quoted(column)} IS NULL" for column in columns)
+    if action.kind == "add_column" and "required" in action.values and "default" not in action.values:
+        return "true"
+    if action.kind in {"add_unique", "add_primary_key"} or (action.kind == "create_index" and action.unique):
+        return _repeated(action)
+    if action.kind == "add_foreign_key" and not action.not_valid and action.parent:
+        return _orphans(action.columns, action.parent.sql, action.parent_columns or _key_of(connection, action.parent))
+    if action.kind == "add_check" and not action.not_valid:
+        return f"NOT ({_check_text(statement, action)})"
+    if action.kind == "validate":
+        return _validated(action, connection)
+    if action.kind == "alter_type":
+        return _too_long(action)
+    return ""
+
+
+def _repeated(action: Action) -> str:
+    if not action.columns or action.table is None:
+        return ""
+    names = ", ".join(map(quoted, action.columns))
+    repeated = f"({names}) IN (SELECT {names} FROM {action.table.sql} GROUP BY {names} HAVING count(*) > 1)"
+    if action.kind == "add_primary_key":
+        return " OR ".join([repeated, *(f"{quoted(column)} IS NULL" for column in action.columns)])
+    return repeated
+
+
+def _orphans(columns: tuple[str, ...], parent: str, keys: tuple[str, ...]) -> str:
+    if not keys or len(keys) != len(columns):
+        return ""
+    present = " AND ".join(f"{quoted(column)} IS NOT NULL" for column in columns)
+    joined = " AND ".join(f"parent.{quoted(key)} = {quoted(column)}" for key, column in zip(keys, columns, strict=True))
+    if set(columns) & set(keys):
+        tuple_of = ", ".join(map(quoted, columns))
+        return f"{present} AND ({tuple_of}) NOT IN (SELECT {', '.join(map(quoted, keys))} FROM {parent})"
+    return f"{present} AND NOT EXISTS (SELECT FROM {parent} AS parent WHERE {joined})"
+
+
+def _key_of(connection: psycopg.Connection[Any], parent: Name) -> tuple[str, ...]:
+    rows = connection.execute(
+        "SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey) "
+        "WHERE i.indisprimary AND i.indrelid = to_regclass(%s)",
+        (parent.sql,),
+    ).fetchall()
+    return tuple(row[0] for row in rows)
+
+
+def _validated(action: Action, connection: psycopg.Connection[Any]) -> str:
+    row = connection.execute(
+        "SELECT contype, pg_get_expr(conbin, conrelid), confrelid::regclass::text, "
+        "ARRAY(SELECT attname FROM unnest(conkey) k JOIN pg_attribute ON attrelid = conrelid AND attnum = k)::text[], "
+        "ARRAY(SELECT attname FROM unnest(confkey) k JOIN pg_attribute ON attrelid = confrelid AND attnum = k)::text[] "
+        "FROM pg_constraint WHERE conname = %s AND conrelid = to_regclass(%s)",
+        (action.name, action.table.sql if action.table else ""),
+    ).fetchone()
+    if row is None:
+        return ""
+    kind, expression, parent, columns, keys = row
+    return f"NOT ({expression})" if kind == "c" else _orphans(tuple(columns), parent, tuple(keys))
+
+
+def _too_long(action: Action) -> str:
+    column = (action.node or {}).get("def", {}).get("ColumnDef", {})
+    kind = column.get("typeName", {})
+    names = [entry["String"]["sval"] for entry in kind.get("names", ())]
+    sizes = [
+        entry["A_Const"]["ival"].get("ival", 0)
+        for entry in kind.get("typmods", ())
+        if "ival" in entry.get("A_Const", {})
+    ]
+    if names and names[-1] in {"varchar", "bpchar"} and sizes and "raw_default" not in column:
+        return f"length({quoted(action.column)}::text) > {sizes[0]}"
+    limits = {"int2": 32767, "int4": 2147483647}
+    if names and names[-1] in limits and "raw_default" not in column:
+        return f"abs({quoted(action.column)}) > {limits[names[-1]]}"
+    return ""
+
+
+def _check_text(statement: Statement, action: Action) -> str:
+    """The CHECK's expression as SQL."""
+    for entry in getattr(parse_sql(statement.text)[0].stmt, "cmds", None) or ():
+        definition = entry.def_
+        candidates = [definition, *(getattr(definition, "constraints", None) or ())]
+        for constraint in candidates:
+            if (
+                getattr(constraint, "raw_expr", None) is not None
+                and (getattr(constraint, "conname", None) or "") == action.name
+            ):
+                return str(RawStream()(constraint.raw_expr))
+    return "true"

@@ -1,0 +1,160 @@
+"""Phase 6: the way back, really tried: a given down script or the derived reverse, before and after new rows exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from harness.migrations import fingerprints
+from harness.migrations.actions import quoted
+from harness.migrations.compatibility import new_kinds
+from harness.migrations.findings import Finding, Severity
+from harness.migrations.generator import row_sql
+from harness.migrations.hazards import finding
+from harness.migrations.reading import read
+from harness.migrations.rehearsal import Rehearsal
+from harness.migrations.reverse import Reverse, reverse
+from harness.migrations.running import run_units
+from harness.migrations.schema import Schema, differences, snapshot
+from harness.migrations.statements import Statement
+from harness.migrations.tracing import Failure, execute, failure_of
+
+__all__ = ["check_way_back", "way_back"]
+
+PHASE = "way back"
+
+
+def check_way_back(rehearsal: Rehearsal) -> list[Finding]:
+    """Up and down on tidy rows, then up, one row of each new kind, and down again."""
+    template = rehearsal.sized(min(rehearsal.options.rows, 1000))
+    with rehearsal.clone(template) as database, database.connect() as connection:
+        before, prints = snapshot(connection), fingerprints.take(connection)
+        if not run_units(connection, rehearsal.units).complete:
+            return []
+        after = snapshot(connection)
+        given = _given_down(rehearsal)
+        steps = reverse(rehearsal.statements, before, after)
+        down = given or [step.sql for step in steps if step.sql]
+        found = [] if given else list(_one_way(steps, rehearsal))
+        blocked = {f.position for f in found}
+        failure = _run(connection, down)
+        if failure is None:
+            found += _restored(rehearsal, given, before, prints, connection)
+        elif given:
+            found.append(
+                finding(
+                    "down.fails",
+                    Severity.HIGH,
+                    PHASE,
+                    rehearsal.statements[0],
+                    f"the down script says {failure}",
+                    names={"statement": down[0]},
+                )
+            )
+    if failure is None:
+        found += [f for f in _after_new_rows(rehearsal, down) if f.position not in blocked]
+    return found
+
+
+def way_back(rehearsal: Rehearsal) -> list[str]:
+    """The SQL of the way back, for the report; statements without one are left out."""
+    if rehearsal.after is None:
+        return []
+    return [step.sql for step in reverse(rehearsal.statements, rehearsal.before, rehearsal.after) if step.sql]
+
+
+def _given_down(rehearsal: Rehearsal) -> list[str]:
+    path: Path | None = rehearsal.options.down or next(
+        (s.down for s in reversed(rehearsal.plan.target) if s.down), None
+    )
+    return [statement.text for statement in read(path)[0].source.statements] if path else []
+
+
+def _one_way(steps: Sequence[Reverse], rehearsal: Rehearsal) -> Iterator[Finding]:
+    counts = _written(rehearsal)
+    for step in steps:
+        if step.sql is not None or not step.known or counts.get(step.statement.number) == 0:
+            continue
+        hazard = "down.none" if step.statement.kind == "AlterEnumStmt" else "down.loses-data"
+        severity = Severity.LOW if step.statement.kind == "InsertStmt" else Severity.HIGH
+        hazard = "down.none" if step.statement.kind == "InsertStmt" else hazard
+        table = step.statement.node.get("relation", {}).get("relname", "")
+        yield finding(hazard, severity, PHASE, step.statement, f"no statement brings it back: {step.why}", table=table)
+
+
+def _written(rehearsal: Rehearsal) -> dict[int, int]:
+    """Rows written by each statement on awkward rows: a statement that writes none has nothing to undo."""
+    with rehearsal.clone(rehearsal.awkward) as database, database.connect() as connection:
+        outcome = run_units(connection, rehearsal.units)
+    return {rehearsal.units[position].statement.number: count for position, count in outcome.counts.items()}
+
+
+def _run(connection: psycopg.Connection[Any], down: Sequence[str]) -> Failure | None:
+    try:
+        for sql in down:
+            execute(connection, sql)
+    except psycopg.Error as problem:
+        return failure_of(problem)
+    return None
+
+
+def _restored(
+    rehearsal: Rehearsal,
+    given: Sequence[str],
+    before: Schema,
+    prints: fingerprints.Prints,
+    connection: psycopg.Connection[Any],
+) -> Iterator[Finding]:
+    lost = [
+        change
+        for change in fingerprints.compare(prints, fingerprints.take(connection))
+        if change.kind != "rows gone" or given
+    ]
+    for change in lost[:3]:
+        statement = _about(rehearsal, change.table, change.column)
+        evidence = f"after up and down: {change.text}"
+        yield finding("down.loses-data", Severity.HIGH, PHASE, statement, evidence, table=change.table)
+    left = differences(before, snapshot(connection))
+    if given and left:
+        evidence = f"{len(left)} differences to the schema before, first: {left[0]}"
+        yield finding(
+            "down.not-exact", Severity.MEDIUM, PHASE, rehearsal.statements[0], evidence, names={"difference": left[0]}
+        )
+
+
+def _after_new_rows(rehearsal: Rehearsal, down: Sequence[str]) -> Iterator[Finding]:
+    template = rehearsal.sized(min(rehearsal.options.rows, 1000))
+    before, after = rehearsal.before, rehearsal.after
+    if after is None or not down:
+        return
+    for table, column, value, words in new_kinds(before, after):
+        with rehearsal.clone(template) as database, database.connect() as connection:
+            run_units(connection, rehearsal.units)
+            if _run(connection, [row_sql(connection, after, table, {column: value})]):
+                continue
+            failure = _run(connection, down)
+        if failure:
+            condition = f"{quoted(column)} IS NULL" if value == "NULL" else f"{quoted(column)} = {value}"
+            query = f"SELECT count(*) FROM {quoted(table)} WHERE {condition}"
+            evidence = f"with one row with {words} the way back says {failure}; before that it works"
+            statement = _about(rehearsal, table, column)
+            yield finding(
+                "down.impossible-after-new-rows",
+                Severity.HIGH,
+                PHASE,
+                statement,
+                evidence,
+                table=table,
+                names={"query": query},
+            )
+
+
+def _about(rehearsal: Rehearsal, table: str, column: str) -> Statement:
+    for wanted in (column, table):
+        for statement in rehearsal.statements:
+            if wanted and wanted in statement.text and table.split(".")[-1] in statement.text:
+                return statement
+    return rehearsal.statements[0]
