@@ -1,0 +1,81 @@
+"""Building one application: engine, services and routes, in a Flask application that can take more blueprints."""
+
+from __future__ import annotations
+
+import sqlalchemy
+from flask import Flask
+from sqlalchemy import Engine
+
+from .asking import Asking
+from .bookings import Bookings
+from .calendly_webhooks import CalendlyWebhooks
+from .context import Context
+from .endpoints import Endpoints
+from .journal import Journal
+from .limits import MemoryWindows
+from .offers import Offers
+from .parts import Parts
+from .settings import Settings
+from .web import blueprint, register_failures
+
+__all__ = ["Application", "create_app"]
+
+CONNECTION_OPTIONS = "-c lock_timeout=10s -c statement_timeout=20s -c idle_in_transaction_session_timeout=30s"
+
+
+class Application(Flask):
+    """The booking flow as a WSGI application."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__("harness.booking", static_folder=None)
+        self.context = context
+
+    @property
+    def engine(self) -> Engine:
+        """The engine behind every statement."""
+        return self.context.engine
+
+    def reset(self) -> None:
+        """Forgets what is kept in memory only: who inserted how much lately (B21)."""
+        self.context.windows.clear()
+
+    def dispose(self) -> None:
+        """Closes every connection."""
+        self.context.calendly.close()
+        self.context.engine.dispose()
+
+
+def create_app(settings: Settings, parts: Parts | None = None) -> Application:
+    """The reference. Raises ConfigurationError (from Settings) rather than start without keys."""
+    context = build_context(settings, parts or Parts())
+    app = Application(context)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.register_blueprint(blueprint(endpoints(context)))
+    register_failures(app, context)
+    return app
+
+
+def endpoints(context: Context) -> Endpoints:
+    """The services of one application behind its endpoints."""
+    return Endpoints(Asking(context), Bookings(context), Offers(context), CalendlyWebhooks(context))
+
+
+def build_context(settings: Settings, parts: Parts) -> Context:
+    """The connections of one application; none is opened yet."""
+    database = sqlalchemy.make_url(settings.database_url).set(drivername="postgresql+psycopg")
+    engine = sqlalchemy.create_engine(
+        database,
+        pool_size=settings.pool_size,
+        max_overflow=settings.pool_overflow,
+        pool_timeout=settings.provider_timeout,
+        connect_args={} if "options" in database.query else {"options": CONNECTION_OPTIONS},
+    )
+    return Context(
+        settings=settings,
+        parts=parts,
+        engine=engine,
+        reader=engine.execution_options(isolation_level="AUTOCOMMIT"),
+        calendly=parts.calendly(settings),
+        windows=parts.windows or MemoryWindows(),
+        journal=Journal(parts.redaction),
+    )

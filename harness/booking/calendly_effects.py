@@ -1,0 +1,129 @@
+"""What Calendly's news do to a booking (W06 to W09), on a booking that is locked and in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .calendly_news import CANCELED, CREATED, NO_SHOW, News
+from .deliveries import APPLIED, FLAGGED, Outcome
+from .instants import iso
+from .machine import Guard
+from .machine_table import Event, State
+from .progress import Progress
+from .records import SessionType
+from .refunding import begin_cancellation, settle_cancellation
+from .rows import RowBuilder
+
+if TYPE_CHECKING:
+    from .parts import Parts
+
+__all__ = ["CalendlyEffects", "confirm_if_free", "recover"]
+
+
+class CalendlyEffects:
+    """Applies one piece of news. Returns what became of it; the caller saves."""
+
+    def apply(self, progress: Progress, news: News, session: SessionType | None, parts: Parts) -> Outcome:
+        """The booking after the news. Nothing is changed unless the outcome is `applied`."""
+        if news.event == CREATED and not self.is_of(news, session):
+            return self._flagged(progress, "event_type_mismatch")
+        if news.event == CREATED:
+            return self.created(progress, news, parts.rows)
+        if news.event == CANCELED:
+            return self.canceled(progress, news, parts)
+        return self.no_show(progress, news)
+
+    def is_of(self, news: News, session: SessionType | None) -> bool:
+        """Whether the event is of the session's own event type; a session without one takes any."""
+        expected = session.calendly_event_type_uri if session else None
+        return expected is None or news.scheduled.event_type_uri == expected
+
+    def created(self, progress: Progress, news: News, rows: RowBuilder) -> Outcome:
+        """Schedules the booking, confirms a free one (W06), or moves it to its new event (W08)."""
+        booking = progress.booking
+        if news.old_invitee_uri and booking.calendly_invitee_uri == news.old_invitee_uri:
+            return self.moved(progress, news, rows)
+        if news.invitee.uri in booking.data.get("rescheduledFrom", ()):
+            return self._applied(progress, "rescheduled")
+        if booking.calendly_invitee_uri not in (None, news.invitee.uri):
+            return self._flagged(progress, "another_invitee")
+        if self._is_over(progress):
+            return self._applied(progress, "already_over")
+        self._describe(progress, news, rows)
+        self._forward(progress, news)
+        if booking.calendly_invitee_uri is None:
+            recover(progress)
+            progress.fire(Event.CALENDLY_WEBHOOK_RECEIVED)
+            confirm_if_free(progress)
+        return self._applied(progress)
+
+    def moved(self, progress: Progress, news: News, rows: RowBuilder) -> Outcome:
+        """The new event of a reschedule: where and when change, payment and state stay."""
+        if self._is_over(progress):
+            return self._applied(progress, "already_over")
+        if progress.machine.states[progress.state].holds_slot:
+            progress.fire(Event.CALENDLY_WEBHOOK_RECEIVED, holds=frozenset({Guard.MOVED}))
+        progress.set(**rows.scheduling(news.scheduled))
+        self._forward(progress, news)
+        return self._applied(progress, "rescheduled")
+
+    def canceled(self, progress: Progress, news: News, parts: Parts) -> Outcome:
+        """Cancels from any live state, keeps who and why, works out the refund (W07); a reschedule cancels nothing."""
+        if news.is_rescheduled:
+            return self._applied(progress, "rescheduled")
+        if progress.booking.calendly_invitee_uri not in (None, news.invitee.uri):
+            return self._flagged(progress, "another_invitee")
+        if progress.machine.states[progress.state].terminal:
+            return self._applied(progress, "already_over")
+        recover(progress)
+        by = news.canceled_by if news.canceled_by in ("invitee", "host") else "calendly"
+        begin_cancellation(progress, by=by, reason=news.reason, at=news.occurred_at)
+        if progress.state == State.CANCELLATION_REQUESTED:
+            progress.fire(Event.CALENDLY_WEBHOOK_RECEIVED)
+        settle_cancellation(progress, parts.refunds, parts.new_id)
+        return self._applied(progress)
+
+    def no_show(self, progress: Progress, news: News) -> Outcome:
+        """Marks and unmarks (W09)."""
+        if progress.booking.calendly_invitee_uri != news.invitee.uri:
+            return self._flagged(progress, "another_invitee")
+        progress.note(noShow={"at": iso(news.occurred_at)} if news.event == NO_SHOW else None)
+        return self._applied(progress)
+
+    def _forward(self, progress: Progress, news: News) -> None:
+        if news.old_invitee_uri:
+            earlier = progress.booking.data.get("rescheduledFrom", [])
+            progress.note(rescheduledFrom=[*earlier, news.old_invitee_uri])
+
+    def _describe(self, progress: Progress, news: News, rows: RowBuilder) -> None:
+        scheduled = news.scheduled
+        progress.set(**rows.scheduling(scheduled))
+        progress.set(
+            **rows.details(
+                progress.booking,
+                client_timezone=scheduled.timezone,
+                custom_question_response=scheduled.answers or None,
+            )
+        )
+        progress.note(**rows.contact(progress.booking, scheduled.name, scheduled.email))
+
+    def _is_over(self, progress: Progress) -> bool:
+        return progress.booking.status in ("CANCELLED", "COMPLETED")
+
+    def _applied(self, progress: Progress, reason: str | None = None) -> Outcome:
+        return Outcome(APPLIED, reason, progress.booking.id)
+
+    def _flagged(self, progress: Progress, reason: str) -> Outcome:
+        return Outcome(FLAGGED, reason, progress.booking.id)
+
+
+def recover(progress: Progress) -> None:
+    """Back to the state before the error, where the booking is in one."""
+    if progress.state == State.ERROR:
+        progress.fire(Event.RECOVER)
+
+
+def confirm_if_free(progress: Progress) -> None:
+    """A free session that is scheduled needs nothing more (P11)."""
+    if progress.state == State.CALENDLY_EVENT_SCHEDULED and progress.booking.is_free:
+        progress.fire(Event.PAYMENT_SUCCEEDED)

@@ -1,0 +1,100 @@
+"""Cancelling a booking in memory, and what is owed back for it (W07, W12)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from sqlalchemy import Connection, insert
+
+from .instants import iso
+from .machine import Guard
+from .machine_table import Event, State
+from .models import Refund, table_of
+from .progress import Progress
+from .records import Booking
+
+__all__ = ["Due", "RefundPolicy", "begin_cancellation", "settle_cancellation"]
+
+R = table_of(Refund)
+INSERT_REFUND = insert(R)
+CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What is owed back: a percentage of what was paid, and the money."""
+
+    percent: int
+    amount: Decimal
+
+
+class RefundPolicy:
+    """24 hours or more before the start everything, 12 to 24 half, less nothing; free or unpaid, nothing (W12)."""
+
+    tiers: tuple[tuple[timedelta, int], ...] = ((timedelta(hours=24), 100), (timedelta(hours=12), 50))
+
+    def due(self, booking: Booking, cancelled_at: datetime) -> Due:
+        """What is owed for a booking that was cancelled then."""
+        paid = booking.amount or Decimal(0)
+        percent = self.percent(booking.start_time - cancelled_at) if self.was_paid(booking) else 0
+        return Due(percent, (paid * percent / 100).quantize(CENT, ROUND_HALF_UP))
+
+    def was_paid(self, booking: Booking) -> bool:
+        """Whether money was taken for it."""
+        return booking.payment_status == "PAID" and not booking.is_free
+
+    def percent(self, notice: timedelta) -> int:
+        """The share for this much notice."""
+        return next((percent for least, percent in self.tiers if notice >= least), 0)
+
+
+def begin_cancellation(progress: Progress, *, by: str, reason: str | None, at: datetime) -> None:
+    """Asks for the cancellation, once, and keeps when, who and why (M7)."""
+    if progress.booking.status == "CANCELLED":
+        return
+    progress.fire(Event.REQUEST_CANCELLATION)
+    note = {"at": iso(at), "by": by, "reason": reason}
+    progress.note(cancellation={key: value for key, value in note.items() if value is not None})
+
+
+def settle_cancellation(progress: Progress, refunds: RefundPolicy, new_id: Callable[[], str]) -> None:
+    """After Calendly cancelled: a refund is due and is written down, or none is and the booking ends."""
+    if progress.state != State.CANCELLATION_PROCESSING:
+        return
+    due = refunds.due(progress.booking, cancelled_at(progress.booking, progress.now))
+    progress.fire(Event.PROCESS_REFUND, holds=frozenset({Guard.REFUND_DUE if due.amount else Guard.NO_REFUND}))
+    if due.amount:
+        row = refund_row(progress.booking, new_id(), due, "cancelled", progress.now)
+        progress.after_save.append(lambda connection: write_refund(connection, row))
+
+
+def cancelled_at(booking: Booking, now: datetime) -> datetime:
+    """When the cancellation was asked for."""
+    at = booking.data.get("cancellation", {}).get("at")
+    return datetime.fromisoformat(at).replace(tzinfo=None) if isinstance(at, str) else now
+
+
+def refund_row(booking: Booking, refund_id: str, due: Due, reason: str, now: datetime) -> dict[str, Any]:
+    """A row of `"Refund"` that Stripe has not been asked for yet."""
+    payment = booking.data.get("payment", {})
+    return {
+        "id": refund_id,
+        "bookingId": booking.id,
+        "amount": due.amount,
+        "currency": payment.get("currency", ""),
+        "percent": due.percent,
+        "reason": reason,
+        "status": "required",
+        "paymentIntent": payment.get("intent"),
+        "createdAt": now,
+        "updatedAt": now,
+    }
+
+
+def write_refund(connection: Connection, row: dict[str, Any]) -> None:
+    """Inserts one refund."""
+    connection.execute(INSERT_REFUND, row)

@@ -1,0 +1,61 @@
+"""HTTP in, HTTP out; nothing is decided here (DOMAIN.md 5)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Blueprint, Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from .context import Context
+from .endpoints import ROUTES, Endpoints
+from .failures import place_of
+
+__all__ = ["blueprint", "json_response", "register_failures"]
+
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def blueprint(endpoints: Endpoints) -> Blueprint:
+    """Every endpoint of `ROUTES` under /api."""
+    api = Blueprint("booking_api", __name__, url_prefix="/api")
+    for route in ROUTES:
+        answer: Callable[..., Any] = getattr(endpoints, route.name)
+        api.add_url_rule(
+            route.path, route.name, _handler(answer), methods=[route.method], provide_automatic_options=False
+        )
+    return api
+
+
+def register_failures(app: Flask, context: Context) -> None:
+    """Answers every exception under /api with the one shape of errors; other pages keep their own."""
+
+    def fail(error: Exception) -> Response | HTTPException:
+        if isinstance(error, HTTPException) and not request.path.startswith("/api/"):
+            return error
+        refusal = context.parts.failures.refusal(error)
+        say = context.journal.error if refusal.status == 500 else context.journal.warning
+        endpoint = request.endpoint.rpartition(".")[2] if request.endpoint else None
+        detail = {"error": type(error).__name__, "at": place_of(error)} if refusal.status == 500 else {}
+        say("request.refused", status=refusal.status, code=refusal.code, endpoint=endpoint, **detail)
+        response = json_response(refusal.body, refusal.status)
+        if refusal.retry_after is not None:
+            response.headers["Retry-After"] = str(refusal.retry_after)
+        return response
+
+    app.register_error_handler(Exception, fail)
+
+
+def json_response(body: Mapping[str, Any], status: int = 200) -> Response:
+    """`body` as an answer that nobody caches."""
+    text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+    return Response(text, status, HEADERS, mimetype="application/json")
+
+
+def _handler(answer: Callable[..., Mapping[str, Any]]) -> Callable[..., Response]:
+    def handle(**values: str) -> Response:
+        return json_response(answer(**values))
+
+    return handle
