@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.report.compare import Comparison, compare
+from harness.report.dossier.audit import Dossier, audit
 from harness.report.events import EventWriter
 from harness.report.github import github_annotations
 from harness.report.history import flakiness, history, runs_in, trends
@@ -14,10 +15,12 @@ from harness.report.verify import Difference, verify
 __all__ = [
     "Comparison",
     "Difference",
+    "Dossier",
     "EventWriter",
     "Manifest",
     "Run",
     "RunInfo",
+    "audit",
     "compare",
     "find_run",
     "finish",

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from harness.report.load import Run
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["case_frame", "failures", "final_rows", "outcome_counts", "slowest"]
+__all__ = ["case_frame", "failures", "final_rows", "outcome_counts", "records", "slowest"]
 
 _OUTCOMES = ("passed", "failed", "error", "skipped")
+
+
+def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """`rows` as dicts of plain Python values, column names as keys; missing values are pandas' own."""
+    return cast("list[dict[str, Any]]", rows.to_dict("records"))
 
 
 def case_frame(run: Run) -> pd.DataFrame:

@@ -1,0 +1,37 @@
+"""What must hold for a notebook to be signed off: the data decides, and the last cell says it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from harness.errors import HarnessError
+from harness.report.analysis.present import Shown, note
+from harness.report.load import Run
+
+__all__ = ["GateFailed", "check", "whole"]
+
+
+class GateFailed(HarnessError):
+    """The run does not hold what the notebook is there to show."""
+
+    exit_code: ClassVar[int] = 12
+
+
+def check(reasons: Sequence[str]) -> Shown:
+    """Say that the gate is open, or raise GateFailed with every reason."""
+    if reasons:
+        raise GateFailed("The gate is closed: " + " ".join(reasons), "See the tables above for the evidence.")
+    return note("✓ The gate is open: the data holds what this notebook is there to show.")
+
+
+def whole(run: Run) -> list[str]:
+    """Why nothing can be said of the run as a whole: it was killed, interrupted, or executed nothing."""
+    reasons = []
+    if not run.complete:
+        reasons.append("The run did not come to its end.")
+    if run.manifest.outcome == "interrupted":
+        reasons.append("The run was interrupted.")
+    if run.scenarios.empty or bool((run.scenarios["outcome"] == "skipped").all()):
+        reasons.append("Nothing was executed.")
+    return reasons

@@ -1,0 +1,168 @@
+"""How findings look in a notebook: a heading that says them, a chart with words for who cannot see it, a table.
+
+Nothing here is fetched from anywhere, and the same data gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["COLOURS", "HATCHES", "MARKS", "Chart", "Shown", "axes", "duration_text", "heading", "note", "table"]
+
+COLOURS: Mapping[str, str] = {
+    "passed": "#2b8a5f", "failed": "#c2382e", "error": "#b3680a", "skipped": "#9aa3ae", "flaky": "#7a4fb5",
+    "anonymous": "#3563c9", "authenticated": "#d0792b", "ink": "#1a2130", "muted": "#5b6577", "line": "#dfe3ea",
+}  # fmt: skip
+HATCHES: Mapping[str, str] = {
+    "passed": "",
+    "failed": "////",
+    "error": "xx",
+    "skipped": "..",
+    "flaky": "\\\\",
+    "authenticated": "//",
+}
+MARKS: Mapping[str, str] = {
+    "passed": "✓", "failed": "✗", "error": "⚠", "skipped": "○", "flaky": "↻", "uncovered": "·",
+    "noticed": "✓", "survived": "✗", "not_reached": "○", "equivalent": "≡",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A piece of HTML that a notebook displays; its `repr` is the same in plain text."""
+
+    html: str
+    text: str
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure with its alternative text, shown as one SVG image."""
+
+    figure: Figure
+    alt: str
+
+    def svg(self) -> bytes:
+        """The figure as SVG, without a date: the same bytes for the same figure."""
+        import matplotlib as mpl
+
+        stream = io.BytesIO()
+        with mpl.rc_context({"svg.hashsalt": "booking-harness", "svg.fonttype": "path"}):
+            self.figure.savefig(stream, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
+        return stream.getvalue()
+
+    def _repr_html_(self) -> str:
+        data = base64.b64encode(self.svg()).decode("ascii")
+        return (
+            f'<figure style="margin:0"><img alt="{html.escape(self.alt, quote=True)}" style="max-width:100%" '
+            f'src="data:image/svg+xml;base64,{data}"></figure>'
+        )
+
+    def __repr__(self) -> str:
+        return f"Chart: {self.alt}"
+
+
+def axes(*, width: float = 9.0, height: float = 3.2, columns: int = 1) -> tuple[Figure, Any]:
+    """A figure with quiet axes in the house's style; not registered with pyplot, so nothing has to be closed."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=100, facecolor="white", layout="constrained")
+    places = figure.subplots(1, columns, squeeze=False)[0]
+    for place in places:
+        _quiet(place)
+    return figure, places[0] if columns == 1 else places
+
+
+def heading(finding: str, *, level: int = 1) -> Shown:
+    """A heading that says the finding."""
+    return Shown(f"<h{level}>{html.escape(finding)}</h{level}>", finding)
+
+
+def note(text: str) -> Shown:
+    """A sentence, such as why a chart is not there."""
+    return Shown(f"<p>{html.escape(text)}</p>", text)
+
+
+def table(
+    rows: pd.DataFrame, title: str, *, subtitle: str | None = None, code: Sequence[str] = (), name: str = "table"
+) -> Shown:
+    """`rows` as a table to read; durations (`…_us`) as text, lists joined. An empty one says so."""
+    if rows.empty:
+        return Shown(f"<p><strong>{html.escape(title)}</strong>: none.</p>", f"{title}: none.")
+    from great_tables import GT, loc, style
+
+    shown = readable(rows)
+    made = GT(shown, id=name).tab_header(title=title, subtitle=subtitle)
+    made = made.tab_options(
+        table_font_size="14px", heading_align="left", table_width="100%", data_row_padding="4px",
+        column_labels_font_weight="600", table_border_top_style="none", heading_border_bottom_style="none",
+    ).opt_align_table_header("left")  # fmt: skip
+    made = made.cols_align("right", [column for column in shown.columns if _is_number(rows, column)])
+    if code:
+        made = made.tab_style(style.text(font="monospace", size="12px"), loc.body(columns=list(code)))
+    return Shown(made.as_raw_html(), f"{title}\n{shown.to_string(index=False)}")
+
+
+def readable(rows: pd.DataFrame) -> pd.DataFrame:
+    """`rows` as text for people: durations with their unit, lists joined, missing values as a dash."""
+    import pandas as pd
+
+    shown = {_column_title(name): [_cell(name, value) for value in rows[name]] for name in map(str, rows.columns)}
+    return pd.DataFrame(shown)
+
+
+def duration_text(microseconds: float) -> str:
+    """A duration as people say it: `850 µs`, `12.4 ms`, `3.1 s`."""
+    if microseconds < 1000:
+        return f"{microseconds:.0f} µs"
+    return f"{microseconds / 1000:.1f} ms" if microseconds < 1_000_000 else f"{microseconds / 1e6:.1f} s"
+
+
+def _quiet(place: Axes) -> None:
+    for side in ("top", "right"):
+        place.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        place.spines[side].set_color(COLOURS["line"])
+    place.tick_params(colors=COLOURS["muted"], labelsize=9, length=0)
+    place.title.set_color(COLOURS["ink"])
+    place.set_axisbelow(True)
+
+
+def _column_title(name: str) -> str:
+    return name.removesuffix("_us").replace("_", " ")
+
+
+def _cell(name: str, value: Any) -> str:
+    import pandas as pd
+
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    if value is None or pd.isna(value):
+        return "–"
+    if name.endswith("_us"):
+        return duration_text(float(value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _is_number(rows: pd.DataFrame, title: str) -> bool:
+    import pandas as pd
+
+    return any(_column_title(str(c)) == title and pd.api.types.is_numeric_dtype(rows[c]) for c in rows.columns)

@@ -1,0 +1,142 @@
+"""One notebook executed in a process of its own, with a kernel of its own, under a time limit of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.report.dossier.files import Notebook, read_notebook, write_notebook
+from harness.report.dossier.traps import check_notebook
+from harness.report.provenance import Scrubber
+
+__all__ = ["Executed", "execute"]
+
+_GRACE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What came of one notebook. `gate`: its last cell says that the data does not hold; `failed`: it broke."""
+
+    name: str
+    title: str
+    outcome: Literal["passed", "gate", "failed", "timeout"]
+    reason: str
+    path: Path
+    duration_us: int
+
+
+def execute(notebook: Path, out: Path, *, parameters: Mapping[str, Any], directory: Path, timeout_s: float) -> Executed:
+    """Run `notebook` in `directory` and keep what came of it, good or bad, at `out`.
+
+    InputErrors when the notebook or its parameters must not be run (see `traps`).
+    """
+    source = read_notebook(notebook)
+    check_notebook(notebook, source, parameters)
+    write_notebook(out, source)
+    begun = time.monotonic()
+    said = _run(notebook, out, parameters, directory, timeout_s)
+    took = round((time.monotonic() - begun) * 1_000_000)
+    made = read_notebook(out)
+    outcome, reason = _verdict(made, said, timeout_s)
+    _tidy(made, Scrubber(directory))
+    write_notebook(out, made)
+    return Executed(notebook.stem, _title(made), outcome, reason, out, took)
+
+
+def _run(notebook: Path, out: Path, parameters: Mapping[str, Any], directory: Path, timeout_s: float) -> str | None:
+    """Execute in a child process; its last words when it did not end well by itself, "" for a timeout."""
+    with tempfile.TemporaryDirectory(prefix="harness-notebook-") as scratch:
+        arguments = [str(notebook), str(out), str(directory), json.dumps(dict(parameters))]
+        command = [sys.executable, "-m", "harness.report.dossier.execute", *arguments]
+        child = subprocess.Popen(command, env=_environment(scratch), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            _, said = child.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            _stop(child)
+            return ""
+    return None if child.returncode == 0 else said.decode("utf-8", "replace").strip() or f"exit {child.returncode}"
+
+
+def _environment(scratch: str) -> dict[str, str]:
+    """No profile or history of the user takes part, and nothing is left in their home."""
+    own = {
+        "IPYTHONDIR": scratch,
+        "JUPYTER_RUNTIME_DIR": scratch,
+        "JUPYTER_CONFIG_DIR": scratch,
+        "MPLCONFIGDIR": scratch,
+    }
+    return os.environ | own | {"PYDEVD_DISABLE_FILE_VALIDATION": "1", "PYTHONHASHSEED": "0"}
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    """End the child; its kernel notices that its parent is gone and ends too."""
+    child.terminate()
+    try:
+        child.communicate(timeout=_GRACE_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.communicate()
+
+
+def _verdict(
+    made: Notebook, said: str | None, timeout_s: float
+) -> tuple[Literal["passed", "gate", "failed", "timeout"], str]:
+    if said == "":
+        return "timeout", f"It took longer than {timeout_s:g} s and was stopped."
+    for cell in made.cells:
+        for output in cell.get("outputs", ()):
+            if output.output_type == "error":
+                at_gate = "gate" in cell.metadata.get("tags", ()) and output.ename == "GateFailed"
+                return ("gate", output.evalue) if at_gate else ("failed", f"{output.ename}: {output.evalue}")
+    if said is not None:
+        return "failed", said.splitlines()[-1]
+    ran = all(cell.execution_count for cell in made.cells if cell.cell_type == "code" and cell.source.strip())
+    return ("passed", "") if ran else ("failed", "Some of its cells were not executed.")
+
+
+def _tidy(made: Notebook, scrub: Scrubber) -> None:
+    """Take out what differs from run to run or names this machine: times, paths, papermill's own cells."""
+    made.metadata.pop("papermill", None)
+    made.cells = [cell for cell in made.cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", ())]
+    for number, cell in enumerate(made.cells):
+        cell["id"] = f"cell-{number:02}"
+        cell.metadata = {"tags": cell.metadata.get("tags", [])}
+        for output in cell.get("outputs", ()):
+            if output.output_type == "error":
+                short = output.ename == "GateFailed"
+                output.traceback = [output.evalue] if short else [scrub.text(line) for line in output.traceback]
+
+
+def _title(made: Notebook) -> str:
+    """The finding: the first heading that a cell displayed."""
+    for cell in made.cells:
+        for output in cell.get("outputs", ()):
+            if "<h1>" in str(output.get("data", {}).get("text/html", "")):
+                return str(output["data"]["text/plain"])
+    return ""
+
+
+def _main(notebook: str, out: str, directory: str, parameters: str) -> int:
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    try:
+        papermill.execute_notebook(
+            notebook, out, parameters=json.loads(parameters), cwd=directory, kernel_name="python3", progress_bar=False
+        )
+    except PapermillExecutionError:
+        return 1  # the notebook that is kept says what happened
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main(*sys.argv[1:]))

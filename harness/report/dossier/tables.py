@@ -1,0 +1,40 @@
+"""A run's tables as files that others can open: CSV (compressed where it is large) and Parquet."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+from harness.records import TABLES
+from harness.report.arrow import TableWriter
+from harness.report.load import Run
+
+__all__ = ["write_tables"]
+
+_LARGE = 100_000  # bytes of CSV beyond which it is compressed
+
+
+def write_tables(run: Run, directory: Path) -> list[Path]:
+    """Write every table of `run` into `directory`; the files written, in order."""
+    directory.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name in TABLES:
+        rows = run.arrow(name)
+        parquet = directory / f"{name}.parquet"
+        writer = TableWriter(parquet, name, run.run_id)
+        writer.add_table(rows)
+        writer.close()
+        written += [parquet, _csv(run, name, directory)]
+    return written
+
+
+def _csv(run: Run, name: str, directory: Path) -> Path:
+    rows = run.table(name)
+    for column in rows.columns:
+        if str(rows[column].dtype).startswith("list"):
+            rows[column] = [" ".join(values) for values in rows[column]]
+    content = rows.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%S.%fZ", lineterminator="\n").encode("utf-8")
+    large = len(content) > _LARGE
+    path = directory / (f"{name}.csv.gz" if large else f"{name}.csv")
+    path.write_bytes(gzip.compress(content, mtime=0) if large else content)
+    return path
