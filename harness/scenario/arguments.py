@@ -152,7 +152,7 @@ def _int(value: Any) -> int:
 
 def _bool(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("Write true or false." if isinstance(value, str) else "")
+        raise ValueError("Nothing else is a boolean." if isinstance(value, str) else "")
     return value
 
 

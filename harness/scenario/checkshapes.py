@@ -38,8 +38,13 @@ def _text(value: Any) -> str:
     return value
 
 
+def _refused(_value: Any) -> Any:
+    raise ValueError("")
+
+
 AMOUNT = Kind("a number such as 1 or <gte 1>", _amount, {"type": "integer", "minimum": 0}, comparing=True)
 TEXT = Kind("text", _text, {"type": "string"})
+MATCHER = Kind("a matcher", _refused, {"$ref": "#/$defs/matcher"}, comparing=True)
 NONE = Choice(("none",))
 
 
@@ -53,7 +58,8 @@ def _many(item: Shape, noun: str, *, where: Shape | None = None) -> Either:
         "every": Field(item, "each matches, and there is at least one"),
         "only": Field(Items(item), "these in any order, and no others"),
     }
-    return Either((NONE, AMOUNT), Items(item), Keys(fields, noun))
+    words = f"none, a number, a list, or a map with {', '.join(fields)}"
+    return Either((NONE, AMOUNT), Items(item), Keys(fields, noun), words)
 
 
 def _rows(table: str) -> Shape:
@@ -108,7 +114,10 @@ DELIVERY = Either(
 )
 LOG = Keys(
     {
-        "level": Field(Either((Choice(LOG_LEVELS), AMOUNT), None, None), "debug, info, warning, error or critical"),
+        "level": Field(
+            Either((Choice(LOG_LEVELS), MATCHER), words=", ".join(LOG_LEVELS)),
+            "debug, info, warning, error or critical",
+        ),
         "logger": Field(ANY, "the name of the logger"),
         "message": Field(ANY, "the text of the record"),
     },

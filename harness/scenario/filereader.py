@@ -12,7 +12,7 @@ from harness.scenario.model import Feature, Scenario
 from harness.scenario.scenarioreader import ScenarioReader
 from harness.scenario.shapes import Reader, found
 from harness.scenario.stepreader import StepReader
-from harness.scenario.suggest import did_you_mean
+from harness.scenario.suggest import did_you_mean, nearest
 from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
 
 if TYPE_CHECKING:
@@ -108,12 +108,11 @@ class FileReader:
                 continue
             path = self.path.parent / item.value
             if not path.is_file():
-                siblings = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
-                self.note(
-                    item,
-                    f"There is no {item.value} beside this file.",
-                    did_you_mean(path.name, siblings, noun="files") if siblings else "",
+                close = nearest(
+                    path.name, [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
                 )
+                remedy = f"Did you mean {close[0]}?" if close else "Write its path from this file."
+                self.note(item, f"There is no {item.value} beside this file.", remedy)
             elif path.suffix == ".py":
                 self.loader.attempt(lambda path=path: self.loader.verbs(path))
             else:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from harness.scenario.instants import parse_date, parse_duration, parse_instant
-from harness.scenario.suggest import did_you_mean
+from harness.scenario.suggest import did_you_mean, nearest
 
 __all__ = ["ABSENT", "MATCHERS", "MatcherWord", "compile_regex", "split_matcher", "split_one_of", "word_mistake"]
 
@@ -129,7 +129,7 @@ def word_mistake(word: str, rest: str, text: str) -> tuple[str, str] | None:
     """What is wrong with the word and the number of its arguments, and what to do; None when nothing is."""
     known = MATCHERS.get(word)
     if known is None:
-        hint = did_you_mean(word, MATCHERS, noun="matchers") if word else "A matcher is <word …>."
+        hint = _word_hint(word, rest)
         return (
             f"{text} is no matcher: the word {word or '(nothing)'} is unknown.",
             f'{hint} For the text itself write {{literal: "{text}"}}.',
@@ -141,6 +141,13 @@ def word_mistake(word: str, rest: str, text: str) -> tuple[str, str] | None:
     if known.arguments == 2 and len(rest.split()) != 2:
         return f"<{word}> takes two arguments; here it has {rest}.", f"Write for example {known.example}."
     return argument_mistake(word, rest)
+
+
+def _word_hint(word: str, rest: str) -> str:
+    if not word:
+        return "A matcher is <word …>."
+    two = nearest(f"{word} {rest.partition(' ')[0]}", ["one of"])
+    return "Did you mean one of?" if two else did_you_mean(word, MATCHERS, noun="matchers")
 
 
 def argument_mistake(word: str, rest: str) -> tuple[str, str] | None:

@@ -25,6 +25,7 @@ class NameCheck:
     used: set[str] = field(default_factory=set)
     captures: dict[str, Position] = field(default_factory=dict)
     later: set[str] = field(default_factory=set)
+    beside: set[str] = field(default_factory=set)
 
     def steps(self, steps: Iterable[Step]) -> None:
         """Checks `steps`; what they capture is known after them."""
@@ -49,6 +50,7 @@ class NameCheck:
         name = (step.as_ or "").partition(".")[0]
         if name in BUILTIN_NAMES:
             self.note(step.position, f"{name} is a name of the language.", "Choose another name.")
+            return
         self.known.add(name)
         if not step.via:
             self.captures.setdefault(name, step.position)
@@ -79,23 +81,28 @@ class NameCheck:
         before, gained = set(self.known), set()
         for branch in inner:
             self.known = set(before)
+            self.beside = {name for other in inner if other is not branch for name in captured(other)} - before
             self.steps(branch)
             gained |= self.known
         self.known = before | gained
+        self.beside = set()
 
     def reference(self, reference: Reference) -> None:
         name = reference.name
         self.used.add(name)
         if name not in self.known:
-            what = f"${name} is captured only later." if name in self.later else f"${name} is not known here."
-            remedy = (
-                "Move the step that captures it up."
-                if name in self.later
-                else did_you_mean(name, self.known, noun="names")
-            )
-            self.note(reference.position, what, remedy)
+            self.unknown(name, reference.position)
         elif name == "catalog" and self.catalogue is not None:
             self.catalogue_reference(reference, self.catalogue)
+
+    def unknown(self, name: str, position: Position) -> None:
+        if name in self.beside:
+            what = f"${name} is captured in another branch, which runs at the same time."
+            self.note(position, what, "Use it after the branches.")
+        elif name in self.later:
+            self.note(position, f"${name} is captured only later.", "Move the step that captures it up.")
+        else:
+            self.note(position, f"${name} is not known here.", did_you_mean(name, self.known, noun="names"))
 
     def catalogue_reference(self, reference: Reference, catalogue: Mapping[str, Any]) -> None:
         if not reference.path:

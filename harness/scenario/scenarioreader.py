@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import InputError, Problem
-from harness.scenario.expand import matrix_rows
+from harness.scenario.expand import matrix_rows, parameter_text
 from harness.scenario.given import GivenPatterns, GivenReader, merged
 from harness.scenario.model import BUILTIN_NAMES, Scenario, Step
 from harness.scenario.names import NameCheck
@@ -136,7 +136,7 @@ class ScenarioReader:
         for row in rows:
             if row in seen:
                 where = node.keys["matrix" if "matrix" in node.entries else "examples"]
-                self.note(where, f"Two cases are the same: {dict(row)}.", "Remove one.")
+                self.note(where, f"Two cases are the same: {parameter_text(row)}.", "Remove one.")
                 break
             seen.append(row)
         return rows
@@ -259,10 +259,12 @@ class ScenarioReader:
         if self.known.rules is not None and isinstance(given, ListNode):
             for item in given.items:
                 if isinstance(item, ScalarNode) and item.text in ids and item.text not in self.known.rules:
-                    self.note(
-                        item, f"There is no rule {item.text}.", did_you_mean(item.text, self.known.rules, noun="rules")
-                    )
+                    self.note(item, f"There is no rule {item.text}.", self.rule_hint(item.text))
         return ids
+
+    def rule_hint(self, text: str) -> str:
+        same = text.upper() if text.upper() in (self.known.rules or {}) else ""
+        return f"Did you mean {same}?" if same else "The rules are in scenarios/rules.yaml."
 
     def repeat(self, node: MapNode) -> int:
         given = node.get("repeat")
@@ -318,7 +320,9 @@ class ScenarioReader:
 
     def names(self, node: MapNode, scenario: Scenario, given: GivenPatterns) -> None:
         """Every name is known where it stands; every capture and every axis of the matrix is used."""
-        names = set(scenario.rows_of_params[0])
+        matrix = node.get("matrix")
+        axes = matrix.keys if isinstance(matrix, MapNode) else {}
+        names = {*scenario.rows_of_params[0], *axes}
         catalogue = self.catalogue(given)
         check = NameCheck({*BUILTIN_NAMES, *names}, catalogue)
         before = NameCheck({"catalog", "now", "seed", "case", *names}, catalogue)
@@ -329,8 +333,7 @@ class ScenarioReader:
             check.check(each)
         check.unused()
         used = check.used | before.used | set(re.findall(r"\$\{?([\w-]+)", scenario.title))
-        matrix = node.get("matrix")
-        for key in matrix.keys.values() if isinstance(matrix, MapNode) else ():
+        for key in axes.values():
             if key.text not in used:
                 self.note(
                     key, f"Nothing uses ${key.text}.", "Each value makes a case; without a use they are all the same."

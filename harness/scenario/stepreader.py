@@ -272,7 +272,7 @@ class StepReader:
 
     def response(self, node: Node) -> CheckSpec:
         pattern = self.registry.checks["response"].declared.shape.read(node, self.reader)
-        if isinstance(pattern, MapPattern) and not pattern.entries:
+        if isinstance(node, MapNode) and not node.entries:
             self.note(node, "expect compares nothing.", "Write what the answer must be: {status: 200}.")
         return CheckSpec("response", pattern, node.position, None, brief(node))
 

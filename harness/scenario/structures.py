@@ -155,11 +155,12 @@ class Either:
     scalar: tuple[Shape, ...] = ()
     list: Shape | None = None
     map: Shape | None = None
+    words: str = ""
 
     @property
     def expected(self) -> str:
-        """The alternatives."""
-        return " or ".join(shape.expected for shape in self._all())
+        """The alternatives, or `words` where they are too many to read."""
+        return self.words or " or ".join(shape.expected for shape in self._all())
 
     def _all(self) -> tuple[Shape, ...]:
         return (*self.scalar, *(shape for shape in (self.list, self.map) if shape is not None))

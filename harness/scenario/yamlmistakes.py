@@ -14,12 +14,12 @@ _ADVICE: tuple[tuple[str, str, str], ...] = (
     ("could not find expected ':'", "A `key: value` is expected; the colon is missing.", "Write `key: value`."),
     (
         "expected ',' or '}'",
-        "A `{{…}}` is not closed, or a comma is missing.",
+        "A `{{…}}`{opened} is not closed, or a comma is missing.",
         "Quote texts that hold a comma, a bracket or a brace.",
     ),
     (
         "expected ',' or ']'",
-        "A `[…]` is not closed, or a comma is missing.",
+        "A `[…]`{opened} is not closed, or a comma is missing.",
         "Quote texts that hold a comma, a bracket or a brace.",
     ),
     ("did not find expected key", "The indentation does not fit the lines above.", "Align the keys of one map."),
@@ -57,10 +57,15 @@ _ADVICE: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def advice(problem: str, char: str) -> tuple[str, str]:
-    """What happened and what to do, for libyaml's `problem` at the character `char`."""
-    shown = f"`{char}`" if char.strip() else "here (a tab or a blank)"
+def advice(problem: str, char: str, opened: str = "") -> tuple[str, str]:
+    """What happened and what to do, for libyaml's `problem` at the character `char`.
+
+    `opened` is where the structure begins that is not closed, as `7:15`.
+    """
+    if not char.strip() and "cannot start any token" in problem:
+        return "A tab cannot indent.", "Indent with spaces."
+    shown = f"`{char}`"
     for part, what, remedy in _ADVICE:
         if part in problem:
-            return what.format(char=shown), remedy
+            return what.format(char=shown, opened=f" that opens at {opened}" if opened else ""), remedy
     return f"This is not YAML: {problem or 'the text ends too early'}.", "Mend the indentation or the quotes."

@@ -130,10 +130,7 @@ def parse(text: str | bytes, file: str = "<text>") -> Node:
     try:
         root = builder.document()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        what, remedy = advice(error.problem or "", source.line(line)[column - 1 : column])
-        builder.problems.append(source.problem(line, column, what, remedy))
+        builder.problems.append(_syntax_mistake(source, error))
     except yaml.reader.ReaderError:
         builder.problems.append(_refused_character(source))
     finally:
@@ -141,6 +138,17 @@ def parse(text: str | bytes, file: str = "<text>") -> Node:
     if builder.problems:
         raise InputErrors(builder.problems)
     return root
+
+
+def _syntax_mistake(source: Source, error: yaml.MarkedYAMLError) -> Problem:
+    opened, mark = error.context_mark, error.problem_mark
+    if "end of stream" in (error.problem or "") and opened:
+        mark = opened
+    mark = mark or opened
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    where = f"{opened.line + 1}:{opened.column + 1}" if opened else ""
+    what, remedy = advice(error.problem or "", source.line(line)[column - 1 : column], where)
+    return source.problem(line, column, what, remedy)
 
 
 def scalar_value(text: str) -> Plain:
@@ -224,7 +232,11 @@ class _Builder:
                 event, f"`&{event.anchor}` is an anchor.", "Anchors are left out: use a fragment, or quote the text."
             )
         if event.tag is not None:
-            self._note(event, f"`{event.tag}` is a tag.", "Tags are left out: quote the value to make it text.")
+            self._note(
+                event,
+                f"`{event.tag.replace('tag:yaml.org,2002:', '!!')}` is a tag.",
+                "Tags are left out: quote the value to make it text.",
+            )
         self.count += 1
         if depth > MAX_DEPTH or self.count > MAX_NODES:
             limit = f"nested deeper than {MAX_DEPTH} levels" if depth > MAX_DEPTH else f"more than {MAX_NODES:,} values"

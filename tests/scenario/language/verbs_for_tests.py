@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from harness.scenario.registry import Compare, Duration, Instant, Registry, Steps, Value, verb
-
-REGISTRY = Registry()
+from harness.scenario.registry import Compare, Duration, Instant, Steps, Value, verb
 
 
 @dataclass(frozen=True)
@@ -96,48 +94,56 @@ class CancelArgs:
     reason: str | None = None
 
 
-with REGISTRY.collecting():
+@verb("select_session", shorthand="session")
+def select_session(world: Any, args: SelectArgs) -> None:
+    """Chooses a session type."""
 
-    @verb("select_session", shorthand="session")
-    def select_session(world: Any, args: SelectArgs) -> None:
-        """Chooses a session type."""
 
-    @verb("initialize")
-    def initialize(world: Any, args: NoArgs) -> None:
-        """Asks the server for a booking id."""
+@verb("initialize")
+def initialize(world: Any, args: NoArgs) -> None:
+    """Asks the server for a booking id."""
 
-    @verb("schedule", shorthand="at")
-    def schedule(world: Any, args: ScheduleArgs) -> None:
-        """Picks a time in Calendly's page."""
 
-    @verb("create")
-    def create(world: Any, args: CreateArgs) -> None:
-        """Creates the booking."""
+@verb("schedule", shorthand="at")
+def schedule(world: Any, args: ScheduleArgs) -> None:
+    """Picks a time in Calendly's page."""
 
-    @verb("cancel", shorthand="reason")
-    def cancel(world: Any, args: CancelArgs) -> None:
-        """Cancels the booking."""
 
-    @verb("deliver", shorthand="event", kind="provider")
-    def deliver(world: Any, args: DeliverArgs) -> None:
-        """Delivers webhooks that are due."""
+@verb("create")
+def create(world: Any, args: CreateArgs) -> None:
+    """Creates the booking."""
 
-    @verb("http", kind="low")
-    def http(world: Any, args: HttpArgs) -> None:
-        """Sends a request as it stands."""
 
-    @verb("sql", shorthand="query", kind="low")
-    def sql(world: Any, args: SqlArgs) -> None:
-        """Runs a statement."""
+@verb("cancel", shorthand="reason")
+def cancel(world: Any, args: CancelArgs) -> None:
+    """Cancels the booking."""
 
-    @verb("clock", shorthand="to", kind="low")
-    def clock(world: Any, args: ClockArgs) -> None:
-        """Moves the scenario's time."""
 
-    @verb("fault", kind="low")
-    def fault(world: Any, args: FaultArgs) -> None:
-        """Makes a provider fail."""
+@verb("deliver", shorthand="event", kind="provider")
+def deliver(world: Any, args: DeliverArgs) -> None:
+    """Delivers webhooks that are due."""
 
-    @verb("parallel", shorthand="branches", kind="low", beside=("outcomes",))
-    def parallel(world: Any, args: ParallelArgs) -> None:
-        """Runs branches at the same time."""
+
+@verb("http", kind="low")
+def http(world: Any, args: HttpArgs) -> None:
+    """Sends a request as it stands."""
+
+
+@verb("sql", shorthand="query", kind="low")
+def sql(world: Any, args: SqlArgs) -> None:
+    """Runs a statement."""
+
+
+@verb("clock", shorthand="to", kind="low")
+def clock(world: Any, args: ClockArgs) -> None:
+    """Moves the scenario's time."""
+
+
+@verb("fault", kind="low")
+def fault(world: Any, args: FaultArgs) -> None:
+    """Makes a provider fail."""
+
+
+@verb("parallel", shorthand="branches", kind="low", beside=("outcomes",))
+def parallel(world: Any, args: ParallelArgs) -> None:
+    """Runs branches at the same time."""
