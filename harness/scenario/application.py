@@ -34,7 +34,7 @@ class Application:
     def reset(self) -> None:
         """Forget what the process remembers between requests: limiters, caches."""
         if self.app is not None:
-            self.app.forget()
+            self.app.reset()
 
     def expire(self) -> None:
         """Do what a deployment's timer does: expire unconfirmed anonymous bookings."""
@@ -71,8 +71,7 @@ def open_application(
     """Build the target over `database`; for a URL only the socket is prepared."""
     if target.url is not None:
         return Application(Socket(target.url))
-    from harness import booking
-    from harness.booking import Parts, legacy
+    from harness.booking import Parts
 
     settings = settings_for(database.sqlalchemy_url)
     parts = Parts(clock=clock, new_id=new_id)
@@ -80,6 +79,9 @@ def open_application(
         from harness.defects import inject
 
         parts = inject(parts, target.defects)
-    create = legacy.create_app if target.profile == "legacy" else booking.create_app
-    app = create(settings, parts)
+    if target.profile == "legacy":
+        from harness.booking.legacy import create_app
+    else:
+        from harness.booking import create_app
+    app = create_app(settings, parts)
     return Application(InProcess(app), app)

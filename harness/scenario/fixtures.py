@@ -103,12 +103,12 @@ def populate(connection: psycopg.Connection[Any], migrations: Sequence[Path], ro
 
     for path in migrations:
         try:
-            connection.execute(path.read_text(encoding="utf-8"))  # type: ignore[call-overload]  # a file's text, not a literal
+            connection.execute(path.read_text(encoding="utf-8"))
         except psycopg.Error as error:
             raise InputError(f"The migration is refused: {error}", position=Position(str(path))) from error
     for table, row in _ordered(rows):
         try:
-            insert(lambda text, values: connection.execute(text, values), table, row)  # type: ignore[call-overload]  # composed
+            insert(lambda text, values: connection.execute(text, values), table, row)
         except psycopg.Error as error:
             raise InputError(
                 f"Catalogue {rows.name if rows else ''}: {table} refuses {row.get('id')}: {error}"

@@ -57,7 +57,7 @@ class Recorder:
         redactor: Redactor,
     ) -> None:
         self._sink = sink
-        self._identity = {"run_id": run_id, "scenario_id": scenario_id, "attempt": attempt}
+        self._identity: dict[str, Any] = {"run_id": run_id, "scenario_id": scenario_id, "attempt": attempt}
         self._redactor = redactor
         self._local = threading.local()
         self._numbers: Counter[str] = Counter()
@@ -79,9 +79,9 @@ class Recorder:
 
     # -- writing ------------------------------------------------------------------------------------------------
 
-    def write(self, kind: type[records.Record], raw: Mapping[str, Any] | None = None, **columns: Any) -> None:
-        """One record of `kind`, in this thread's order."""
-        record = kind(**self._identity, **columns)
+    def write(self, record_type: type[records.Record], raw: Mapping[str, Any] | None = None, /, **columns: Any) -> None:
+        """One record of `record_type`, in this thread's order."""
+        record = record_type(**self._identity, **columns)
         buffer = getattr(self._local, "buffer", None)
         if buffer is not None:
             buffer.append((record, raw or {}))
@@ -92,7 +92,8 @@ class Recorder:
         column = _NUMBERED.get(type(record))
         if column:
             self._numbers[column] += 1
-            record = replace(record, **{column: self._numbers[column]})
+            number: dict[str, Any] = {column: self._numbers[column]}
+            record = replace(record, **number)
             self._kept.setdefault(type(record), []).append(Kept(record, raw))
         self._sink(record)
 
@@ -123,7 +124,7 @@ class Recorder:
         if not content:
             return None
         text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
-        record = records.Body.of(self._redactor.body(text), **self._identity)  # type: ignore[arg-type]  # the identity's three columns
+        record = records.Body.of(self._redactor.body(text), **self._identity)
         if record.body_id not in self.bodies:
             self.bodies[record.body_id] = record.text
             self._sink(record)

@@ -64,7 +64,7 @@ class Simulators:
         options = calendly.Options(token=CALENDLY_TOKEN)
         pair = (
             calendly.Simulator(clock=self._clock, seed=seed, options=options),
-            stripe.Simulator(clock=self._clock, seed=seed, options=stripe.Options(key=STRIPE_KEY)),
+            stripe.Simulator(clock=self._clock, seed=seed, options=stripe.Options(api_key=STRIPE_KEY)),
         )
         furnish(pair[0], catalogue)
         pair[0].subscribe(CALLBACKS["calendly"], signing_key=CALENDLY_WEBHOOK_KEYS[0])

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.errors import InputError, NothingSelected
+from harness.scenario.files import split_place
 from harness.scenario.loader import load
 from harness.scenario.model import Case, Suite
-from harness.scenario.selection import Selection, select, shard
+from harness.scenario.selection import Selection, repeated, select, shuffled
 from harness.session.options import RunOptions
 
 __all__ = ["Plan", "make_plan", "suite_of"]
@@ -53,27 +55,18 @@ def make_plan(options: RunOptions, reports: Path) -> Plan:
     suite = suite_of(options.paths, options.root)
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1, 10_000)
     wanted = Selection(
-        places=options.paths,
-        tags=options.tags,
+        places=tuple(split_place(path) for path in options.paths),
         text=options.text,
+        tag=" and ".join(f"({tag})" for tag in options.tags) or None,
         covers=options.covers,
-        ids=_last_failed(reports) if options.last_failed else None,
+        only=_last_failed(reports) if options.last_failed else None,
+        shard=options.shard,
+        durations=recorded_durations(reports) if options.shard else None,
     )
-    chosen = list(select(suite, wanted, project=options.root))
-    if options.shard is not None:
-        chosen = list(shard(chosen, *options.shard, durations=recorded_durations(reports)))
+    chosen = select(suite, wanted, project=options.root)
     if options.shuffle:
-        random.Random(seed).shuffle(chosen)  # noqa: S311 - an order to repeat, no secret
-    if not chosen:
-        raise NothingSelected("Nothing is selected.", "Loosen the selection; `harness list` shows what there is.")
-    return Plan(suite, tuple(_repeated(chosen, options.repeat)), seed)
-
-
-def _repeated(cases: Sequence[Case], times: int) -> Iterator[Case]:
-    """`cases` again and again; each repetition has an id of its own."""
-    for repetition in range(1, times + 1):
-        for case in cases:
-            yield case if times == 1 else replace(case, scenario_id=f"{case.scenario_id} ({repetition} of {times})")
+        chosen = shuffled(chosen, seed)
+    return Plan(suite, tuple(repeated(chosen, options.repeat)), seed)
 
 
 def _last_failed(reports: Path) -> frozenset[str]:
@@ -88,10 +81,10 @@ def recorded_durations(reports: Path) -> Mapping[str, int]:
     return {row["scenario_id"]: row["duration_us"] for row in _recorded(reports)}
 
 
-def _recorded(reports: Path) -> Iterable[dict[str, object]]:
+def _recorded(reports: Path) -> Iterable[dict[str, Any]]:
     """The latest run's outcomes, kept small beside the report so that selecting needs no data library."""
     path = reports / "latest" / "outcomes.json"
     if not path.is_file():
         return []
-    rows: list[dict[str, object]] = json.loads(path.read_text(encoding="utf-8"))
+    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
     return rows

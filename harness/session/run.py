@@ -148,7 +148,6 @@ class _CaseWorker:
             run_id=course.run_id,
             worker=self._number,
             sink=self.write,
-            note=course.heard.note,
         )
         self._writer = EventWriter(course.directory, self._number)
         return self._bench.about

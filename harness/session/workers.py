@@ -148,8 +148,8 @@ class _Pool:
         member.process.join()
         if not member.pending and not member.process.exitcode:
             return
-        lost, *rest = [*member.pending, None]
-        self._queue.extend([index] for index in rest if index is not None)
+        lost = member.pending[0] if member.pending else None
+        self._queue.extend([index] for index in member.pending[1:])
         yield Died(member.number, lost, f"worker {member.number} ended with exit code {member.process.exitcode}")
         if self._queue:
             self.start(member.number)

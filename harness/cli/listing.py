@@ -1,0 +1,160 @@
+"""`harness list`, `validate`, `schema`: what there is, what is wrong with it, and how editors know."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from harness.scenario.model import Suite
+
+__all__ = ["list_", "schema", "validate"]
+
+Paths = Annotated[
+    list[str] | None, typer.Argument(help="Files or folders. Default: scenarios/", metavar="[PATH[:LINE]]...")
+]
+
+
+def list_(
+    paths: Paths = None,
+    rules: Annotated[bool, typer.Option("--rules", help="Every rule with the scenarios that cover it.")] = False,
+    tags: Annotated[bool, typer.Option("--tags", help="Every tag and how many scenarios carry it.")] = False,
+    verbs: Annotated[bool, typer.Option("--verbs", help="Every verb and what it does.")] = False,
+    tag: Annotated[
+        list[str] | None, typer.Option("-t", "--tag", help="Only scenarios that fit this tag expression.")
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option("-k", help="Only scenarios whose name or file contains TEXT.", metavar="TEXT")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+) -> int:
+    """List scenarios, rules, tags or verbs. With --rules, exit code 1 when a rule has no scenario.
+
+    Examples:
+
+      harness list -t anonymous
+
+      harness list --rules
+    """
+    from harness.session.plan import suite_of
+
+    suite = suite_of(paths or (), Path.cwd())
+    if rules:
+        return _rules(suite, as_json=as_json)
+    if tags:
+        counts = Counter(tag for scenario in suite.scenarios for tag in scenario.tags)
+        print(
+            json.dumps(counts) if as_json else "\n".join(f"{count:5}  {tag}" for tag, count in sorted(counts.items()))
+        )
+    elif verbs:
+        _verbs(suite, as_json=as_json)
+    else:
+        _cases(suite, paths or [], tag or [], text, as_json=as_json)
+    return ExitCode.OK
+
+
+def _cases(suite: Suite, paths: list[str], tags: list[str], text: str | None, *, as_json: bool) -> None:
+    from harness.scenario.files import split_place
+    from harness.scenario.selection import Selection, select
+
+    expression = " and ".join(f"({tag})" for tag in tags) or None
+    wanted = Selection(places=tuple(split_place(path) for path in paths), tag=expression, text=text)
+    cases = select(suite, wanted, project=Path.cwd())
+    if as_json:
+        rows = [
+            {
+                "scenario_id": case.scenario_id,
+                "name": case.title,
+                "file": case.scenario.file,
+                "line": case.position.line,
+                "tags": list(case.scenario.tags),
+                "covers": list(case.scenario.covers),
+                "skip": case.scenario.skip,
+            }
+            for case in cases
+        ]
+        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    for case in cases:
+        print(f"{case.selector}  {case.title}" + (f"  [{', '.join(case.scenario.tags)}]" if case.scenario.tags else ""))
+    print(f"\n{len(cases)} cases in {len({case.scenario.file for case in cases})} files")
+
+
+def _rules(suite: Suite, *, as_json: bool) -> int:
+    from harness.session.coverage import coverage
+
+    covered = coverage(suite)
+    missing = [rule for rule, places in covered.items() if not places]
+    if as_json:
+        document = [{"rule": rule, "text": suite.rules[rule], "covered_by": places} for rule, places in covered.items()]
+        print(json.dumps(document, ensure_ascii=False, indent=2))
+    else:
+        for rule, places in covered.items():
+            print(f"{rule}  {suite.rules[rule]}")
+            for place in places or ["  not covered"]:
+                print(f"      {place}")
+        print(
+            f"\n{len(covered) - len(missing)} of {len(covered)} rules covered"
+            + (f"; not: {', '.join(missing)}" if missing else "")
+        )
+    return ExitCode.FAILED if missing else ExitCode.OK
+
+
+def _verbs(suite: Suite, *, as_json: bool) -> None:
+    verbs = sorted(suite.registry.verbs.values(), key=lambda verb: (verb.kind, verb.name))
+    if as_json:
+        print(json.dumps([{"verb": v.name, "kind": v.kind, "summary": v.summary} for v in verbs], indent=2))
+        return
+    for verb in verbs:
+        print(f"{verb.kind:9} {verb.name:16} {verb.summary}")
+
+
+def validate(paths: Paths = None) -> int:
+    """Say every mistake of every file at once, each with its place and what to do. Exit code 4 when there are any.
+
+    Examples:
+
+      harness validate
+
+      harness validate scenarios/anonymous
+    """
+    from harness.session.plan import suite_of
+
+    suite = suite_of(paths or (), Path.cwd())
+    print(f"{len(suite.cases)} cases in {len(suite.features)} files: no mistakes")
+    return ExitCode.OK
+
+
+def schema(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit code 1 when a file is out of date.")
+    ] = False,
+    database: Annotated[str, typer.Option("--database", help="Where to read the tables from.")] = "embedded",
+) -> int:
+    """Write scenarios/tables.json (from the migrated schema) and scenarios/scenario.schema.json (for editors).
+
+    Examples:
+
+      harness schema
+
+      harness schema --check
+    """
+    from harness.session.schemas import schema_files
+
+    stale = []
+    for path, text in schema_files(Path.cwd(), database).items():
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(path)
+        if not check:
+            path.write_text(text, encoding="utf-8")
+        print(f"{'out of date' if check else 'written'}  {path.relative_to(Path.cwd())}")
+    if not stale:
+        print("up to date")
+    return ExitCode.FAILED if check and stale else ExitCode.OK

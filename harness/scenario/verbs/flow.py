@@ -1,0 +1,235 @@
+"""Flow verbs: what a visitor does in the browser, decided by the same client side as the page's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from harness.booking.flow import Answer, NotAllowed
+from harness.errors import InputError
+from harness.scenario.registry import Instant, Value, verb
+from harness.scenario.suggest import did_you_mean
+from harness.scenario.transport import NoAnswer
+from harness.scenario.world import Refusal, World
+
+__all__ = [
+    "CancelArgs",
+    "CreateArgs",
+    "InitializeArgs",
+    "PayArgs",
+    "RescheduleArgs",
+    "ScheduleArgs",
+    "SelectArgs",
+]
+
+EMBED_ORIGIN = "https://calendly.com"
+
+
+@dataclass(frozen=True)
+class NoArgs:
+    """Nothing."""
+
+
+@verb("sessions")
+def sessions(world: World, args: NoArgs) -> Any:
+    """Look at the page: ask the server what may be booked, and see what the page then shows.
+
+    Gives `{keys, titles}` of the sessions shown, in their order.
+    """
+    answer = _ask(world, lambda: world.visitor.flow.sessions())
+    shown = world.visitor.flow.shown_sessions if answer is not None else []
+    keys = {row["id"]: key for key, row in world.catalogue.rows("SessionType").items()}
+    return {"keys": [keys.get(each["id"], each["id"]) for each in shown], "titles": [each["title"] for each in shown]}
+
+
+@dataclass(frozen=True)
+class SelectArgs:
+    """Which session, and how it was reached."""
+
+    session: Annotated[str, "a session type: its key in the catalogue, or an id"]
+    pathway: Annotated[str | None, "accelerate, pivot or play, where the session asks for it"] = None
+    by_url: Annotated[bool, "by opening the page with ?sessionTypeId="] = False
+
+
+@verb("select_session", shorthand="session")
+def select_session(world: World, args: SelectArgs) -> Any:
+    """Choose a session type. For an anonymous visitor this asks nothing of the server (R10).
+
+    The page refuses what it would not show (R16, F01, F02); `expect: {refused: …}` says so.
+    """
+    flow = world.visitor.flow
+    session = _session(world, args.session)
+    return _ask(world, lambda: flow.select_session(session, pathway=args.pathway, by_url=args.by_url))
+
+
+def _session(world: World, named: str) -> Mapping[str, Any]:
+    rows = world.catalogue.rows("SessionType")
+    found = rows.get(named) or next((row for row in rows.values() if row["id"] == named), None)
+    if found is None:
+        remedy = did_you_mean(named, rows, noun="session types")
+        raise InputError(f"The catalogue {world.catalogue.name} has no session type {named!r}.", remedy)
+    return found
+
+
+@dataclass(frozen=True)
+class InitializeArgs:
+    """What the page sends beyond what it knows."""
+
+    body: Annotated[dict[str, Value], "fields to send beside (or instead of) the page's own"] = field(
+        default_factory=dict
+    )
+
+
+@verb("initialize")
+def initialize(world: World, args: InitializeArgs) -> Any:
+    """Tell the server that a signed-in visitor begins (R13); gives what it answered."""
+    return _ask(world, lambda: world.visitor.flow.initialize(**args.body))
+
+
+@dataclass(frozen=True)
+class ScheduleArgs:
+    """When, and who the visitor says to be."""
+
+    at: Annotated[Instant, "when the session begins"]
+    invitee: Annotated[dict[str, str], "name, email, timezone"] = field(default_factory=dict)
+    answers: Annotated[dict[str, str], "answers to Calendly's questions beside (or instead of) the page's own"] = field(
+        default_factory=dict
+    )
+    utm: Annotated[dict[str, str], "utm_content and the like instead of the page's own"] = field(default_factory=dict)
+    origin: Annotated[str, "where the embed's message comes from"] = EMBED_ORIGIN
+    message: Annotated[bool, "false: the embed's message never reaches the page"] = True
+
+
+@verb("schedule", shorthand="at")
+def schedule(world: World, args: ScheduleArgs) -> Any:
+    """Choose a time in Calendly's widget. Calendly books, queues its webhook, and posts its message to the page.
+
+    Gives `{event_uri, invitee_uri, start, end}`.
+    """
+    flow, visitor = world.visitor.flow, world.visitor
+    embed = flow.embed()
+    user = visitor.user
+    person = {"name": user.get("name", "Sam Visitor"), "email": user.get("email", "sam@example.test"), **args.invitee}
+    booked = world.calendly.schedule(
+        embed["event_type_uri"],
+        args.at,
+        person,
+        answers={**embed["answers"], **args.answers},
+        utm={**embed["utm"], **args.utm},
+    )
+    world.tell(scheduled={"event_uri": booked.event_uri, "invitee_uri": booked.invitee_uri})
+    if args.message:
+        _ask(world, lambda: flow.on_message(args.origin, booked.message))
+    return {
+        "event_uri": booked.event_uri,
+        "invitee_uri": booked.invitee_uri,
+        "start": booked.start,
+        "end": booked.end,
+        "message": booked.message,
+    }
+
+
+@dataclass(frozen=True)
+class CreateArgs:
+    """What the page sends beyond what it knows."""
+
+    body: Annotated[dict[str, Value], "fields to send beside (or instead of) the page's own"] = field(
+        default_factory=dict
+    )
+
+
+@verb("create")
+def create(world: World, args: CreateArgs) -> Any:
+    """Create the booking after Calendly's event (R06, R12), as the page does.
+
+    Gives `{id, state, …}` of the answer.
+    """
+    return _ask(world, lambda: world.visitor.flow.create(**args.body))
+
+
+@dataclass(frozen=True)
+class PayArgs:
+    """How the payment goes."""
+
+    outcome: Annotated[
+        Literal["paid", "unpaid", "failed", "expired", "none"], "what happens at Stripe; none: the page is only opened"
+    ] = "paid"
+    deliver: Annotated[bool, "false: Stripe's webhooks wait for a deliver step"] = True
+
+
+@verb("pay", shorthand="outcome")
+def pay(world: World, args: PayArgs) -> Any:
+    """Open Stripe's checkout from the page and pay there; Stripe's webhooks then arrive.
+
+    Gives `{id, url, …}` of the checkout session.
+    """
+    value = _ask(world, lambda: world.visitor.flow.pay())
+    if value is None or args.outcome == "none" or "sessionId" not in value:
+        return value
+    world.stripe.pay(value["sessionId"], outcome=args.outcome)
+    if args.deliver:
+        world.stage.post.deliver(world, "stripe")
+    return value
+
+
+@dataclass(frozen=True)
+class CancelArgs:
+    """Why."""
+
+    reason: Annotated[str | None, "what the visitor writes"] = None
+
+
+@verb("cancel", shorthand="reason")
+def cancel(world: World, args: CancelArgs) -> Any:
+    """Cancel the booking from the page; gives what the server answered."""
+    return _ask(world, lambda: world.visitor.flow.cancel(reason=args.reason))
+
+
+@dataclass(frozen=True)
+class RescheduleArgs:
+    """To when."""
+
+    at: Annotated[Instant, "the new time"]
+
+
+@verb("reschedule", shorthand="at")
+def reschedule(world: World, args: RescheduleArgs) -> Any:
+    """Move the session on Calendly's page, by the invitee's link. Its pair of webhooks is queued.
+
+    Gives the new `{event_uri, invitee_uri, start, end}`. The embed posts no message then (CALENDLY.md 5).
+    """
+    booked = world.calendly.reschedule(world.visitor.flow.invitee_uri, args.at)
+    return {"event_uri": booked.event_uri, "invitee_uri": booked.invitee_uri, "start": booked.start, "end": booked.end}
+
+
+@verb("resume")
+def resume(world: World, args: NoArgs) -> Any:
+    """Reload the page: it asks the server where the booking stands and goes on from there (F08)."""
+    return _ask(world, lambda: world.visitor.flow.resume())
+
+
+@verb("confirm")
+def confirm(world: World, args: NoArgs) -> Any:
+    """Look at the page's confirmation: it asks the server how the booking stands and shows that (F09)."""
+    return _ask(world, lambda: world.visitor.flow.confirm())
+
+
+def _ask(world: World, act: Any) -> Any:
+    """Do something in the browser. The page's own refusal becomes the step's result; a lost answer is unknown."""
+    try:
+        value = act()
+    except NotAllowed as refused:
+        raise Refusal(str(refused)) from refused
+    except NoAnswer:
+        return None
+    return _captured(value)
+
+
+def _captured(value: Any) -> Any:
+    """What a step gives to `as`: the answer's body, its id under `id` too."""
+    if not isinstance(value, Answer):
+        return value
+    body = value.body if isinstance(value.body, dict) else {}
+    named = {"id": body["bookingId"]} if "bookingId" in body else {}
+    return {**named, **body, "status": value.status}
