@@ -100,7 +100,7 @@ class Scheduling:
         for invitee in active:
             self._webhooks.invitee("invitee.canceled", invitee, now)
         cancellation = event.cancellation
-        assert cancellation is not None  # noqa: S101 - `_close` has just set it
+        assert cancellation is not None
         return cancellation
 
     def reschedule(

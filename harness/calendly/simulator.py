@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal, cast
 
@@ -190,6 +190,47 @@ class Simulator(Account):
     def subscription(self, uri: str) -> dict[str, Any]:
         with self.lock:
             return self._core.rendering.subscription(self._core.store.subscriptions[last_segment(uri)])
+
+    def find_event_type(self, owner_slug: str, slug: str) -> EventType | None:
+        """The event type behind a booking page `/{owner}/{slug}` or a single-use link `/d/{link}`."""
+        store = self._core.store
+        if owner_slug == "d":
+            link = store.links.get(slug)
+            return store.event_types[link.event_type] if link and not link.used else None
+        for kind in store.event_types.values():
+            if kind.slug == slug and store.users[kind.owner].slug == owner_slug and kind.active:
+                return kind
+        return None
+
+    def use_link(self, link: str) -> None:
+        """A single-use link has done its work."""
+        used = self._core.store.links[link]
+        self._core.store.links[link] = replace(used, used=True)
+
+    def find_invitee(self, identifier: str) -> Invitee | None:
+        return self._core.store.invitees.get(identifier)
+
+    def event_type_of(self, invitee: Invitee) -> EventType:
+        return self._core.store.event_types[self._core.store.events[invitee.event].event_type]
+
+    def uri_of(self, invitee: Invitee) -> str:
+        return self._core.rendering.invitee_uri(invitee)
+
+    def event_type_uri(self, kind: EventType) -> str:
+        return self._core.rendering.uri("event_types", kind.id)
+
+    def event_type_uris(self) -> list[str]:
+        return [self.event_type_uri(kind) for kind in self._core.store.event_types.values()]
+
+    def page_of(self, event_type: str) -> str:
+        """The URL of the booking page."""
+        return self._core.rendering.booking_page(self._event_type(event_type))
+
+    def host_name(self, kind: EventType) -> str:
+        return self._core.store.users[kind.owner].name
+
+    def places_left(self, kind: EventType, moment: datetime) -> int:
+        return self._core.availability.remaining(kind, moment)
 
     def free_starts(self, event_type: str, start: datetime, end: datetime) -> list[datetime]:
         """The starts that the booking page offers, UTC."""

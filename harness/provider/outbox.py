@@ -106,6 +106,7 @@ class Outbox:
         retrying: Callable[[Delivery, datetime], None] | None = None,
     ) -> None:
         self.deliveries: list[Delivery] = []
+        self._waiting: dict[str, Delivery] = {}
         self.policy = policy
         self._header = header
         self._lock = lock
@@ -115,12 +116,20 @@ class Outbox:
 
     @property
     def pending(self) -> list[Delivery]:
-        return [delivery for delivery in self.deliveries if delivery.state == "pending"]
+        with self._lock:
+            return list(self._waiting.values())
+
+    def idle(self, now: datetime) -> bool:
+        """Whether nothing is due; cheap, for a poll many times a second."""
+        with self._lock:
+            return all(delivery.due > now for delivery in self._waiting.values())
 
     def put(self, delivery: Delivery) -> Delivery:
         signed = sign_as("valid", delivery.key, delivery.body, delivery.created_at)
         delivery.headers = self._headers(delivery, signed.header)
-        self.deliveries.append(delivery)
+        with self._lock:
+            self.deliveries.append(delivery)
+            self._waiting[delivery.id] = delivery
         return delivery
 
     def due(self, now: datetime) -> list[Delivery]:
@@ -154,7 +163,10 @@ class Outbox:
 
     def lose(self, which: Selector | None = None) -> list[Delivery]:
         """The messages never arrive and are not sent again."""
-        return self._mark(which, "lost")
+        chosen = self.pending if which is None else self._select(which)
+        for delivery in chosen:
+            self._leave(delivery, "lost")
+        return chosen
 
     def delay(self, by: timedelta, which: Selector | None = None) -> list[Delivery]:
         """Holds the messages back for `by` from when they were due."""
@@ -167,13 +179,12 @@ class Outbox:
         """Nothing more is sent to it."""
         for delivery in self.pending:
             if delivery.subscription == subscription:
-                delivery.state = "abandoned"
+                self._leave(delivery, "abandoned")
 
-    def _mark(self, which: Selector | None, state: State) -> list[Delivery]:
-        chosen = self.pending if which is None else self._select(which)
-        for delivery in chosen:
+    def _leave(self, delivery: Delivery, state: State) -> None:
+        with self._lock:
             delivery.state = state
-        return chosen
+            self._waiting.pop(delivery.id, None)
 
     def _select(self, which: Selector) -> list[Delivery]:
         found = self._find(which)
@@ -234,7 +245,7 @@ class Outbox:
 
     def _settle(self, delivery: Delivery, outcome: AttemptOutcome, now: datetime) -> None:
         if outcome == "delivered":
-            delivery.state = "delivered"
+            self._leave(delivery, "delivered")
         elif delivery.state == "pending":
             failures = sum(1 for attempt in delivery.attempts if attempt.outcome != "delivered")
             delivery.due = min(now + self.policy.wait(failures), self._deadline(delivery))
@@ -245,7 +256,7 @@ class Outbox:
         return (delivery.retry_from or delivery.attempts[0].at) + self.policy.window
 
     def _abandon(self, delivery: Delivery, now: datetime) -> None:
-        delivery.state = "abandoned"
+        self._leave(delivery, "abandoned")
         if self._give_up:
             self._give_up(delivery, now)
 

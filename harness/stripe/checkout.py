@@ -12,8 +12,9 @@ __all__ = ["ROUTES"]
 
 _CREATE = (
     "mode", "line_items", "success_url", "cancel_url", "return_url", "client_reference_id", "customer",
-    "customer_email", "metadata", "payment_intent_data", "payment_method_types", "expires_at", "locale", "submit_type", "expand",
-    "allow_promotion_codes", "billing_address_collection", "customer_creation", "phone_number_collection", "ui_mode",
+    "customer_email", "metadata", "payment_intent_data", "payment_method_types", "expires_at", "locale", "submit_type",
+    "expand", "allow_promotion_codes", "billing_address_collection", "customer_creation",
+    "phone_number_collection", "ui_mode",
 )  # fmt: skip
 _SMALLEST = {"gbp": 30, "usd": 50, "eur": 50}
 _SHORTEST, _LONGEST = 30 * 60, 24 * 3600

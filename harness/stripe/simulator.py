@@ -107,6 +107,10 @@ class Simulator(Provider):
         with self.lock:
             return dict(self._session(session_id))
 
+    def line_items(self, session_id: str) -> list[dict[str, Any]]:
+        with self.lock:
+            return list(self._ledger.line_items[self._session(session_id)["id"]])
+
     def list_objects(self, kind: str) -> list[dict[str, Any]]:
         """Every `checkout.session`, `payment_intent`, `charge`, `refund` or `event`, newest first."""
         with self.lock:
@@ -144,7 +148,7 @@ class Simulator(Provider):
         return Response.of_json(status, Refusal(status, message, code=code).shown())
 
     def special(self, kind: str, request: Request) -> Response:
-        assert kind in self.fault_kinds, request.method  # noqa: S101 - faults are checked when they are added
+        assert kind in self.fault_kinds, request.method
         return Response.of_json(401, Refusal(401, "Invalid API Key provided").shown())
 
     def on_give_up(self, delivery: Delivery, now: datetime) -> None:
