@@ -29,8 +29,7 @@ class Target:
     def sections(self) -> Sequence[str]:
         """The sections of the migration history that this target's database has (see `fixtures.SECTIONS`)."""
         update = ("update",) if self.schema == "after" else ()
-        own = () if self.profile == "legacy" else ("reference",)
-        return ("before", *update, *own)
+        return ("before", *update, "reference")
 
 
 def parse_target(text: str, schema: str | None = None) -> Target:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from harness.errors import InputError
@@ -28,6 +29,10 @@ class DeliverArgs:
         "new"
     )
     of: Annotated[str | None, "only messages whose body contains this text, such as an invitee's URI"] = None
+    altered: Annotated[
+        dict[str, Value], "what an extra message says instead, by path: payload.tracking.utm_content; it is signed so"
+    ] = field(default_factory=dict)
+    without: Annotated[list[str], "what an extra message does not say at all, by path"] = field(default_factory=list)
     lose: Annotated[bool, "they never arrive"] = False
     delay: Annotated[Duration | None, "hold them back instead of sending them"] = None
 
@@ -46,6 +51,8 @@ def deliver(world: World, args: DeliverArgs) -> Any:
     for name in _providers(world, args):
         provider = world.provider(name)
         which = _which(args, provider.deliveries)
+        if args.altered or args.without:
+            which = [_extra(message, args) for message in which or provider.due()]
         if args.lose:
             provider.lose(which)
         elif args.delay is not None:
@@ -89,6 +96,45 @@ def _chosen(args: DeliverArgs, deliveries: list[Delivery]) -> list[Delivery]:
         if fnmatchcase(message.event, pattern) and (args.of is None or args.of.encode() in message.body)
     ]
     return [message for message in fitting if message.state == "pending"] or fitting
+
+
+def _extra(message: Delivery, args: DeliverArgs) -> Delivery:
+    """Another message like `message` that says something else. The genuine one stays as it was."""
+    body = json.loads(message.body)
+    for path, value in args.altered.items():
+        inner, key = _at(body, path)
+        inner[key] = value
+    for path in args.without:
+        inner, key = _at(body, path)
+        del inner[key]
+    content = json.dumps(body, separators=(",", ":"), ensure_ascii=False, default=_sendable).encode()
+    return replace(message, id=f"{message.id}, altered", body=content, attempts=[], state="pending")
+
+
+def _at(body: Any, path: str) -> tuple[Any, str | int]:
+    """The map or list that holds what `path` names, and under which key."""
+    *parents, last = path.split(".")
+    for part in parents:
+        try:
+            body = body[int(part) if isinstance(body, list) else part]
+        except (KeyError, IndexError, ValueError, TypeError):
+            raise InputError(f"The message has no {path}: there is no {part}.") from None
+    if not isinstance(body, dict | list):
+        raise InputError(f"The message has no {path}.")
+    return body, int(last) if isinstance(body, list) else last
+
+
+def _sendable(value: Any) -> Any:
+    from datetime import datetime
+    from decimal import Decimal
+
+    from harness.scenario.instants import show_instant
+
+    if isinstance(value, datetime):
+        return show_instant(value)
+    if isinstance(value, Decimal):
+        return float(value)
+    raise InputError(f"{value!r} cannot be part of a message.")
 
 
 @dataclass(frozen=True)
@@ -167,18 +213,22 @@ _CALENDLY: Mapping[str, Callable[[World, CalendlyArgs, str], Any]] = {
 
 @dataclass(frozen=True)
 class StripeArgs:
-    """Something that happens at Stripe, away from the page."""
+    """Something that happens at Stripe, away from the page. Exactly one of pay and settle."""
 
-    pay: Annotated[str, "the checkout session's id"]
+    pay: Annotated[str | None, "the checkout session's id"] = None
     outcome: Annotated[Literal["paid", "unpaid", "failed", "expired"], "how it goes"] = "paid"
-    amount: Annotated[Value, "another amount than the session's, in its smallest unit"] = None
-    currency: Annotated[str | None, "another currency than the session's"] = None
+    discount: Annotated[int, "taken off before paying, in the currency's smallest unit"] = 0
+    settle: Annotated[str | None, "the id of a session left unpaid: its slow money comes, or does not"] = None
+    arrives: Annotated[bool, "false: the slow money never comes"] = True
+
+    def __post_init__(self) -> None:
+        if (self.pay is None) == (self.settle is None):
+            raise ValueError("stripe does one of pay and settle.")
 
 
 @verb("stripe", shorthand="pay", kind="provider")
 def stripe(world: World, args: StripeArgs) -> Any:
     """Something that happens at Stripe, away from the page. Its webhooks are queued."""
-    changed = {
-        name: value for name, value in (("amount", args.amount), ("currency", args.currency)) if value is not None
-    }
-    return world.stripe.pay(args.pay, outcome=args.outcome, **changed)
+    if args.settle is not None:
+        return world.stripe.settle(args.settle, succeeded=args.arrives)
+    return world.stripe.pay(args.pay, outcome=args.outcome, discount=args.discount)
