@@ -15,7 +15,7 @@ from harness.postgres.binaries import Binaries
 from harness.postgres.caching import cached_directory
 from harness.postgres.places import room_remedy
 
-__all__ = ["SETTINGS", "SUPERUSER", "copy_cluster", "initialised_cluster"]
+__all__ = ["SETTINGS", "SUPERUSER", "cluster_settings", "copy_cluster", "initialised_cluster"]
 
 SUPERUSER = "postgres"
 _LAYOUT = 1  # raise it when SETTINGS or the options of initdb change
@@ -57,6 +57,11 @@ SETTINGS: dict[str, str] = {
 }
 
 
+def cluster_settings(major: int) -> dict[str, str]:
+    """The settings of a throwaway server of this major version (0: not known)."""
+    return SETTINGS | ({"io_method": "sync"} if major >= 18 else {})
+
+
 def initialised_cluster(binaries: Binaries, account: Account, cache: Path, *, work: Path) -> Path:
     """The cached data directory of these binaries; made now when there is none.
 
@@ -88,7 +93,7 @@ def _initialise(binaries: Binaries, account: Account, data: Path, target: Path) 
             raise
         _run([*command, "--locale=C"], account, "initdb")
     _run(["cp", "-r", str(data), str(target / "cluster")], None, f"keeping the data directory in {target}")
-    settings = SETTINGS | ({"io_method": "sync"} if binaries.major >= 18 else {})
+    settings = cluster_settings(binaries.major)
     with (target / "cluster" / "postgresql.conf").open("a") as file:
         file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
     _run(["chmod", "-R", "u=rwX,go=rX", str(target)], None, f"opening {target} to reading")

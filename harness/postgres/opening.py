@@ -41,11 +41,15 @@ def _open_embedded(choice: Choice, note: Note) -> Server:
 
     started = start_embedded(choice.argument)
     info = ServerInfo("embedded", started.binaries.version, None, None, choice.shown)
-    if started.swept:
-        note(f"Removed {started.swept} server(s) that an earlier run had to leave behind.")
+    _tell_swept(started.swept, note)
     place = started.instance.path.parent
     note(f"Database: embedded PostgreSQL {info.version} ({started.binaries.origin}), in {place}.")
     return Server(info, started.parameters, owned=True, stop=started.stop)
+
+
+def _tell_swept(number: int, note: Note) -> None:
+    if number:
+        note(f"Removed {number} server(s) that an earlier run had to leave behind.")
 
 
 def _open_existing(choice: Choice, note: Note) -> Server:
@@ -65,6 +69,7 @@ def _open_container(choice: Choice, note: Note) -> Server:
     from harness.postgres.containers import start_container
 
     started = start_container(choice.argument)
+    _tell_swept(started.swept, note)
     info = ServerInfo("testcontainers", started.version, started.image, started.digest, choice.shown)
     note(f"Database: PostgreSQL {info.version} in a container of {info.image} ({info.image_digest}).")
     return Server(info, started.parameters, owned=True, stop=started.stop)

@@ -25,6 +25,7 @@ from harness.postgres.places import Places, check_socket_length, secure_director
 __all__ = ["Instance", "processes_in", "stop_processes", "sweep"]
 
 _PREFIX = "s-"
+_CONTAINER = "container"  # the file that says that the server is in one
 _IPC_RMID = 0
 _PATIENCE = 10.0  # seconds that a server gets between being told to stop and being killed
 
@@ -47,9 +48,18 @@ class Instance:
         """What the server wrote to its standard error."""
         return self.path / "log"
 
+    @property
+    def container(self) -> str:
+        """The name of the container, when the server is in one."""
+        return _container_name(self.path)
+
+    def holds_container(self) -> None:
+        """Say, before it is made, that the server is in a container, which is to go with this directory."""
+        (self.path / _CONTAINER).touch()
+
     @classmethod
-    def create(cls, places: Places, account: Account) -> Instance:
-        """Make a directory that only `account` may enter. MachineError when it cannot be made."""
+    def create(cls, places: Places, account: Account | None = None) -> Instance:
+        """Make a directory that only `account` (or this user) may enter. MachineError when it cannot be made."""
         check_socket_length(places.running)
         with locked(places.lock):
             root = secure_directory(places.running)
@@ -58,7 +68,7 @@ class Instance:
                 path.mkdir(mode=0o700)
                 owner = os.open(path / "owner", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_EXCL, 0o600)
                 fcntl.flock(owner, fcntl.LOCK_EX)
-                if account.dropped:
+                if account and account.dropped:
                     os.chown(path, account.uid, account.gid)
             except OSError as error:
                 shutil.rmtree(path, ignore_errors=True)
@@ -99,24 +109,41 @@ def _sweep_one(path: Path) -> bool:
     try:
         owner = os.open(path / "owner", os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
-        _clear(path)
-        return True
+        return _clear(path)
     try:
         fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     else:
-        _clear(path)
-        return True
+        return _clear(path)
     finally:
         os.close(owner)
 
 
-def _clear(path: Path) -> None:
+def _clear(path: Path) -> bool:
+    """Stop and remove everything; False when a container could not be removed, so that the directory must stay."""
+    if (path / _CONTAINER).exists() and not _container_removed(path):
+        return False
     segment = _shared_memory_segment(path / "data")
     stop_processes(path)
     _remove_segment(segment)
     shutil.rmtree(path, ignore_errors=True)
+    return True
+
+
+def _container_name(path: Path) -> str:
+    return f"booking-harness-{path.name}"
+
+
+def _container_removed(path: Path) -> bool:
+    from harness.postgres.engine import docker_client, remove_container
+
+    try:
+        with docker_client() as client:
+            remove_container(client, _container_name(path))
+    except MachineError:  # the engine is down, and with it the container; the next sweep asks again
+        return False
+    return True
 
 
 def processes_in(path: Path) -> list[int]:
