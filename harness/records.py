@@ -127,12 +127,12 @@ class Body(Record):
     @classmethod
     def of(cls, text: str, *, run_id: str, scenario_id: str, attempt: int) -> Self:
         """The record of `text`, which is redacted already: at most BODY_LIMIT characters, addressed by their hash."""
-        kept = text[:BODY_LIMIT]
+        kept = text[:BODY_LIMIT].encode("utf-8", "replace").decode("utf-8")
         return cls(
             run_id=run_id,
             scenario_id=scenario_id,
             attempt=attempt,
-            body_id=hashlib.sha256(kept.encode("utf-8", "surrogatepass")).hexdigest(),
+            body_id=hashlib.sha256(kept.encode("utf-8")).hexdigest(),
             text=kept,
             truncated=len(text) > BODY_LIMIT,
         )

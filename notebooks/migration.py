@@ -63,4 +63,4 @@ for number, step in enumerate(migration.order(rehearsal), start=1):
     display(present.note(f"{number}. {step}"))
 
 # %% tags=["gate"]
-gates.check(migration.gate(rehearsal))
+gates.check(migration.gate(rehearsal), absent="" if rehearsal.there else "no migration was rehearsed with this run.")

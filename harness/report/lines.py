@@ -7,6 +7,7 @@ the two without parsing. Instants are ISO 8601 in UTC with a `Z`; `run_id` stand
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -22,6 +23,7 @@ Row = dict[str, Any]
 """One row as JSON has it: instants are text, lists are lists."""
 
 _dumps = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _MEASURED = b',"measured":'
 
 
@@ -113,9 +115,17 @@ def _encoder(table: str) -> Callable[[Record], bytes]:
         row: Row = {"record": table, **dict(zip(names[:cut], values[:cut], strict=True))}
         if measured:
             row["measured"] = dict(zip(names[cut:], values[cut:], strict=True))
-        return _dumps(row).encode("utf-8", "backslashreplace") + b"\n"
+        return _utf8(_dumps(row)) + b"\n"
 
     return encode_one
+
+
+def _utf8(text: str) -> bytes:
+    """`text` in UTF-8; half a surrogate pair, which UTF-8 cannot hold, becomes the replacement character."""
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text).encode("utf-8")
 
 
 def _encoders(tables: Iterable[type[Record]]) -> dict[type[Record], Callable[[Record], bytes]]:

@@ -90,10 +90,10 @@ def finish(directory: Path, *, ended_at: datetime, interrupted: bool = False, wi
     with disk_errors(directory):
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
-        page = Page(work / "report.html")
-        found = compact(read_parts(directory), work, manifest.run_id, planned, page.add)
-        ended = replace(_ended(manifest, found, planned, interrupted), end=ended_at)
-        _write_for_others(work, ended, found, page, with_allure)
+        with Page(work / "report.html") as page:
+            found = compact(read_parts(directory), work, manifest.run_id, planned, page.add)
+            ended = replace(_ended(manifest, found, planned, interrupted), end=ended_at)
+            _write_for_others(work, ended, found, page, with_allure)
         for made in sorted(work.iterdir()):
             _move(made, directory / made.name)
         work.rmdir()

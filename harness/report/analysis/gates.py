@@ -9,7 +9,11 @@ from harness.errors import HarnessError
 from harness.report.analysis.present import Shown, note
 from harness.report.load import Run
 
-__all__ = ["GateFailed", "check", "whole"]
+__all__ = ["NOTHING", "GateFailed", "check", "whole"]
+
+
+NOTHING = "○"
+"""How the text of a gate begins that had nothing to judge."""
 
 
 class GateFailed(HarnessError):
@@ -18,10 +22,15 @@ class GateFailed(HarnessError):
     exit_code: ClassVar[int] = 12
 
 
-def check(reasons: Sequence[str]) -> Shown:
-    """Say that the gate is open, or raise GateFailed with every reason."""
+def check(reasons: Sequence[str], *, absent: str = "") -> Shown:
+    """Say that the gate is open, or raise GateFailed with every reason.
+
+    `absent`: why there is nothing to judge, where the data belongs to a job that was not asked for; that is no pass.
+    """
     if reasons:
         raise GateFailed("The gate is closed: " + " ".join(reasons), "See the tables above for the evidence.")
+    if absent:
+        return note(f"{NOTHING} Nothing to judge: {absent}")
     return note("✓ The gate is open: the data holds what this notebook is there to show.")
 
 

@@ -25,7 +25,7 @@ _STAGES = (
     ("has a booking id", ("initialize", "select_session")),
     ("scheduled in Calendly", ("schedule",)),
     ("booking created", ("create",)),
-    ("paid where due", ("pay",)),
+    ("paid", ("pay",)),
 )
 
 
@@ -108,7 +108,7 @@ def differences(run: Run) -> pd.DataFrame:
 def funnel(run: Run) -> pd.DataFrame:
     """How far the cases of each path come: stage, path, cases, share of that path's executed cases.
 
-    A case reaches a stage when a step of its verbs passed; paying counts only where a case has a `pay` step.
+    A case reaches a stage when a step of its verbs passed; most scenarios stop on purpose before they pay.
     """
     import pandas as pd
 

@@ -10,6 +10,7 @@ import html
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ COLOURS: Mapping[str, str] = {
     "passed": "#2b8a5f", "failed": "#c2382e", "error": "#b3680a", "skipped": "#9aa3ae", "flaky": "#7a4fb5",
     "anonymous": "#3563c9", "authenticated": "#d0792b", "ink": "#1a2130", "muted": "#5b6577", "line": "#dfe3ea",
 }  # fmt: skip
+_FONTS = ["system-ui", "Segoe UI", "Roboto", "DejaVu Sans", "Arial", "sans-serif"]
+
 HATCHES: Mapping[str, str] = {
     "passed": "",
     "failed": "////",
@@ -110,7 +113,7 @@ def table(
     shown = readable(rows)
     made = GT(shown, id=name).tab_header(title=title, subtitle=subtitle)
     made = made.tab_options(
-        table_font_size="14px", heading_align="left", table_width="100%", data_row_padding="4px",
+        table_font_size="14px", table_font_names=_FONTS, heading_align="left", table_width="100%", data_row_padding="4px",
         column_labels_font_weight="600", table_border_top_style="none", heading_border_bottom_style="none",
     ).opt_align_table_header("left")  # fmt: skip
     made = made.cols_align("right", [column for column in shown.columns if _is_number(rows, column)])
@@ -157,6 +160,8 @@ def _cell(name: str, value: Any) -> str:
         return "–"
     if name.endswith("_us"):
         return duration_text(float(value))
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%SZ")
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)

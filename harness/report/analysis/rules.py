@@ -97,6 +97,7 @@ def chart(run: Run) -> Chart:
                 text.set_bbox({"facecolor": COLOURS["ink"], "edgecolor": "none", "pad": 1.5, "alpha": 0.6})
         left = [a + b for a, b in zip(left, counts, strict=True)]
     place.legend(frameon=False, ncols=3, fontsize=9, loc="lower left", bbox_to_anchor=(0, 1))
+    place.xaxis.get_major_locator().set_params(integer=True)
     place.set_xlabel("rules", color=COLOURS["muted"])
     return Chart(figure, f"Bar chart of rules by family. {finding(run)}; {len(uncovered(run))} are not covered.")
 

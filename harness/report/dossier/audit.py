@@ -24,7 +24,14 @@ from harness.report.manifest import MANIFEST
 __all__ = ["ORDER", "Dossier", "audit", "find_notebooks"]
 
 ORDER = ("suite_health", "anonymous_vs_authenticated", "rules", "migration", "strength", "incident")
-_MARKS = {"passed": "✓ passed", "gate": "✗ gate closed", "failed": "⚠ broke", "timeout": "⚠ stopped"}
+_GOOD = frozenset({"passed", "absent"})
+_MARKS = {
+    "passed": "✓ passed",
+    "absent": "○ not judged",
+    "gate": "✗ gate closed",
+    "failed": "⚠ broke",
+    "timeout": "⚠ stopped",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,9 @@ def audit(
         tables = write_tables(loaded, where / "tables")
         _copy_run(loaded, where)
         replace_text(where / "index.html", _index(loaded, executed, tables, where))
-    return Dossier(where / "index.html", tuple(executed), tuple(_failure(e) for e in executed if e.outcome != "passed"))
+    return Dossier(
+        where / "index.html", tuple(executed), tuple(_failure(e) for e in executed if e.outcome not in _GOOD)
+    )
 
 
 def find_notebooks(names: Sequence[str] | None = None) -> list[Path]:
@@ -130,8 +139,9 @@ def _failure(executed: Executed) -> str:
 
 
 def _index(run: Run, executed: Sequence[Executed], tables: Sequence[Path], where: Path) -> str:
-    closed = [one for one in executed if one.outcome != "passed"]
-    title = f"{len(executed) - len(closed)} of {len(executed)} notebooks passed their gate"
+    closed = [one for one in executed if one.outcome not in _GOOD]
+    judged = [one for one in executed if one.outcome != "absent"]
+    title = f"{len(judged) - len(closed)} of {len(judged)} notebooks passed their gate"
     rows = "".join(
         f'<tr><td class="{one.outcome}">{_MARKS[one.outcome]}</td><td><a href="{one.name}.html">{html.escape(_words(one.name))}</a></td>'
         f"<td>{html.escape(one.title)}{_reason(one)}</td></tr>"
@@ -161,7 +171,7 @@ def _words(name: str) -> str:
 
 
 def _reason(one: Executed) -> str:
-    return "" if one.outcome == "passed" else f'<br><span class="{one.outcome}">{html.escape(one.reason)}</span>'
+    return "" if one.outcome in _GOOD else f'<br><span class="{one.outcome}">{html.escape(one.reason)}</span>'
 
 
 def _remarks(run: Run) -> str:

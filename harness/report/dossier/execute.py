@@ -13,22 +13,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from harness.report.analysis.gates import NOTHING
 from harness.report.dossier.files import Notebook, read_notebook, write_notebook
 from harness.report.dossier.traps import check_notebook
 from harness.report.provenance import Scrubber
 
-__all__ = ["Executed", "execute"]
+__all__ = ["Executed", "Outcome", "execute"]
 
 _GRACE_S = 5.0
+
+Outcome = Literal["passed", "absent", "gate", "failed", "timeout"]
+"""`gate`: the last cell says that the data does not hold. `absent`: there was nothing to judge. `failed`: it broke."""
 
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """What came of one notebook. `gate`: its last cell says that the data does not hold; `failed`: it broke."""
+    """What came of one notebook."""
 
     name: str
     title: str
-    outcome: Literal["passed", "gate", "failed", "timeout"]
+    outcome: Outcome
     reason: str
     path: Path
     duration_us: int
@@ -87,9 +91,7 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
         child.communicate()
 
 
-def _verdict(
-    made: Notebook, said: str | None, timeout_s: float
-) -> tuple[Literal["passed", "gate", "failed", "timeout"], str]:
+def _verdict(made: Notebook, said: str | None, timeout_s: float) -> tuple[Outcome, str]:
     if said == "":
         return "timeout", f"It took longer than {timeout_s:g} s and was stopped."
     for cell in made.cells:
@@ -100,7 +102,14 @@ def _verdict(
     if said is not None:
         return "failed", said.splitlines()[-1]
     ran = all(cell.execution_count for cell in made.cells if cell.cell_type == "code" and cell.source.strip())
-    return ("passed", "") if ran else ("failed", "Some of its cells were not executed.")
+    if not ran:
+        return "failed", "Some of its cells were not executed."
+    said_last = _plain_text(made.cells[-1])
+    return ("absent", said_last) if said_last.startswith(NOTHING) else ("passed", "")
+
+
+def _plain_text(cell: Notebook) -> str:
+    return "".join(str(output.get("data", {}).get("text/plain", "")) for output in cell.get("outputs", ()))
 
 
 def _tidy(made: Notebook, scrub: Scrubber) -> None:

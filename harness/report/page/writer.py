@@ -9,7 +9,8 @@ import zlib
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import IO, Any
+from types import TracebackType
+from typing import IO, Any, Self
 
 from harness.report.cases import Case
 from harness.report.disk import disk_errors
@@ -40,15 +41,23 @@ _COLUMNS = (
 
 
 class Page:
-    """Hears of each execution in order and writes the page at the end."""
+    """Hears of each execution in order; `close` writes the page. A context manager, for its spool."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._spool: IO[bytes] = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 - closed by close()
+        self._spool: IO[bytes] = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 - closed by __exit__
         self._pending: list[bytes] = []
         self._size = 0
         self._chunks = 0
         self._places: dict[tuple[str, int], tuple[int, int]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._spool.close()
 
     def add(self, execution: Execution, scenario: Row | None) -> None:
         """Take one execution's evidence; one without a result is left to the DataFrames."""
@@ -81,7 +90,6 @@ class Page:
             self._spool.seek(0)
             page.writelines(self._spool)
             page.write(b"<script>" + (here / "page.js").read_bytes() + b"</script>\n</body>\n</html>\n")
-        self._spool.close()
 
     def _index(self, cases: Sequence[Case]) -> dict[str, Any]:
         rows = [[*_facts(case), self._attempts(case)] for case in cases]

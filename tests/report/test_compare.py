@@ -1,0 +1,133 @@
+"""What changed between runs, and who changes their mind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InputError
+from harness.records import Scenario
+from harness.report import EventWriter, compare, finish, flakiness, history, load, runs_in, trends
+from tests.report.sample import Plan, plans, records_of, start_run
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def small_run(directory: Path, outcomes: str, *, day: int = 0, slow: int = 1, names: str = "abcdef") -> Path:
+    """One case a letter of `outcomes`: p(assed), f(ailed), s(kipped)."""
+    words = {"p": "passed", "f": "failed", "s": "skipped"}
+    base = plans(1, failing=False)[0]
+    found = [replace(base, scenario_id=f"x.yaml::{name}", title=name) for name in names[: len(outcomes)]]
+    start_run(directory, found, started_at=START + timedelta(days=day))
+    with EventWriter(directory, 0) as writer:
+        for plan, letter in zip(found, outcomes, strict=True):
+            _write(
+                writer,
+                replace(plan, outcome=words[letter], defect="state" if letter == "f" else ""),
+                directory.name,
+                slow,
+            )
+    finish(directory, ended_at=START + timedelta(days=day, seconds=9))
+    return directory
+
+
+def _write(writer: EventWriter, plan: Plan, run_id: str, slow: int) -> None:
+    for record in records_of(plan, run_id=run_id):
+        writer.write(replace(record, duration_us=100_000 * slow) if isinstance(record, Scenario) else record)
+
+
+def test_every_kind_of_change_is_told_apart(tmp_path: Path) -> None:
+    before = small_run(tmp_path / "one", "ppffp")
+    after = small_run(tmp_path / "two", "pfpf", slow=1)
+    found = compare(before, after)
+    assert found.broken == ("x.yaml::b",)
+    assert found.fixed == ("x.yaml::c",)
+    assert found.still_failing == ("x.yaml::d",)
+    assert found.removed == ("x.yaml::e",)
+    assert (found.new, found.slower, found.unchanged) == ((), (), 1)
+    assert compare(after, before).new == ("x.yaml::e",)
+
+
+def test_slower_needs_both_a_ratio_and_an_amount(tmp_path: Path) -> None:
+    before, after = small_run(tmp_path / "one", "pp"), small_run(tmp_path / "two", "pp", slow=3)
+    assert len(compare(before, after).slower) == 2
+    assert compare(before, after, slower_by=4).slower == ()
+    assert compare(before, after, at_least_us=300_000).slower == ()
+    assert compare(after, before).slower == ()
+
+
+def test_a_new_scenario_that_fails_is_broken_not_merely_new(tmp_path: Path) -> None:
+    found = compare(small_run(tmp_path / "one", "p"), small_run(tmp_path / "two", "pf"))
+    assert found.broken == ("x.yaml::b",)
+
+
+def test_the_text_names_what_broke_first_with_its_reason(tmp_path: Path) -> None:
+    text = compare(small_run(tmp_path / "one", "pp"), small_run(tmp_path / "two", "pf")).text()
+    assert text.splitlines() == [
+        "one → two",
+        "",
+        "broken (1)",
+        "  x.yaml::b",
+        "      $.body.state   expected BOOKING_CONFIRMED   got IDLE",
+        "",
+        "unchanged 1",
+    ]
+
+
+def test_a_run_compared_with_itself_is_unchanged(runs: Path) -> None:
+    found = compare(runs / "failing", runs / "failing")
+    assert (found.broken, found.fixed, found.new, found.removed, found.slower) == ((), (), (), (), ())
+    assert len(found.still_failing) == 4
+
+
+def test_flakiness_counts_switches_within_the_last_runs(tmp_path: Path) -> None:
+    for day, outcomes in enumerate(["pps", "pfp", "ppp", "pfs", "ppp"]):
+        small_run(tmp_path / f"run{day}", outcomes, day=day)
+    told = history(runs_in(tmp_path))
+    found = flakiness(told).set_index("scenario_id")
+    assert list(found.index) == ["x.yaml::b"]
+    assert found.loc["x.yaml::b", "switches"] == 4
+    assert found.loc["x.yaml::b", "score"] == pytest.approx(1.0)
+    assert found.loc["x.yaml::b", "outcomes"] == "✓✗✓✗✓"
+    assert flakiness(told, last=2)["switches"].tolist() == [1]
+
+
+def test_a_retry_that_helped_counts_as_flaky_without_any_switch(runs: Path) -> None:
+    found = flakiness(history([runs / "failing"]))
+    assert found["flaky_runs"].sum() == load(runs / "failing").manifest.totals["flaky"]
+    assert found["switches"].sum() == 0
+
+
+def test_trends_compare_the_latest_with_the_median_before(tmp_path: Path) -> None:
+    for day, slow in enumerate([1, 1, 1, 3]):
+        small_run(tmp_path / f"run{day}", "p", day=day, slow=slow)
+    found = trends(history(runs_in(tmp_path)))
+    assert found["ratio"].tolist() == [pytest.approx(3.0)]
+    assert found["runs"].tolist() == [4]
+    assert trends(history(runs_in(tmp_path, last=2))).empty
+
+
+def test_runs_are_in_the_order_of_their_start_and_links_count_once(tmp_path: Path) -> None:
+    for day, name in enumerate(["z", "a", "m"]):
+        small_run(tmp_path / name, "p", day=day)
+    assert [run.name for run in runs_in(tmp_path)] == ["z", "a", "m"]
+    assert [run.name for run in runs_in(tmp_path, last=1)] == ["m"]
+
+
+def test_no_history_is_an_error_not_an_empty_answer() -> None:
+    with pytest.raises(InputError, match="no run to make a history of"):
+        history([])
+
+
+def test_a_scenario_with_an_id_keeps_its_identity_when_renamed(tmp_path: Path) -> None:
+    base = replace(plans(1, failing=False)[0], scenario_id="free-session")
+    for name, title in (("one", "Old title"), ("two", "New title")):
+        start_run(tmp_path / name, [base])
+        with EventWriter(tmp_path / name, 0) as writer:
+            _write(writer, replace(base, title=title), name, 1)
+        finish(tmp_path / name, ended_at=START)
+    found = compare(tmp_path / "one", tmp_path / "two")
+    assert (found.new, found.removed, found.unchanged) == ((), (), 1)

@@ -1,0 +1,147 @@
+"""Reading runs back: finished, killed, torn, damaged, empty, old, unknown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness.errors import InputError
+from harness.report import find_run, load
+from harness.report.upgrades import UPGRADES, upgrade
+from tests.report.sample import plans, write_run
+
+
+def test_a_finished_run_is_complete_and_says_nothing_more(runs: Path) -> None:
+    run = load(runs / "failing")
+    assert run.complete
+    assert run.notes == []
+    assert len(run.scenarios) == 63
+    assert run.scenarios["covers"].iloc[0][0] == "R03"
+    assert "R04" in set(run.scenarios["covers"].explode())
+
+
+def test_only_the_columns_asked_for_are_read(runs: Path) -> None:
+    rows = load(runs / "failing").table("checks", ["kind", "outcome"])
+    assert list(rows.columns) == ["kind", "outcome"]
+
+
+def test_reports_means_the_latest_run(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", 1)
+    write_run(tmp_path / "b", 1)
+    assert load(tmp_path).run_id == "b"
+    assert load(tmp_path / "latest").run_id == "b"
+    (tmp_path / "latest").unlink()
+    assert load(tmp_path).run_id == "b"
+
+
+def test_no_run_is_said_plainly(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        find_run(tmp_path / "none")
+    with pytest.raises(InputError, match=r"holds no run.*harness run"):
+        find_run(tmp_path)
+
+
+def test_an_unknown_table_lists_those_there_are(runs: Path) -> None:
+    with pytest.raises(InputError, match=r"There is no table 'check'.*checks"):
+        load(runs / "failing").table("check")
+
+
+def test_a_killed_run_loads_and_says_that_it_is_incomplete(runs: Path) -> None:
+    run = load(runs / "killed")
+    assert not run.complete
+    assert run.notes[0].startswith("The run did not come to its end")
+    assert len(run.scenarios) == 31
+    finished = write_run(runs.parent / "whole" / "killed", 30)
+    assert finished.totals["scenarios"] == run.scenarios["scenario_id"].nunique()
+    pd.testing.assert_frame_equal(run.checks, load(runs.parent / "whole" / "killed").checks)
+
+
+def test_a_torn_last_line_is_cut_and_reported(copy_of: Callable[[str], Path]) -> None:
+    directory = copy_of("killed")
+    part = next(directory.glob("events-*.jsonl"))
+    part.write_bytes(part.read_bytes()[:-40])
+    run = load(directory)
+    assert len(run.scenarios) == 30
+    assert any("was torn and is cut" in note for note in run.notes)
+    last = plans(30)[-1].scenario_id
+    assert f"No result: {last}" in run.notes
+    assert not run.scenarios["name"].isna().any()
+    assert last in set(run.steps["scenario_id"]), "what the unfinished scenario did until then is kept"
+
+
+def test_a_damaged_line_is_left_out_and_reported(copy_of: Callable[[str], Path]) -> None:
+    directory = copy_of("killed")
+    part = next(directory.glob("events-*.jsonl"))
+    lines = part.read_bytes().splitlines(keepends=True)
+    lines[3] = b"garbage\n"
+    lines[5] = lines[5].replace(b'"step":', b'"stop":')
+    part.write_bytes(b"".join(lines))
+    notes = "\n".join(load(directory).notes)
+    assert "line 4 is damaged and left out" in notes or "line 4 is no record" in notes
+    assert "lacks step" in notes
+
+
+def test_a_null_where_none_may_be_is_no_row(copy_of: Callable[[str], Path]) -> None:
+    directory = copy_of("killed")
+    part = next(directory.glob("events-*.jsonl"))
+    text = part.read_text()
+    part.write_text(text.replace('"matcher":"equals"', '"matcher":null', 1))
+    run = load(directory)
+    assert any("has nothing in matcher" in note for note in run.notes)
+    assert not run.checks["matcher"].isna().any()
+
+
+def test_an_empty_run_has_its_tables_without_rows(runs: Path) -> None:
+    run = load(runs / "empty")
+    assert run.manifest.outcome == "empty"
+    assert run.scenarios.empty
+    assert str(run.scenarios["duration_us"].dtype) == "int64"
+
+
+def test_a_run_whose_parquet_is_gone_is_read_from_its_events(copy_of: Callable[[str], Path], runs: Path) -> None:
+    directory = copy_of("failing")
+    for path in (directory / "data").iterdir():
+        path.unlink()
+    pd.testing.assert_frame_equal(load(directory).steps, load(runs / "failing").steps)
+
+
+def test_a_broken_parquet_file_is_an_error_never_an_empty_table(copy_of: Callable[[str], Path]) -> None:
+    directory = copy_of("failing")
+    (directory / "data" / "checks.parquet").write_bytes(b"PAR1 nonsense")
+    with pytest.raises(InputError, match=r"checks\.parquet cannot be read.*harness verify"):
+        _ = load(directory).checks
+
+
+def test_an_old_schema_is_brought_to_the_current_one_when_read(runs: Path) -> None:
+    run = load(runs / "draft")
+    assert run.notes == ["Written with schema version 0, read as 1."]
+    assert run.scenarios["duration_us"].tolist() == [12500, 800]
+    assert run.scenarios["tags"].tolist() == [["anonymous", "smoke"], []]
+    assert run.scenarios["flaky"].tolist() == [False, False]
+    assert run.steps["duration_us"].tolist() == [6250]
+    assert set(run.checks["attempt"]) == {1}
+
+
+def test_every_older_version_has_an_upgrade() -> None:
+    assert sorted(UPGRADES) == [0]
+    assert upgrade("logs", {"message": "m", "attempt": 2}, 0) == {"message": "m", "attempt": 2}
+
+
+@pytest.mark.parametrize("version", [2, 99, "1", None, -1])
+def test_an_unknown_schema_version_is_refused(copy_of: Callable[[str], Path], version: object) -> None:
+    directory = copy_of("good")
+    manifest = json.loads((directory / "manifest.json").read_text())
+    (directory / "manifest.json").write_text(json.dumps(manifest | {"schema_version": version}))
+    with pytest.raises(InputError, match=r"schema version .*known are 0, 1"):
+        load(directory)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"run_id": "x"}'])
+def test_a_broken_manifest_is_an_input_error(tmp_path: Path, content: str) -> None:
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(InputError):
+        load(tmp_path)

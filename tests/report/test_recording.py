@@ -1,0 +1,234 @@
+"""Writing a run: what reaches the disk when, in which order, and what happens when the disk refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from harness.errors import HarnessFault, MachineError
+from harness.records import BODY_LIMIT, Body, Scenario
+from harness.report import EventWriter, finish, load, read_manifest
+from tests.report.sample import plans, records_of, start_run, write_run
+
+END = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
+
+
+def test_records_reach_the_file_when_their_scenario_ends(tmp_path: Path) -> None:
+    writer = EventWriter(tmp_path, 0)
+    *before, scenario = records_of(plans(1)[0], run_id="r")
+    for record in before:
+        writer.write(record)
+    assert writer.path.read_bytes() == b""
+    writer.write(scenario)
+    assert len(writer.path.read_bytes().splitlines()) == len([*before, scenario])
+    writer.close()
+    writer.close()
+
+
+def test_a_body_is_written_once_by_each_worker(tmp_path: Path) -> None:
+    body = Body.of("{}", run_id="r", scenario_id="s", attempt=1)
+    with EventWriter(tmp_path, 0) as writer:
+        writer.write(body)
+        writer.write(replace(body, scenario_id="t"))
+    assert len(writer.path.read_bytes().splitlines()) == 1
+
+
+def test_a_long_body_is_cut_and_says_so() -> None:
+    body = Body.of("x" * (BODY_LIMIT + 1), run_id="r", scenario_id="s", attempt=1)
+    assert len(body.text) == BODY_LIMIT
+    assert body.truncated
+    assert not Body.of("x" * BODY_LIMIT, run_id="r", scenario_id="s", attempt=1).truncated
+
+
+def test_a_time_without_zone_is_a_fault_not_a_guess(tmp_path: Path) -> None:
+    scenario = list(records_of(plans(1)[0], run_id="r"))[-1]
+    assert isinstance(scenario, Scenario)
+    with EventWriter(tmp_path, 0) as writer, pytest.raises(HarnessFault, match="without a time zone"):
+        writer.write(replace(scenario, started_at=datetime(2030, 1, 1)))
+
+
+def test_a_full_disk_is_said_plainly_and_nothing_written_before_is_lost(tmp_path: Path) -> None:
+    (tmp_path / "events-0.jsonl").symlink_to("/dev/full")
+    writer = EventWriter(tmp_path, 0)
+    *before, scenario = records_of(plans(1)[0], run_id="r")
+    for record in before:
+        writer.write(record)
+    with pytest.raises(MachineError, match=r"Cannot write .*events-0\.jsonl.*No space left.*free some space"):
+        writer.write(scenario)
+    with pytest.raises(MachineError, match="free some space"):
+        writer.close()
+
+
+def test_a_directory_that_cannot_be_made_names_the_option(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MachineError, match="--report DIR"):
+        EventWriter(tmp_path / "file" / "run", 0)
+
+
+def test_start_says_running_and_finish_says_what_came_out(tmp_path: Path) -> None:
+    found = plans(3, failing=False)
+    start_run(tmp_path / "r", found)
+    assert read_manifest(tmp_path / "r").outcome == "running"
+    with EventWriter(tmp_path / "r", 0) as writer:
+        for plan in found:
+            for record in records_of(plan, run_id="r"):
+                writer.write(record)
+    manifest = finish(tmp_path / "r", ended_at=END)
+    assert manifest.outcome == "passed"
+    assert manifest.totals == {
+        "scenarios": 3,
+        "passed": 3,
+        "failed": 0,
+        "error": 0,
+        "skipped": 0,
+        "flaky": 0,
+        "attempts": 3,
+        "checks": 24,
+    }
+    assert read_manifest(tmp_path / "r") == manifest
+    assert not list((tmp_path / "r").glob("events-*.jsonl"))
+    assert not (tmp_path / "r" / ".finishing").exists()
+
+
+@pytest.mark.parametrize(
+    ("failing", "interrupted", "count", "outcome"),
+    [
+        (False, False, 5, "passed"),
+        (True, False, 8, "failed"),
+        (True, False, 20, "error"),
+        (False, True, 5, "interrupted"),
+        (False, False, 0, "empty"),
+    ],
+)
+def test_the_outcome_of_a_run(tmp_path: Path, failing: bool, interrupted: bool, count: int, outcome: str) -> None:
+    write_run(tmp_path / "r", count, failing=failing, finished=False)
+    assert finish(tmp_path / "r", ended_at=END, interrupted=interrupted).outcome == outcome
+
+
+def test_a_run_in_which_everything_was_skipped_does_not_pass(tmp_path: Path) -> None:
+    found = [replace(plan, outcome="skipped") for plan in plans(2, failing=False)]
+    start_run(tmp_path / "r", found)
+    with EventWriter(tmp_path / "r", 0) as writer:
+        for plan in found:
+            for record in records_of(plan, run_id="r"):
+                writer.write(record)
+    assert finish(tmp_path / "r", ended_at=END).outcome == "empty"
+
+
+def test_latest_points_at_the_newest_run_and_leaves_a_real_directory_alone(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", 1)
+    write_run(tmp_path / "b", 1)
+    assert (tmp_path / "latest").readlink() == Path("b")
+    other = tmp_path / "other"
+    (other / "latest").mkdir(parents=True)
+    write_run(other / "c", 1)
+    assert (other / "latest").is_dir()
+    assert not (other / "latest").is_symlink()
+
+
+def test_the_same_records_give_the_same_bytes_whatever_workers_ran_them(tmp_path: Path) -> None:
+    one = write_run(tmp_path / "one" / "r", 40, workers=1)
+    two = write_run(tmp_path / "two" / "r", 40, workers=3, pace=7)
+    assert one.evidence == two.evidence
+    assert (tmp_path / "one/r/events.jsonl").read_bytes() == (tmp_path / "two/r/events.jsonl").read_bytes()
+    assert (tmp_path / "one/r/measured.jsonl").read_bytes() != (tmp_path / "two/r/measured.jsonl").read_bytes()
+    for table in ("row_changes", "logs", "bodies"):
+        name = f"data/{table}.parquet"
+        assert (tmp_path / "one/r" / name).read_bytes() == (tmp_path / "two/r" / name).read_bytes()
+
+
+def test_only_measured_columns_differ_between_two_runs_of_one_seed(tmp_path: Path) -> None:
+    write_run(tmp_path / "one" / "r", 20)
+    write_run(tmp_path / "two" / "r", 20, pace=3)
+    one, two = load(tmp_path / "one/r"), load(tmp_path / "two/r")
+    for table in ("scenarios", "steps", "checks", "exchanges", "deliveries"):
+        left, right = one.table(table), two.table(table)
+        differing = {column for column in left if not left[column].equals(right[column])}
+        assert differing <= {"duration_us", "tries", "worker", "started_at"}, table
+        assert differing
+
+
+def test_a_second_finish_of_the_same_records_gives_the_same_files(tmp_path: Path) -> None:
+    one = write_run(tmp_path / "one" / "r", 30)
+    two = write_run(tmp_path / "two" / "r", 30)
+    assert one == two
+
+
+def test_executions_come_in_the_order_of_the_plan(tmp_path: Path) -> None:
+    found = plans(12, failing=False)
+    start_run(tmp_path / "r", found)
+    with EventWriter(tmp_path / "r", 0) as writer:
+        for plan in reversed(found):
+            for record in records_of(plan, run_id="r"):
+                writer.write(record)
+    finish(tmp_path / "r", ended_at=END)
+    assert load(tmp_path / "r").scenarios["scenario_id"].tolist() == [plan.scenario_id for plan in found]
+
+
+def test_without_a_plan_they_come_by_file_and_line(tmp_path: Path) -> None:
+    found = plans(12, failing=False)
+    start_run(tmp_path / "r", [])
+    with EventWriter(tmp_path / "r", 0) as writer:
+        for plan in found:
+            for record in records_of(plan, run_id="r"):
+                writer.write(record)
+    finish(tmp_path / "r", ended_at=END)
+    rows = load(tmp_path / "r").scenarios
+    assert list(zip(rows["file"], rows["line"], strict=True)) == sorted(zip(rows["file"], rows["line"], strict=True))
+
+
+def test_what_was_planned_and_has_no_result_is_named(tmp_path: Path) -> None:
+    found = plans(3, failing=False)
+    start_run(tmp_path / "r", found)
+    with EventWriter(tmp_path / "r", 0) as writer:
+        for record in records_of(found[0], run_id="r"):
+            writer.write(record)
+    manifest = finish(tmp_path / "r", ended_at=END, interrupted=True)
+    assert manifest.notes == tuple(f"No result: {plan.scenario_id}" for plan in found[1:])
+
+
+def test_every_line_of_events_is_a_record_without_measured_values(runs: Path) -> None:
+    lines = (runs / "failing" / "events.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    assert {record["record"] for record in records} == {
+        "scenarios",
+        "steps",
+        "checks",
+        "bodies",
+        "exchanges",
+        "row_changes",
+        "calendly_calls",
+        "deliveries",
+        "logs",
+    }
+    assert not any("duration_us" in record or "run_id" in record for record in records)
+
+
+def test_a_body_that_several_scenarios_name_is_stored_once(runs: Path) -> None:
+    bodies = load(runs / "failing").bodies
+    assert bodies["body_id"].is_unique
+    for table in ("exchanges", "deliveries", "calendly_calls"):
+        rows = load(runs / "failing").table(table)
+        for column in ("request_body", "response_body"):
+            assert set(rows[column].dropna()) <= set(bodies["body_id"])
+
+
+def test_a_disk_that_fills_while_finishing_keeps_the_parts(
+    copy_of: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = copy_of("killed")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("harness.report.junit.replace_bytes", full)
+        with pytest.raises(MachineError, match="free some space"):
+            finish(directory, ended_at=END)
+    assert list(directory.glob("events-*.jsonl"))
+    assert finish(directory, ended_at=END).totals["scenarios"] == 30

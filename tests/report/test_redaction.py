@@ -1,0 +1,150 @@
+"""What is secret or personal never passes the redactor, in whatever form it comes."""
+
+from __future__ import annotations
+
+import base64
+import json
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.redaction import EMAIL_MASK, MASK, Redactor
+
+SECRET = 'pässw"rd+/=hunter2-{canary}'
+
+
+@pytest.fixture
+def redactor() -> Redactor:
+    made = Redactor()
+    made.add_secret(SECRET)
+    return made
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        SECRET,
+        base64.b64encode(SECRET.encode()).decode(),
+        base64.urlsafe_b64encode(SECRET.encode()).decode().rstrip("="),
+        SECRET.encode().hex(),
+        SECRET.encode().hex().upper(),
+        quote(SECRET, safe=""),
+        json.dumps(SECRET)[1:-1],
+        json.dumps(SECRET, ensure_ascii=False)[1:-1],
+        quote(base64.b64encode(SECRET.encode()).decode(), safe=""),
+    ],
+    ids=["plain", "base64", "base64url", "hex", "HEX", "percent", "json", "json-utf8", "percent-of-base64"],
+)
+def test_a_registered_secret_is_masked_in_every_form(redactor: Redactor, form: str) -> None:
+    masked = redactor.text(f"before {form} after")
+    assert form not in masked
+    assert masked.startswith("before ")
+    assert masked.endswith(" after")
+    assert MASK in masked
+
+
+@pytest.mark.parametrize("lead", [b"", b"a", b"ab", b"abc", b"user:"])
+def test_a_secret_inside_longer_base64_does_not_survive(redactor: Redactor, lead: bytes) -> None:
+    whole = base64.b64encode(lead + SECRET.encode() + b":tail").decode()
+    masked = redactor.text(whole)
+    kept = masked.replace(MASK, "")
+    assert MASK in masked
+    assert len(kept) <= 16
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Authorization: Bearer abc.def-123456", f"Authorization: Bearer {MASK}"),
+        ("basic dXNlcjpwYXNzd29yZA==", f"basic {MASK}"),
+        ("token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", f"token {MASK}"),
+        ("key sk_test_4eC39HqLyjWDarjtT1zdp7dc", f"key {MASK}"),
+        ("whsec_abcdef123456", MASK),
+        ("postgresql://booking:hunter2@db:5432/x", f"postgresql://booking:{MASK}@db:5432/x"),
+        ("host=db password=hunter2 user=u", f"host=db password={MASK} user=u"),
+        ("host=db password='hun ter2' user=u", f"host=db password={MASK} user=u"),
+        ("write to sam@example.test now", f"write to {EMAIL_MASK} now"),
+        ("?email=sam%40example.test&x=1", f"?email={EMAIL_MASK}&x=1"),
+    ],
+)
+def test_credentials_and_personal_data_are_masked_by_their_shape(text: str, expected: str) -> None:
+    assert Redactor().text(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a plain sentence",
+        "https://api.calendly.com/scheduled_events/1",
+        "expected Bearer of news",
+        "skip_me",
+        "Booking @ 10:00",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert Redactor().text(text) == text
+
+
+def test_headers_that_carry_credentials_lose_their_value() -> None:
+    headers = {"Authorization": "Bearer x", "Calendly-Webhook-Signature": "t=1,v1=ab", "Cookie": "a=b", "Accept": "*/*"}
+    assert Redactor().headers(headers) == {
+        "Authorization": MASK,
+        "Calendly-Webhook-Signature": MASK,
+        "Cookie": MASK,
+        "Accept": "*/*",
+    }
+
+
+def test_json_is_masked_by_key_and_by_value(redactor: Redactor) -> None:
+    value = {
+        "clientEmail": "sam@example.test",
+        "token": "whatever",
+        "list": [SECRET, 1, None, True],
+        "n": {"password": "x"},
+    }
+    assert redactor.json(value) == {
+        "clientEmail": EMAIL_MASK,
+        "token": MASK,
+        "list": [MASK, 1, None, True],
+        "n": {"password": MASK},
+    }
+
+
+def test_a_body_without_secrets_keeps_its_formatting() -> None:
+    body = '{\n  "amount": 45.00\n}'
+    assert Redactor().body(body) == body
+    assert Redactor().body("[broken sam@example.test") == f"[broken {EMAIL_MASK}"
+
+
+def test_a_secret_registered_later_is_masked_from_then_on() -> None:
+    redactor = Redactor()
+    assert redactor.text("late-secret") == "late-secret"
+    redactor.add_secret("late-secret")
+    assert redactor.text("late-secret") == MASK
+
+
+def test_too_short_a_secret_is_refused_rather_than_masking_everything() -> None:
+    with pytest.raises(ValueError, match="at least 4"):
+        Redactor().add_secret("abc")
+
+
+def test_of_two_secrets_the_longer_is_masked_whole() -> None:
+    redactor = Redactor()
+    redactor.add_secret("hunter2")
+    redactor.add_secret("hunter2-and-more")
+    assert redactor.text("hunter2-and-more") == MASK
+
+
+@given(st.text(min_size=8, max_size=40), st.text(max_size=20), st.text(max_size=20))
+def test_no_secret_survives_in_any_text_around_it(secret: str, before: str, after: str) -> None:
+    redactor = Redactor()
+    redactor.add_secret(secret)
+    masked = redactor.text(f"{before}{secret}{after}")
+    assert secret not in masked or secret in before + MASK + after or MASK in secret
+
+
+def test_masking_twice_changes_nothing(redactor: Redactor) -> None:
+    once = redactor.text(f"Bearer {SECRET} sam@example.test postgresql://u:{quote(SECRET)}@h/d")
+    assert redactor.text(once) == once

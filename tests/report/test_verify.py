@@ -1,0 +1,60 @@
+"""`verify` recomputes; it notices whatever was changed, removed or added afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InputError
+from harness.report import verify
+from tests.report.sample import write_run
+
+
+def test_an_untouched_run_verifies(runs: Path) -> None:
+    assert verify(runs / "failing") == []
+
+
+@pytest.mark.parametrize(
+    "name", ["junit.xml", "data/checks.parquet", "events.jsonl", "report.html", "plan.json", "measured.jsonl"]
+)
+def test_a_changed_file_is_noticed(copy_of: Callable[[str], Path], name: str) -> None:
+    directory = copy_of("good")
+    path = directory / name
+    path.write_bytes(path.read_bytes() + b" ")
+    assert [str(found)[: len(f"changed  {name}")] for found in verify(directory)] == [f"changed  {name}"]
+
+
+def test_a_missing_and_an_added_file_are_noticed(copy_of: Callable[[str], Path]) -> None:
+    directory = copy_of("good")
+    (directory / "ctrf.json").unlink()
+    (directory / "data" / "extra.parquet").write_bytes(b"x")
+    assert [str(found).split()[:2] for found in verify(directory)] == [
+        ["missing", "ctrf.json"],
+        ["unknown", "data/extra.parquet"],
+    ]
+
+
+def test_what_other_jobs_add_is_not_a_change(copy_of: Callable[[str], Path]) -> None:
+    directory = copy_of("good")
+    (directory / "migration.json").write_text("{}")
+    (directory / "dossier").mkdir()
+    (directory / "dossier" / "index.html").write_text("x")
+    assert verify(directory) == []
+
+
+def test_inputs_are_compared_with_the_project(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    (project / "scenarios").mkdir(parents=True)
+    scenario = project / "scenarios" / "a.yaml"
+    scenario.write_text("feature: a")
+    write_run(tmp_path / "r", 1, project=project, inputs=(scenario,))
+    assert verify(tmp_path / "r", project=project) == []
+    scenario.write_text("feature: b")
+    assert [found.path for found in verify(tmp_path / "r", project=project)] == ["scenarios/a.yaml"]
+
+
+def test_a_killed_run_cannot_be_verified_and_never_passes(runs: Path) -> None:
+    with pytest.raises(InputError, match="no hashes to verify"):
+        verify(runs / "killed")
