@@ -7,14 +7,12 @@ from flask import Flask
 from sqlalchemy import Engine
 
 from .asking import Asking
-from .bookings import Bookings
-from .calendly_webhooks import CalendlyWebhooks
 from .context import Context
 from .endpoints import Endpoints
 from .journal import Journal
 from .limits import MemoryWindows
-from .offers import Offers
 from .parts import Parts
+from .services import Services, wire
 from .settings import Settings
 from .web import blueprint, register_failures
 
@@ -26,9 +24,10 @@ CONNECTION_OPTIONS = "-c lock_timeout=10s -c statement_timeout=20s -c idle_in_tr
 class Application(Flask):
     """The booking flow as a WSGI application."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, services: Services) -> None:
         super().__init__("harness.booking", static_folder=None)
         self.context = context
+        self.services = services
 
     @property
     def engine(self) -> Engine:
@@ -39,25 +38,26 @@ class Application(Flask):
         """Forgets what is kept in memory only: who inserted how much lately (B21)."""
         self.context.windows.clear()
 
+    def expire(self) -> int:
+        """Does what has fallen due by the clock, as a deployment's timer would. How much it changed."""
+        return self.services.housekeeping.run()
+
     def dispose(self) -> None:
         """Closes every connection."""
         self.context.calendly.close()
+        self.context.stripe.close()
         self.context.engine.dispose()
 
 
 def create_app(settings: Settings, parts: Parts | None = None) -> Application:
     """The reference. Raises ConfigurationError (from Settings) rather than start without keys."""
     context = build_context(settings, parts or Parts())
-    app = Application(context)
+    services = wire(context)
+    app = Application(context, services)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    app.register_blueprint(blueprint(endpoints(context)))
+    app.register_blueprint(blueprint(Endpoints(Asking(context), services)))
     register_failures(app, context)
     return app
-
-
-def endpoints(context: Context) -> Endpoints:
-    """The services of one application behind its endpoints."""
-    return Endpoints(Asking(context), Bookings(context), Offers(context), CalendlyWebhooks(context))
 
 
 def build_context(settings: Settings, parts: Parts) -> Context:
@@ -76,6 +76,7 @@ def build_context(settings: Settings, parts: Parts) -> Context:
         engine=engine,
         reader=engine.execution_options(isolation_level="AUTOCOMMIT"),
         calendly=parts.calendly(settings),
+        stripe=parts.stripe(settings),
         windows=parts.windows or MemoryWindows(),
         journal=Journal(parts.redaction),
     )

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import Connection
 
 from .answers import as_booking_id
-from .calendly_effects import confirm_if_free
 from .calendly_uris import InviteeUri
 from .claims import Claim
 from .context import Context, unknown_booking
@@ -21,6 +20,7 @@ from .records import Booking, SessionType
 from .refusals import conflict
 from .requests_read import Create, Initialize
 from .rows import Scheduled
+from .scheduling import SchedulingService
 
 __all__ = ["Bookings"]
 
@@ -28,8 +28,9 @@ __all__ = ["Bookings"]
 class Bookings:
     """What a visitor does before and right after Calendly."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, scheduling: SchedulingService) -> None:
         self._context = context
+        self._scheduling = scheduling
         self._parts = context.parts
 
     def initialize(self, caller: Caller, asked: Initialize) -> dict[str, Any]:
@@ -58,9 +59,7 @@ class Bookings:
         parts, context = self._parts, self._context
         self._owner(caller, asked.client_id)
         caller = with_token(caller, asked.booking_token)
-        named = parts.confirmation.named(
-            asked.calendly_event_uri, asked.calendly_invitee_uri, context.settings.calendly_base
-        )
+        named = self._scheduling.named(asked.calendly_event_uri, asked.calendly_invitee_uri)
         wanted = parts.booking_ids.from_answers(asked.custom_question_response) or asked.booking_id
         with context.reader.connect() as connection:
             session = self._session(connection, caller, asked.session_type_id, asked.builder_id)
@@ -115,10 +114,7 @@ class Bookings:
         if asked.start_time and asked.end_time:
             parts.time_rules.check(asked.start_time, asked.end_time, session, now)
         parts.rate_limiter.check(caller, context.windows, context.settings, now)
-        scheduled = parts.confirmation.confirm(context.calendly, named, session)
-        parts.confirmation.check_times(scheduled, asked.start_time, asked.end_time)
-        parts.time_rules.check(scheduled.start, scheduled.end, session, now)
-        return scheduled
+        return self._scheduling.confirm(named, session, asked.start_time, asked.end_time)
 
     def _store(
         self,
@@ -134,12 +130,7 @@ class Bookings:
         draft = self._new(booking_id, self._owner(caller, asked.client_id), session, caller)
         draft.set(**parts.rows.scheduling(scheduled))
         with context.engine.begin() as connection:
-            store.hold(
-                connection,
-                f"calendar {session.builder_id}",
-                f"booking {booking_id}",
-                f"invitee {scheduled.invitee_uri}",
-            )
+            store.hold(connection, *self._scheduling.holding(session, booking_id, scheduled.invitee_uri))
             rivals = store.rivals(connection, draft.booking, parts.machine.slot_states())
             claim = self._claim(rivals, wanted, scheduled.invitee_uri, session, caller)
             if claim.begun:
@@ -149,26 +140,18 @@ class Bookings:
                 return self._answer(claim.repeated, caller)
             parts.time_rules.check_free(draft.booking, session, rivals, parts.machine.slot_states())
             progress = context.progress(claim.begun, caller.name) if claim.begun else draft
-            self._schedule(progress, asked, scheduled)
+            self._scheduling.enter(
+                progress,
+                scheduled,
+                pathway=asked.pathway,
+                timezone=asked.client_timezone,
+                answers=asked.custom_question_response,
+                name=asked.client_name,
+                email=asked.client_email,
+            )
             context.save(connection, progress)
             apply_waiting(context, connection, progress, session)
         return self._announce("booking.created", caller, progress)
-
-    def _schedule(self, progress: Progress, asked: Create, scheduled: Scheduled) -> None:
-        rows = self._parts.rows
-        progress.set(**rows.scheduling(scheduled))
-        progress.set(
-            **rows.details(
-                progress.booking,
-                pathway=asked.pathway,
-                client_timezone=asked.client_timezone or scheduled.timezone,
-                custom_question_response=asked.custom_question_response or scheduled.answers or None,
-            )
-        )
-        name, email = asked.client_name or scheduled.name, asked.client_email or scheduled.email
-        progress.note(**rows.contact(progress.booking, name, email))
-        progress.fire(Event.SCHEDULE_EVENT)
-        confirm_if_free(progress)
 
     def _again(self, booking: Booking, caller: Caller, asked: Create) -> dict[str, Any]:
         """The same call again. What the first lacked because Calendly was faster is filled in, nothing else."""

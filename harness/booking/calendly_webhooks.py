@@ -8,8 +8,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from .calendly_news import CANCELED, KNOWN, News
+from .cancelling import Cancelling
 from .context import Context
 from .deliveries import FLAGGED, IGNORED, PARKED, Outcome
+from .machine_table import State
 from .progress import Progress
 from .records import Booking
 
@@ -21,8 +23,9 @@ PROVIDER = "calendly"
 class CalendlyWebhooks:
     """Takes deliveries. Our own failure is an exception, so that the provider sends it again (W11)."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, cancelling: Cancelling) -> None:
         self._context = context
+        self._cancelling = cancelling
         self._parts = context.parts
 
     def receive(self, signature: str | None, raw: bytes) -> dict[str, Any]:
@@ -46,6 +49,7 @@ class CalendlyWebhooks:
             return {"success": True, "outcome": "duplicate"}
         if progress:
             context.journal.transitions(progress)
+            self._finish(progress)
         say = context.journal.warning if outcome.outcome == FLAGGED else context.journal.info
         say(
             f"webhook.{outcome.outcome}",
@@ -98,6 +102,11 @@ class CalendlyWebhooks:
         outcome = parts.calendly_effects.apply(progress, news, session, parts)
         context.save(connection, progress)
         return outcome, progress
+
+    def _finish(self, progress: Progress) -> None:
+        """The money back and the payment page closed, once the cancellation is committed."""
+        if any(step.target == State.CANCELLATION_REQUESTED for step in progress.steps):
+            self._cancelling.finish(progress.booking)
 
     def _locked(self, connection: Connection, booking: Booking | None) -> Booking | None:
         return self._parts.store.lock(connection, booking.id) if booking else None

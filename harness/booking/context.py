@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +19,7 @@ from .progress import Progress
 from .records import Booking
 from .refusals import not_found
 from .settings import Settings
+from .stripe_client import StripeClient
 
 __all__ = ["Context"]
 
@@ -32,6 +33,7 @@ class Context:
     engine: Engine
     reader: Engine
     calendly: CalendlyClient
+    stripe: StripeClient
     windows: Windows
     journal: Journal
 
@@ -58,11 +60,15 @@ class Context:
         progress.save(connection, self.parts.store, self.parts.transition_log)
 
     @contextmanager
-    def locked(self, booking_id: str, caller: Caller) -> Iterator[tuple[Connection, Booking]]:
+    def locked(
+        self, booking_id: str, caller: Caller, holding: Sequence[str] = ()
+    ) -> Iterator[tuple[Connection, Booking]]:
         """A transaction over one booking that the caller may move, its row locked. Raises 401, 403, 404."""
         if not (caller.is_authenticated or caller.token):
             raise self.parts.access.refusal(caller)
         with self.engine.begin() as connection:
+            if holding:
+                self.parts.store.hold(connection, *holding)
             booking = self.parts.store.lock(connection, booking_id)
             if booking is None:
                 raise unknown_booking()

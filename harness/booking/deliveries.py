@@ -100,3 +100,8 @@ class Deliveries:
         """The deliveries that wait for this booking, in the order in which they happened."""
         rows = connection.execute(WAITING, {"booking": booking_id, "invitee": invitee_uri})
         return [Parked(row.id, row.payload or {}) for row in rows]
+
+    def forget(self, connection: Connection, before: datetime) -> int:
+        """Ends the waiting of what came before then. The number of deliveries."""
+        waiting = update(D).where(D.c.outcome == PARKED, D.c.receivedAt <= before)
+        return connection.execute(waiting, {"outcome": IGNORED, "reason": "never_came", "payload": None}).rowcount

@@ -20,6 +20,7 @@ from .calendly_news import CalendlyReader
 from .claims import Claims
 from .confirmation import Confirmation
 from .deliveries import Deliveries
+from .event_rights import EventRights
 from .failures import FailureMap
 from .finder import Finder
 from .identity import Identity
@@ -38,6 +39,9 @@ from .rules import SessionRules, TimeRules
 from .settings import Settings
 from .signatures import CalendlySignature
 from .store import Store
+from .stripe_client import StripeClient, StripeSignature
+from .stripe_effects import PaymentMatcher, StripeEffects
+from .stripe_news import StripeReader
 from .tokens import Tokens
 
 __all__ = ["Parts", "random_id"]
@@ -67,6 +71,7 @@ class Parts:
     session_rules: SessionRules = field(default_factory=SessionRules)  # R15, R16, B02, B03, B04
     time_rules: TimeRules = field(default_factory=TimeRules)  # B09
     confirmation: Confirmation = field(default_factory=Confirmation)  # F04
+    event_rights: EventRights = field(default_factory=EventRights)  # B11, B12
     rows: RowBuilder = field(default_factory=RowBuilder)  # R08, R09, B10
     store: Store = field(default_factory=Store)  # SQL; B14
     transition_log: TransitionLog = field(default_factory=TransitionLog)  # B18
@@ -81,4 +86,9 @@ class Parts:
     calendly_effects: CalendlyEffects = field(default_factory=CalendlyEffects)  # W06 to W09
     finder: Finder = field(default_factory=Finder)  # W03
     deliveries: Deliveries = field(default_factory=Deliveries)  # W04, W05, W10
+    stripe: Callable[[Settings], StripeClient] = StripeClient
+    stripe_signature: StripeSignature = field(default_factory=StripeSignature)  # W01 for Stripe
+    stripe_reader: StripeReader = field(default_factory=StripeReader)
+    stripe_effects: StripeEffects = field(default_factory=StripeEffects)  # what a payment does
+    payment_matcher: PaymentMatcher = field(default_factory=PaymentMatcher)  # W13
     refunds: RefundPolicy = field(default_factory=RefundPolicy)  # W12

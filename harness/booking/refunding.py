@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, insert
 
 from .instants import iso
-from .machine import Guard
+from .machine import Guard, Who
 from .machine_table import Event, State
 from .models import Refund, table_of
 from .progress import Progress
@@ -52,18 +52,18 @@ class RefundPolicy:
         return next((percent for least, percent in self.tiers if notice >= least), 0)
 
 
-def begin_cancellation(progress: Progress, *, by: str, reason: str | None, at: datetime) -> None:
+def begin_cancellation(progress: Progress, *, by: str, reason: str | None, at: datetime, who: Who = Who.SYSTEM) -> None:
     """Asks for the cancellation, once, and keeps when, who and why (M7)."""
     if progress.booking.status == "CANCELLED":
         return
-    progress.fire(Event.REQUEST_CANCELLATION)
+    progress.fire(Event.REQUEST_CANCELLATION, who=who)
     note = {"at": iso(at), "by": by, "reason": reason}
     progress.note(cancellation={key: value for key, value in note.items() if value is not None})
 
 
 def settle_cancellation(progress: Progress, refunds: RefundPolicy, new_id: Callable[[], str]) -> None:
     """After Calendly cancelled: a refund is due and is written down, or none is and the booking ends."""
-    if progress.state != State.CANCELLATION_PROCESSING:
+    if progress.state not in (State.CANCELLATION_REQUESTED, State.CANCELLATION_PROCESSING):
         return
     due = refunds.due(progress.booking, cancelled_at(progress.booking, progress.now))
     progress.fire(Event.PROCESS_REFUND, holds=frozenset({Guard.REFUND_DUE if due.amount else Guard.NO_REFUND}))

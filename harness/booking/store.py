@@ -63,6 +63,10 @@ SELECT_BOOKING = select(*(B.c[name] for name in BOOKING_FIELDS))
 ONE_BOOKING = SELECT_BOOKING.where(B.c.id == bindparam("id"))
 LOCKED_BOOKING = ONE_BOOKING.with_for_update()
 BY_INVITEE = SELECT_BOOKING.where(or_(B.c.id == bindparam("id"), B.c.calendlyInviteeUri == _text_array("invitees")))
+BY_CHECKOUT = SELECT_BOOKING.where(B.c.stripeSessionId == bindparam("session"))
+SAME_EVENT = select(B.c.id).where(
+    B.c.calendlyEventUri == bindparam("event"), B.c.id != bindparam("id"), B.c.status != "CANCELLED"
+)
 RIVALS = SELECT_BOOKING.where(
     or_(
         B.c.id == bindparam("id"),
@@ -148,6 +152,16 @@ class Store:
             "states": list(slot_states),
         }
         return [_booking(row) for row in connection.execute(RIVALS, values)]
+
+    def shares_event(self, connection: Connection, booking: Booking) -> bool:
+        """Whether another live booking is on the same Calendly event (a group)."""
+        values = {"id": booking.id, "event": booking.calendly_event_uri}
+        return connection.execute(SAME_EVENT, values).first() is not None
+
+    def by_checkout(self, connection: Connection, session_id: str) -> Booking | None:
+        """The booking that is paid on this payment page."""
+        row = connection.execute(BY_CHECKOUT, {"session": session_id}).first()
+        return _booking(row) if row else None
 
     def insert(self, connection: Connection, booking: Booking) -> None:
         """A new row. Raises IntegrityError when the id or the invitee is taken."""

@@ -158,7 +158,14 @@ class Bench:
     # ---- talking to it
 
     def call(
-        self, method: str, path: str, payload: Any = None, *, by: str | None = None, app: Application | None = None, **options: Any
+        self,
+        method: str,
+        path: str,
+        payload: Any = None,
+        *,
+        by: str | None = None,
+        app: Application | None = None,
+        **options: Any,
     ) -> Answer:
         """One request; `by` is a user of the catalogue, None an anonymous visitor."""
         headers = dict(options.pop("headers", {}))
@@ -172,7 +179,9 @@ class Bench:
     def token(self, user: str) -> str:
         return issue_token(USERS[user]["clerkId"], self.settings, self.clock())
 
-    def schedule(self, session: str, start: datetime = SLOT, booking_id: str | None = None, **options: Any) -> Scheduled:
+    def schedule(
+        self, session: str, start: datetime = SLOT, booking_id: str | None = None, **options: Any
+    ) -> Scheduled:
         """A person books at Calendly."""
         answers = {"Booking ID": booking_id} if booking_id else {}
         utm = {"utm_content": booking_id} if booking_id else {}
@@ -180,7 +189,9 @@ class Bench:
         given = {"answers": answers, "utm": utm, "check": "none", **options}
         return self.calendly.schedule(SESSIONS[session]["calendlyEventTypeUri"], start, invitee, **given)
 
-    def create(self, session: str, event: Scheduled, booking_id: str | None = None, *, by: str | None = None, **more: Any) -> Answer:
+    def create(
+        self, session: str, event: Scheduled, booking_id: str | None = None, *, by: str | None = None, **more: Any
+    ) -> Answer:
         """POST create for an event at Calendly."""
         return self.call("POST", "scheduling/bookings/create", self.creation(session, event, booking_id, **more), by=by)
 
@@ -196,7 +207,10 @@ class Bench:
         return payload | more
 
     def initialize(self, session: str, booking_id: str | None = None, *, by: str | None = None, **more: Any) -> Answer:
-        payload: dict[str, Any] = {"builderId": SESSIONS[session]["builderId"], "sessionTypeId": SESSIONS[session]["id"]}
+        payload: dict[str, Any] = {
+            "builderId": SESSIONS[session]["builderId"],
+            "sessionTypeId": SESSIONS[session]["id"],
+        }
         if booking_id:
             payload["bookingId"] = booking_id
         return self.call("POST", "scheduling/bookings/initialize", payload | more, by=by)
@@ -205,7 +219,9 @@ class Bench:
         suffix = f"?{urlencode(query)}" if query else ""
         return self.call("GET", f"scheduling/bookings/{booking_id}{suffix}", by=by)
 
-    def transition(self, booking_id: str, event: str, data: dict[str, Any] | None = None, *, by: str | None = "client", **more: Any) -> Answer:
+    def transition(
+        self, booking_id: str, event: str, data: dict[str, Any] | None = None, *, by: str | None = "client", **more: Any
+    ) -> Answer:
         payload: dict[str, Any] = {"event": event, **more}
         if data is not None:
             payload["data"] = data
@@ -217,9 +233,7 @@ class Bench:
 
         def send(delivery: Any) -> Any:
             with self.app.test_client() as client:
-                response = client.post(
-                    f"/api/webhooks/{provider}", data=delivery.body, headers=dict(delivery.headers)
-                )
+                response = client.post(f"/api/webhooks/{provider}", data=delivery.body, headers=dict(delivery.headers))
             from harness.provider import Answer as Delivered
 
             return Delivered(response.status_code, response.get_data())

@@ -1,0 +1,117 @@
+"""Stripe through its official client, over `requests`: checkout sessions, refunds, the signature of webhooks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import requests
+import stripe
+
+from .refusals import Refusal, provider_failed, sign_in_needed
+from .settings import Settings
+
+__all__ = ["StripeClient", "StripeRefused", "StripeSignature", "minor_units"]
+
+T = TypeVar("T")
+PROVIDER = "stripe"
+MOMENT = re.compile(r"(?:^|,)t=(\d{1,12})(?:,|$)")
+WITHOUT_DECIMALS = frozenset(
+    ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"]
+)
+
+
+class StripeRefused(Exception):
+    """Stripe understood and said no; `code` is Stripe's own word for it."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"Stripe refused: {code}")
+        self.code = code
+
+
+class StripeClient:
+    """The calls that the flow makes. Amounts are in minor units. Close it with the application."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._http = stripe.RequestsClient(timeout=settings.provider_timeout)
+        self._client = stripe.StripeClient(
+            settings.stripe_key,
+            http_client=self._http,
+            base_addresses={"api": settings.stripe_base.rstrip("/")},
+            max_network_retries=0,
+        )
+
+    def open_checkout(self, params: Mapping[str, Any], key: str) -> dict[str, Any]:
+        """A new payment page. The same `key` again gives the same page."""
+        sessions = self._client.v1.checkout.sessions
+        return self._ask(lambda: sessions.create(params=dict(params), options={"idempotency_key": key}).to_dict())  # type: ignore[arg-type]  # the params are composed at run time
+
+    def checkout(self, session_id: str) -> dict[str, Any]:
+        """A payment page as it stands."""
+        return self._ask(lambda: self._client.v1.checkout.sessions.retrieve(session_id).to_dict())
+
+    def close_checkout(self, session_id: str) -> None:
+        """Closes a payment page, so that nobody pays there any more."""
+        self._ask(lambda: self._client.v1.checkout.sessions.expire(session_id))
+
+    def refund(self, payment_intent: str, amount: int, metadata: Mapping[str, str], key: str) -> dict[str, Any]:
+        """Pays back `amount`. The same `key` again pays back once."""
+        params = {"payment_intent": payment_intent, "amount": amount, "metadata": dict(metadata)}
+        return self._ask(
+            lambda: self._client.v1.refunds.create(params=params, options={"idempotency_key": key}).to_dict()  # type: ignore[arg-type]  # the params are composed at run time
+        )
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()  # type: ignore[no-untyped-call]  # Stripe left it without types
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except stripe.APIConnectionError as error:
+            raise self._unreachable(error) from None
+        except (stripe.AuthenticationError, stripe.PermissionError):
+            raise provider_failed(502, PROVIDER, "refused_our_key") from None
+        except stripe.RateLimitError:
+            raise provider_failed(503, PROVIDER, "busy") from None
+        except (stripe.InvalidRequestError, stripe.CardError, stripe.IdempotencyError) as error:
+            raise StripeRefused(error.code or "invalid_request") from None
+        except stripe.StripeError as error:
+            raise provider_failed(503 if error.http_status == 503 else 502, PROVIDER, "failed") from None
+
+    def _unreachable(self, error: stripe.APIConnectionError) -> Refusal:
+        if isinstance(error.__cause__, requests.Timeout):
+            return provider_failed(504, PROVIDER, "timeout")
+        return provider_failed(502, PROVIDER, "unreachable")
+
+
+class StripeSignature:
+    """Verifies `Stripe-Signature` with the official check, and its age against our own clock."""
+
+    def verify(self, header: str | None, raw: bytes, keys: Sequence[str], *, now: int, tolerance: int) -> None:
+        """Nothing when the signature holds. Raises 401 otherwise; `now` and `tolerance` are seconds."""
+        moment = MOMENT.search(header or "")
+        if header is None or moment is None:
+            raise sign_in_needed("missing_signature", "The signature is missing or not of the form t=…,v1=….")
+        if not self.is_fresh(int(moment[1]), now, tolerance):
+            raise sign_in_needed("stale_signature", "The signature is not of this moment.")
+        if not any(self.matches(header, raw, key) for key in keys):
+            raise sign_in_needed("wrong_signature", "The signature does not fit the body.")
+
+    def is_fresh(self, moment: int, now: int, tolerance: int) -> bool:
+        """Neither older nor newer than the tolerance."""
+        return abs(now - moment) <= tolerance
+
+    def matches(self, header: str, raw: bytes, key: str) -> bool:
+        """Stripe's own check, without its clock."""
+        try:
+            return bool(stripe.WebhookSignature.verify_header(raw.decode(), header, key, tolerance=None))
+        except (stripe.SignatureVerificationError, UnicodeDecodeError):
+            return False
+
+
+def minor_units(amount: Decimal, currency: str) -> int:
+    """An amount as Stripe counts it: pence for GBP, yen for JPY."""
+    return int(amount if currency.upper() in WITHOUT_DECIMALS else amount * 100)
