@@ -39,6 +39,8 @@ class NameCheck:
             self.pattern(pattern)
         if step.by and step.by.startswith("$"):
             self.used.add(step.by[1:])
+            if step.by[1:] not in self.known:
+                self.unknown(step.by[1:], step.position)
         if step.as_:
             self.capture(step)
         for check in step.checks:

@@ -10,8 +10,9 @@ from typing import Any
 from harness.errors import InputError, Problem
 from harness.scenario.expand import matrix_rows, parameter_text
 from harness.scenario.given import GivenPatterns, GivenReader, merged
-from harness.scenario.model import BUILTIN_NAMES, Scenario, Step
+from harness.scenario.model import BUILTIN_NAMES, Given, Scenario, Step
 from harness.scenario.names import NameCheck
+from harness.scenario.scope import inserted, resolve
 from harness.scenario.shapes import found
 from harness.scenario.stepreader import StepReader
 from harness.scenario.suggest import did_you_mean
@@ -224,8 +225,6 @@ class ScenarioReader:
         pattern = compile_node(node, sending=True, problems=self.problems)
         for reference in references(pattern):
             self.note(node, f"{reference.text} cannot stand in a parameter.", "Write the value, or $$ for a dollar.")
-        from harness.scenario.scope import resolve
-
         return plain(node) if any(True for _ in references(pattern)) else resolve(pattern, {})
 
     def slug(self, node: MapNode) -> str | None:
@@ -346,20 +345,30 @@ class ScenarioReader:
         return (self.known.catalogues or {}).get(value) if isinstance(value, str) else None
 
     def actors(self, scenario: Scenario) -> None:
-        """Every `by` names an actor, or a role."""
-        try:
-            made = scenario.given_of(scenario.rows_of_params[0])
-        except InputError as error:
-            if error.position and not any(problem.position == error.position for problem in self.problems):
-                self.problems.append(Problem(error.position, error.what, error.remedy))
-            return
-        roles = (self.known.roles or {}).get(made.catalog)
-        if roles is None:
-            return
+        """In every case, the visitors have roles that there are, and every `by` names one of them."""
+        for params in scenario.rows_of_params:
+            try:
+                given = scenario.given_of(params)
+            except InputError as error:
+                if not any(problem.position == error.position for problem in self.problems):
+                    self.problems.append(Problem(error.position, error.what, error.remedy))
+                return
+            roles = (self.known.roles or {}).get(given.catalog)
+            if roles is not None:
+                self.roles(given, roles)
+                self.who(scenario, params, {*given.actors, *roles})
+
+    def roles(self, given: Given, roles: frozenset[str]) -> None:
+        for role in given.actors.values():
+            if role not in roles and not any(f"no role {role}." in problem.what for problem in self.problems):
+                self.problems.append(Problem(given.position, f"There is no role {role}.", did_you_mean(role, roles)))
+
+    def who(self, scenario: Scenario, params: Mapping[str, Any], known: set[str]) -> None:
         for step in _all_steps(scenario.when):
-            if step.by and "$" not in step.by and step.by not in made.actors and step.by not in roles:
-                remedy = did_you_mean(step.by, [*made.actors, *roles], noun="actors")
-                self.problems.append(Problem(step.position, f"Nobody here is called {step.by}.", remedy))
+            by = inserted(params[step.by[1:]]) if step.by and step.by[1:] in params else step.by
+            if by and "$" not in by and by not in known:
+                remedy = did_you_mean(by, known, noun="actors")
+                self.problems.append(Problem(step.position, f"Nobody here is called {by}.", remedy))
 
     def note(self, node: Node, what: str, remedy: str = "") -> None:
         self.problems.append(node.problem(what, remedy))

@@ -36,6 +36,15 @@ def json_schema(
     """The schema of a scenario file: verbs and checks of `registry`, and the names that the project gives."""
     reader = Reader([], tables)
     names = {"catalog": sorted(catalogues), "visitor": sorted(roles), "invariants": sorted(invariants)}
+    own = {
+        "given": _given(reader, names),
+        "scenario": _scenario(rules, names),
+        "fragment": _fragment(),
+        "step": _step(registry, reader),
+        "check": _check(registry, reader),
+        "response": registry.checks["response"].declared.shape.schema(reader),
+        "eventually": _eventually(),
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Scenarios of the booking harness",
@@ -43,16 +52,7 @@ def json_schema(
         "required": ["feature"],
         "additionalProperties": False,
         "properties": _file(),
-        "$defs": {
-            **_values(),
-            "given": _given(reader, names),
-            "scenario": _scenario(rules, names),
-            "fragment": _fragment(),
-            "step": _step(registry, reader),
-            "check": _check(registry, reader),
-            "response": registry.checks["response"].declared.shape.schema(reader),
-            "eventually": _eventually(),
-        },
+        "$defs": {**_values(), **own, **reader.definitions},
     }
 
 
@@ -105,7 +105,8 @@ def _given(reader: Reader, names: Mapping[str, list[str]]) -> Schema:
 def _scenario(rules: Mapping[str, str] | None, names: Mapping[str, list[str]]) -> Schema:
     rule: Schema = {"type": "string"}
     if rules:
-        rule = {"oneOf": [{"const": id_, "description": text} for id_, text in rules.items()]}
+        texts = list(rules.values())
+        rule = {"enum": list(rules), "enumDescriptions": texts, "markdownEnumDescriptions": texts}
     reasons = {name: {"type": "string"} for name in names["invariants"]}
     shapes: dict[str, Schema] = {
         "scenario": {"type": "string", "minLength": 1},

@@ -160,7 +160,7 @@ class Kind:
 
     def schema(self, reader: Reader) -> Schema:  # noqa: ARG002  the protocol's signature
         matcher = [{"$ref": "#/$defs/matcher"}] if self.comparing else []
-        return {"anyOf": [self.json, *matcher, REFERENCE], "description": self.expected}
+        return {"anyOf": [self.json, *matcher, REFERENCE]}
 
 
 @dataclass(frozen=True, slots=True)

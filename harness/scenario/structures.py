@@ -160,7 +160,8 @@ class Either:
     @property
     def expected(self) -> str:
         """The alternatives, or `words` where they are too many to read."""
-        return self.words or " or ".join(shape.expected for shape in self._all())
+        expected = [shape.expected for shape in self._all()]
+        return self.words or " or ".join([each for each in expected if each != "null"] or expected)
 
     def _all(self) -> tuple[Shape, ...]:
         return (*self.scalar, *(shape for shape in (self.list, self.map) if shape is not None))

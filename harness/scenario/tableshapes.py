@@ -72,9 +72,15 @@ class Columns:
         return value
 
     def schema(self, reader: Reader) -> Schema:
-        known = reader.tables.columns.get(self.table, {}) if reader.tables else {}
-        properties = {column: self.cell_schema(column, kind, reader) for column, kind in known.items()}
-        return {"type": "object", "properties": properties, "additionalProperties": not known}
+        """A reference to one definition a table, so that the schema stays small."""
+        known = reader.tables.columns.get(self.table) if reader.tables else None
+        if known is None:
+            return {"type": "object"}
+        name = f"row-{self.table}"
+        if name not in reader.definitions:
+            properties = {column: self.cell_schema(column, kind, reader) for column, kind in known.items()}
+            reader.definitions[name] = {"type": "object", "properties": properties, "additionalProperties": False}
+        return {"$ref": f"#/$defs/{name}"}
 
     def cell_schema(self, column: str, kind: str, reader: Reader) -> Schema:
         labels = reader.tables.labels(self.table, column) if reader.tables else None

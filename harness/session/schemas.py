@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from harness.postgres import open_server
-from harness.scenario.fixtures import SECTIONS, catalogue, catalogues, history, populate
-from harness.scenario.schema import json_schema
-from harness.scenario.tables import read_tables, tables_text
-from harness.session.plan import suite_of
+from harness.scenario.editor import editor_files
+from harness.scenario.fixtures import SECTIONS, history, populate
+from harness.scenario.tables import read_tables
 
 __all__ = ["schema_files"]
 
@@ -26,20 +24,4 @@ def schema_files(root: Path, database: str) -> dict[Path, str]:
         with clone.connect() as connection:
             tables = read_tables(connection)
         clone.drop()
-    suite = suite_of((), root)
-    fixtures = root / "fixtures"
-    names = catalogues(fixtures)
-    roles = sorted({"anonymous", *(role for name in names for role in catalogue(fixtures, name).rows("User"))})
-    document = json_schema(
-        suite.registry,
-        tables=tables,
-        rules=suite.rules,
-        catalogues=names,
-        roles=roles,
-        invariants=[each.name for each in suite.invariants],
-    )
-    scenarios = root / "scenarios"
-    return {
-        scenarios / "tables.json": tables_text(tables),
-        scenarios / "scenario.schema.json": json.dumps(document, indent=2, ensure_ascii=False) + "\n",
-    }
+    return {root / name: text for name, text in editor_files(root, tables=tables).items()}

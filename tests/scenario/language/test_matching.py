@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.errors import InputError, InputErrors
 from harness.scenario.matching import ABSENT, Comparison, Typed, compare, matches

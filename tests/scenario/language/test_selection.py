@@ -1,0 +1,146 @@
+"""Selecting and ordering cases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import InputError, NothingSelected
+from harness.scenario.files import split_place
+from harness.scenario.model import Suite
+from harness.scenario.selection import Selection, repeated, select, shard, shuffled
+
+TEXT = """feature: Booking
+given: {catalog: production, visitor: anonymous}
+scenarios:
+  - scenario: First thing
+    tags: [smoke, anonymous]
+    covers: [R03]
+    when: [{create: {}}]
+    then: [{changed: none}]
+  - scenario: Second thing
+    tags: [smoke, slow]
+    covers: [R04, R05]
+    matrix: {session: [intro-call, group-build]}
+    when: [{select_session: $session}]
+    then: [{changed: none}]
+  - scenario: Third
+    when: [{create: {}}]
+    then: [{changed: none}]
+"""
+
+
+@pytest.fixture
+def suite(load: Callable[[str], Suite]) -> Suite:
+    return load(TEXT)
+
+
+def chosen(suite: Suite, **wishes: object) -> list[str]:
+    return [case.title for case in select(suite, Selection(**wishes), project=Path())]  # type: ignore[arg-type]  # by name
+
+
+ALL = ["First thing", "Second thing [session=intro-call]", "Second thing [session=group-build]", "Third"]
+
+
+def test_nothing_asked_is_everything(suite: Suite) -> None:
+    assert chosen(suite) == ALL
+
+
+@pytest.mark.parametrize(
+    ("expression", "indexes"),
+    [
+        ("smoke", [0, 1, 2]), ("not smoke", [3]), ("smoke and not slow", [0]), ("slow or anonymous", [0, 1, 2]),
+        ("not (slow or anonymous)", [3]), ("not slow and smoke or slow", [0, 1, 2]), ("not not slow", [1, 2]),
+    ],
+)  # fmt: skip
+def test_tags(suite: Suite, expression: str, indexes: list[int]) -> None:
+    assert chosen(suite, tag=expression) == [ALL[index] for index in indexes]
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("smok", "No scenario has the tag smok. Did you mean smoke?"),
+        ("smoke and", "A tag is missing at the end in the tag expression 'smoke and'."),
+        ("(smoke", "A bracket is not closed"),
+        ("smoke slow", "slow is left over"),
+        ("smoke & slow", "& cannot stand in the tag expression"),
+        ("and smoke", "A tag is missing before and"),
+        ("", "A tag is missing at the end"),
+        ("(" * 100 + "smoke" + ")" * 100, "nested too deep"),
+    ],
+)
+def test_bad_tags(suite: Suite, expression: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        chosen(suite, tag=expression)
+    assert message in str(caught.value)
+
+
+def test_text_rules_and_last_failed(suite: Suite) -> None:
+    assert chosen(suite, text="SECOND") == ALL[1:3]
+    assert chosen(suite, covers=("R05", "R03")) == ALL[:3]
+    assert chosen(suite, only=frozenset({"a.yaml::Third"})) == ["Third"]
+    with pytest.raises(InputError, match="There is no rule R06"):
+        chosen(suite, covers=("R06",))
+
+
+@pytest.mark.parametrize(("line", "index"), [(4, 0), (8, 0), (9, 1), (12, 1), (17, 3), (99, 3)])
+def test_a_line_selects_the_scenario_that_stands_there(suite: Suite, line: int, index: int) -> None:
+    assert chosen(suite, places=(split_place(f"a.yaml:{line}"),))[0] == ALL[index]
+
+
+def test_a_line_before_the_first_scenario_is_a_mistake(suite: Suite) -> None:
+    with pytest.raises(
+        InputError, match=r"No scenario stands at line 2 of a\.yaml\. The first scenario begins at line 4\."
+    ):
+        chosen(suite, places=(split_place("a.yaml:2"),))
+
+
+def test_nothing_left_says_which_wish_removed_the_last(suite: Suite) -> None:
+    with pytest.raises(NothingSelected, match="none of 3 fits the text 'zzz'"):
+        chosen(suite, tag="smoke", text="zzz")
+
+
+@given(count=st.integers(1, 6), times=st.dictionaries(st.integers(0, 3), st.integers(0, 10**7)))
+def test_shards_are_a_partition_whatever_is_known(count: int, times: dict[int, int]) -> None:
+    cases = _SUITE[0].cases
+    durations = {cases[index].scenario_id: each for index, each in times.items()}
+    parts = [shard(cases, index, count, durations) for index in range(1, count + 1)]
+    assert sorted(case.scenario_id for part in parts for case in part) == sorted(case.scenario_id for case in cases)
+
+
+_SUITE: list[Suite] = []
+
+
+@pytest.fixture(autouse=True)
+def _known_suite(suite: Suite) -> None:
+    _SUITE[:] = [suite]
+
+
+def test_shards_are_balanced_by_time(suite: Suite) -> None:
+    durations = dict(zip([case.scenario_id for case in suite.cases], [90, 30, 30, 30], strict=True))
+    loads = [sum(durations[case.scenario_id] for case in shard(suite.cases, index, 2, durations)) for index in (1, 2)]
+    assert loads == [90, 90]
+
+
+@pytest.mark.parametrize("index", [0, 3, -1])
+def test_a_shard_that_is_not_there(suite: Suite, index: int) -> None:
+    with pytest.raises(InputError, match="There is no shard"):
+        chosen(suite, shard=(index, 2))
+
+
+def test_an_order_depends_on_its_seed_alone(suite: Suite) -> None:
+    once = [case.title for case in shuffled(suite.cases, 7)]
+    assert once == [case.title for case in shuffled(tuple(reversed(suite.cases)), 7)]
+    assert sorted(once) == sorted(ALL)
+    assert any([case.title for case in shuffled(suite.cases, seed)] != once for seed in range(5))
+
+
+def test_repeating_gives_each_repetition_an_id(suite: Suite) -> None:
+    ids = [case.scenario_id for case in repeated(suite.cases[:1], 3)]
+    assert ids == ["a.yaml::First thing#1", "a.yaml::First thing#2", "a.yaml::First thing#3"]
+    assert repeated(suite.cases, 1) == list(suite.cases)
