@@ -40,7 +40,7 @@ def _own(context: Context, identifier: str) -> EventType:
 
 def _new_link(context: Context, kind: EventType) -> Link:
     ids = context.core.ids
-    parts = (ids.text(4, _LOWER), ids.text(3, _LOWER), ids.text(3, _LOWER))
+    parts = (ids.text(4, _LOWER), ids.text(3, _LOWER))
     link = Link("-".join(parts), kind.id)
     context.store.links[link.id] = link
     return link
