@@ -171,8 +171,9 @@ class Stage:
 
     def _build(self, rows: Catalogue) -> _Set:
         migrations = history(self.fixtures, self.target.sections)
-        key = f"{rows.name} {rows.digest} {self.target.sections}"
-        template = self.server.template(key, lambda connection: populate(connection, migrations, rows))
+        key = f"{rows.name} {rows.digest} {self.target.sections} {self.target.schema_key}"
+        rewrite = self.target.rewritten
+        template = self.server.template(key, lambda connection: populate(connection, migrations, rows, rewrite))
         sandbox = Sandbox(template)
         with sandbox.database.connect() as connection:
             types = read_tables(connection).columns

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from harness.errors import InputError
 from harness.scenario.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from harness.booking.flow import Flow
 
 __all__ = ["Schema", "Target", "parse_target"]
 
@@ -30,6 +34,26 @@ class Target:
         """The sections of the migration history that this target's database has (see `fixtures.SECTIONS`)."""
         update = ("update",) if self.schema == "after" else ()
         return ("before", *update, "reference")
+
+    @property
+    def flow(self) -> type[Flow]:
+        """The visitor's page: the reference's, or one with this target's defects."""
+        from harness.defects import flow_of
+
+        return flow_of(self.defects)
+
+    @property
+    def schema_key(self) -> str:
+        """Differs where this target's defects make another schema of the same history."""
+        from harness.defects import CATALOGUE
+
+        return "+".join(each for each in self.defects if CATALOGUE[each].sql)
+
+    def rewritten(self, path: Path, sql: str) -> str:
+        """The SQL applied for a file of the migration history: its own, or what this target's defects make of it."""
+        from harness.defects import migrated
+
+        return migrated(self.defects, path.as_posix(), sql)
 
 
 def parse_target(text: str, schema: str | None = None) -> Target:

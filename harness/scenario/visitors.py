@@ -56,8 +56,6 @@ class Visitors:
         return self._known[name]
 
     def _made(self, name: str, role: str, actors: list[str]) -> Visitor:
-        from harness.booking.flow import Flow
-
         world = self._world
         users = world.catalogue.rows("User")
         if role != ANONYMOUS and role not in users:
@@ -66,7 +64,7 @@ class Visitors:
         user = dict(users.get(role, {}))
         place = actors.index(name) if name in actors else len(actors) + len(self._known)
         visitor = Visitor(name, role, self._token(user), f"192.0.2.{place + 1}", None, user)  # type: ignore[arg-type]  # the flow needs the visitor first
-        visitor.flow = Flow(
+        visitor.flow = world.stage.target.flow(
             _sender(world, visitor),
             signed_in=role != ANONYMOUS,
             new_id=world.stage.ids,

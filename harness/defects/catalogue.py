@@ -1,0 +1,18 @@
+"""Every defect there is, by id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from . import booking_ids
+from .defect import Defect
+
+__all__ = ["CATALOGUE"]
+
+_SUBJECTS = (booking_ids,)
+
+CATALOGUE: Mapping[str, Defect] = MappingProxyType(
+    {id_: defect for subject in _SUBJECTS for id_, defect in subject.BOOK.defects.items()}
+)
+"""The defects by id; those of DOMAIN.md 8 keep the ids that they have there."""
