@@ -90,7 +90,7 @@ class Journal:
 def _gone(oid: int) -> Table:
     """A table that the scenario made and dropped again."""
     return Table(
-        oid, schema="", name="", shown=f"(dropped table {oid})", columns=(), key=(), comparable=False, quiet=False
+        oid, schema="", name="", shown=f"(dropped table {oid})", columns=(), key=(), comparable=False, in_place=False
     )
 
 

@@ -100,7 +100,7 @@ def _branch(table: Table) -> sql.Composed:
         "columns": sql.SQL(", ").join(map(sql.Identifier, table.columns)),
         "values": sql.SQL(", ").join(sql.SQL("(r.line).{}").format(sql.Identifier(name)) for name in table.columns),
     }
-    if not table.columns or not table.quiet:
+    if not table.in_place:
         return sql.SQL("WHEN {} THEN NULL;").format(parts["oid"])
     if not table.comparable:
         return sql.SQL(_KEYLESS).format(**parts)

@@ -101,7 +101,7 @@ class Sandbox:
         touched = [self._tables[int(oid)] for oid in answer["tables"] or () if int(oid) in self._tables]
         schema = tuple(f"{change['command']} {change['object'] or ''}".strip() for change in answer["schema"] or ())
         replace = (
-            not self._exact or bool(schema) or answer["unseen"] != self._unseen or not all(t.quiet for t in touched)
+            not self._exact or bool(schema) or answer["unseen"] != self._unseen or not all(t.in_place for t in touched)
         )
         if replace:
             self._replace()

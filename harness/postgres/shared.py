@@ -23,7 +23,7 @@ __all__ = ["SharedGuard", "SharedState"]
 
 _ROLES: LiteralString = """
     SELECT rolname, rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication, rolbypassrls,
-           rolconnlimit, rolpassword, coalesce(rolvaliduntil, 'infinity')::text,
+           rolconnlimit, rolpassword, rolvaliduntil::text,
            (SELECT description FROM pg_shdescription d WHERE d.objoid = r.oid AND d.classoid = 'pg_authid'::regclass)
     FROM pg_authid r
 """
@@ -165,10 +165,12 @@ def _role(row: Row) -> sql.Composed:
     name, *flags, limit, password, until, comment = row
     words = " ".join(word if flag else f"NO{word}" for word, flag in zip(_ATTRIBUTES, flags, strict=True))
     return sql.SQL(
-        "ALTER ROLE {name} WITH {words} CONNECTION LIMIT {limit} PASSWORD {password} VALID UNTIL {until};"
+        "ALTER ROLE {name} WITH {words} CONNECTION LIMIT {limit} PASSWORD {password};"
+        " UPDATE pg_authid SET rolvaliduntil = {until}::timestamptz WHERE rolname = {text};"  # SQL has no word for NULL
         " COMMENT ON ROLE {name} IS {comment}"
     ).format(
         name=sql.Identifier(name),
+        text=sql.Literal(name),
         words=sql.SQL(words),
         limit=sql.Literal(limit),
         password=sql.Literal(password),

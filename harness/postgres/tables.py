@@ -31,7 +31,7 @@ class Table:
     columns: tuple[str, ...]  # those that may be written: generated ones are left out
     key: tuple[KeyColumn, ...]  # empty: rows have no identity but their content
     comparable: bool  # the key's values can be read back from JSON, so rows can be put back one by one
-    quiet: bool  # no trigger or rule of its own would fire while rows are put back
+    in_place: bool  # rows can be put back: it has columns, and no trigger or rule that would fire meanwhile
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -82,7 +82,7 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name,
        NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgenabled IN ('A', 'R')
                    AND t.tgname NOT LIKE '00\_harness\_%%')
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_enabled IN ('A', 'R'))
-       AS quiet
+       AS in_place
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN roots r ON r.leaf = c.oid JOIN pg_catalog.pg_class rc ON rc.oid = r.relation
 JOIN pg_catalog.pg_namespace rn ON rn.oid = rc.relnamespace
@@ -109,5 +109,5 @@ def _table(row: dict[str, Any]) -> Table:
         columns=tuple(row["columns"]),
         key=key,
         comparable=bool(key) and row["comparable"],
-        quiet=row["quiet"],
+        in_place=row["in_place"] and bool(row["columns"]),
     )
