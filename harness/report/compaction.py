@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.records import TABLES
@@ -45,26 +45,28 @@ def compact(
         measured = stack.enter_context((into / MEASURED).open("wb"))
         tables = {name: TableWriter(into / "data" / f"{name}.parquet", name, run_id) for name in TABLES}
         for execution in parts.executions(planned):
-            scenario = _add_rows(execution, tables, found)
+            whole, scenario = _add_rows(execution, tables, found)
             with disk_errors(into):
-                evidence = b"".join(line.evidence + b"\n" for line in execution.lines)
+                evidence = b"".join(line.evidence + b"\n" for line in whole.lines)
                 events.write(evidence)
-                measured.write(b"".join(line.measured + b"\n" for line in execution.lines))
+                measured.write(b"".join(line.measured + b"\n" for line in whole.lines))
             digest.update(evidence)
-            listen(execution, scenario)
+            listen(whole, scenario)
         for writer in tables.values():
             writer.close()
     found.evidence = digest.hexdigest()
     return found
 
 
-def _add_rows(execution: Execution, tables: dict[str, TableWriter], found: Compacted) -> Row | None:
-    """Append the execution's records to their tables; a damaged one is left out and noted."""
+def _add_rows(execution: Execution, tables: dict[str, TableWriter], found: Compacted) -> tuple[Execution, Row | None]:
+    """Append the execution's records to their tables. Damaged ones are left out of everything, and noted."""
     scenario: Row | None = None
-    for line in execution.lines:
+    damaged: set[int] = set()
+    for number, line in enumerate(execution.lines):
         row = join(line.evidence, line.measured)
-        problem = row_problem(row)
-        if problem:
+        problem = "is damaged" if row is None else row_problem(row)
+        if row is None or problem:
+            damaged.add(number)
             found.notes.append(f"{execution.scenario_id}: a record of {line.table} {problem}; it is left out.")
             continue
         tables[line.table].add(row)
@@ -74,4 +76,7 @@ def _add_rows(execution: Execution, tables: dict[str, TableWriter], found: Compa
         found.checks += line.table == "checks"
     if not execution.finished:
         found.unfinished.append(execution.scenario_id)
-    return scenario
+    if damaged:
+        kept = tuple(line for number, line in enumerate(execution.lines) if number not in damaged)
+        execution = replace(execution, lines=kept)
+    return execution, scenario

@@ -10,8 +10,9 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import cache
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any
 
 from harness.errors import HarnessFault
 from harness.records import TABLES, Record
@@ -24,6 +25,7 @@ Row = dict[str, Any]
 
 _dumps = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_decode = json.JSONDecoder().raw_decode  # a line has no space around it, so nothing has to be skipped
 _MEASURED = b',"measured":'
 
 
@@ -60,23 +62,18 @@ def split(line: bytes) -> tuple[bytes, bytes]:
     return line[:at] + b"}", line[at + len(_MEASURED) : -1]
 
 
-def join(evidence: bytes, measured: bytes) -> Row:
-    """The row of two halves, with its `record` still in it."""
-    row = cast(Row, json.loads(evidence))
-    row.update(json.loads(measured))
-    return row
+def join(evidence: bytes, measured: bytes) -> Row | None:
+    """The row of two halves, with its `record` still in it; None when they are damaged."""
+    whole = evidence if measured == b"{}" else b"%b,%b" % (evidence[:-1], measured[1:])
+    return _object(whole)
 
 
 def decode(line: bytes) -> Row | None:
-    """The row of a part's line with its `record`; None when the line is not a JSON object."""
-    try:
-        value = json.loads(line)
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        return None
-    if not isinstance(value, dict):
-        return None
-    value.update(value.pop("measured", {}))
-    return value
+    """The row of a part's line (no newline) with its `record`; None when the line is damaged."""
+    row = _object(line)
+    if row is not None:
+        row.update(row.pop("measured", {}))
+    return row
 
 
 def row_problem(row: Row) -> str | None:
@@ -84,12 +81,31 @@ def row_problem(row: Row) -> str | None:
     table = row.get("record")
     if table not in TABLES:
         return f"names the record {table!r}"
+    names, must_have = _expected(table)
+    if row.keys() >= names and (None not in row.values() or all(row[name] is not None for name in must_have)):
+        return None
     columns = columns_of(table)
     missing = [c.name for c in columns if c.name != "run_id" and c.name not in row]
     if missing:
         return f"lacks {', '.join(missing)}"
     empty = [c.name for c in columns if not c.nullable and c.name != "run_id" and row[c.name] is None]
     return f"has nothing in {', '.join(empty)}" if empty else None
+
+
+@cache
+def _expected(table: str) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The names of a table's columns, and of those that must have a value."""
+    columns = [column for column in columns_of(table) if column.name != "run_id"]
+    return frozenset(c.name for c in columns), tuple(c.name for c in columns if not c.nullable)
+
+
+def _object(line: bytes) -> Row | None:
+    try:
+        text = line.decode("utf-8")
+        row, end = _decode(text)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) and end == len(text) else None
 
 
 def _plain_value(column: Column, value: Any) -> Any:

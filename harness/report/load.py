@@ -14,7 +14,7 @@ from harness.records import SCHEMA_VERSION, TABLES
 from harness.report.arrow import arrow_schema, arrow_table
 from harness.report.compaction import EVENTS, MEASURED
 from harness.report.frames import frame
-from harness.report.lines import Row, join, row_problem
+from harness.report.lines import Row, decode, join, row_problem
 from harness.report.manifest import Manifest, read_manifest
 from harness.report.parts import Execution, read_parts
 from harness.report.recording import PLAN
@@ -151,6 +151,9 @@ class Run:
         if not self.complete:
             notes.append("The run did not come to its end: it was killed, or is still running.")
         for row in self._surviving(notes):
+            if row is None:
+                notes.append("A record is damaged; it is left out.")
+                continue
             new = upgrade(row["record"], row, self.version) if row.get("record") in TABLES else row
             problem = row_problem(new)
             if problem:
@@ -159,7 +162,7 @@ class Run:
                 tables.setdefault(new["record"], []).append(new)
         return tables, notes
 
-    def _surviving(self, notes: list[str]) -> Iterator[Row]:
+    def _surviving(self, notes: list[str]) -> Iterator[Row | None]:
         parts = read_parts(self.directory)
         if parts.paths:
             notes += parts.notes
@@ -178,20 +181,20 @@ class Run:
         return [f"No result: {scenario_id}" for scenario_id in left]
 
 
-def _execution_rows(execution: Execution) -> Iterator[Row]:
+def _execution_rows(execution: Execution) -> Iterator[Row | None]:
     for line in execution.lines:
         yield join(line.evidence, line.measured)
 
 
-def _compacted_rows(directory: Path) -> Iterator[Row]:
+def _compacted_rows(directory: Path) -> Iterator[Row | None]:
     with (directory / EVENTS).open("rb") as events:
         measured = directory / MEASURED
         if not measured.is_file():
-            yield from (json.loads(line) for line in events)
+            yield from (decode(line.rstrip(b"\n")) for line in events)
             return
         with measured.open("rb") as values:
             for line, value in zip(events, values, strict=True):
-                yield join(line, value)
+                yield join(line.rstrip(b"\n"), value.rstrip(b"\n"))
 
 
 def _read_parquet(path: Path, name: str, columns: Sequence[str] | None) -> pa.Table:

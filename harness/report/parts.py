@@ -20,7 +20,8 @@ from harness.report.lines import decode, row_problem, split
 
 __all__ = ["Execution", "Line", "Parts", "read_parts"]
 
-_HEAD = re.compile(rb'\{"record":"(\w+)","scenario_id":("(?:[^"\\]|\\.)*"),"attempt":(\d+),')
+_HEAD = re.compile(rb'\{"record":"(\w+)","scenario_id":("[^"\\]*(?:\\.[^"\\]*)*"),"attempt":(\d+),')
+_TABLE_AT = len(b'{"record":"')
 _BODY_ID = re.compile(rb'"body_id":"([0-9a-f]{64})"')
 _BODY_REFERENCE = re.compile(rb'"(?:request_body|response_body)":"([0-9a-f]{64})"')
 _WITH_BODIES = frozenset({"exchanges", "calendly_calls", "deliveries"})
@@ -112,7 +113,7 @@ def _index(parts: Parts, number: int, path: Path) -> None:
                 what = f"was torn and is cut ({len(line)} bytes)" if torn else "is damaged and left out"
                 parts.notes.append(f"{path.name}: line {row} {what}.")
                 continue
-            if not _note_line(parts, line, _Span(number, start, offset)):
+            if not _note_line(parts, line.rstrip(b"\n"), _Span(number, start, offset)):
                 parts.notes.append(f"{path.name}: line {row} is no record and left out.")
 
 
@@ -122,11 +123,11 @@ def _note_line(parts: Parts, line: bytes, span: _Span) -> bool:
         return False
     if head[1] == b"bodies":
         body_id = _BODY_ID.search(line)
-        if body_id is None:
+        if body_id is None or decode(line) is None:
             return False
         parts.bodies.setdefault(body_id[1], span)
         return True
-    key = (json.loads(head[2]), int(head[3]))
+    key = (_text(head[2]), int(head[3]))
     if head[1] == b"scenarios":
         row = decode(line)
         if row is None or row_problem(row):
@@ -140,12 +141,17 @@ def _note_line(parts: Parts, line: bytes, span: _Span) -> bool:
     return True
 
 
+@lru_cache(64)
+def _text(quoted: bytes) -> str:
+    """A JSON string; the lines of one execution repeat its id."""
+    return str(json.loads(quoted))
+
+
 def _lines(stream: IO[bytes], span: _Span) -> Iterator[Line]:
     stream.seek(span.start)
     for line in stream.read(span.end - span.start).split(b"\n"):
-        head = _HEAD.match(line)
-        if head is not None:
-            yield Line(head[1].decode("ascii"), *split(line))
+        if line:
+            yield Line(line[_TABLE_AT : line.index(b'"', _TABLE_AT)].decode("ascii"), *split(line))
 
 
 def _named_bodies(lines: Iterable[Line]) -> list[bytes]:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from harness.errors import InputError
-from harness.report import find_run, load
+from harness.report import find_run, finish, load
 from harness.report.upgrades import UPGRADES, upgrade
 from tests.report.sample import plans, write_run
 
@@ -83,6 +83,24 @@ def test_a_damaged_line_is_left_out_and_reported(copy_of: Callable[[str], Path])
     notes = "\n".join(load(directory).notes)
     assert "line 4 is damaged and left out" in notes or "line 4 is no record" in notes
     assert "lacks step" in notes
+
+
+def test_a_line_damaged_in_its_middle_is_left_out_of_everything(copy_of: Callable[[str], Path]) -> None:
+    directory = copy_of("killed")
+    part = next(directory.glob("events-*.jsonl"))
+    lines = part.read_bytes().splitlines(keepends=True)
+    checks = [number for number, line in enumerate(lines) if line.startswith(b'{"record":"checks"')]
+    lines[checks[0]] = lines[checks[0]].replace(b'"step":', b'"step"\xff:')
+    lines[checks[1]] = lines[checks[1]][:90] + lines[checks[2]]
+    part.write_bytes(b"".join(lines))
+    killed = load(directory)
+    assert "A record is damaged; it is left out." in killed.notes
+    manifest = finish(directory, ended_at=killed.manifest.start)
+    assert sum("a record of checks is damaged" in note for note in manifest.notes) == 1
+    assert sum("is no record and left out" in note for note in manifest.notes) == 1
+    assert len(load(directory).checks) == len(killed.checks) == len(checks) - 2
+    for line in (directory / "events.jsonl").read_bytes().splitlines():
+        json.loads(line)
 
 
 def test_a_null_where_none_may_be_is_no_row(copy_of: Callable[[str], Path]) -> None:
