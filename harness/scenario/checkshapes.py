@@ -133,6 +133,7 @@ RESPONSE = Either(
             "headers": Field(AnyKeys(ANY), "headers by name, in any case of letters"),
             "body": Field(ANY, "the JSON body; a map matches a subset"),
             "text": Field(ANY, "the body as text"),
+            "gives": Field(ANY, "what the step gives, the same that `as` keeps"),
             "refused": Field(ANY, "why the page itself refused, before any request was sent"),
             "outcome": Field(
                 Choice(("answered", "unknown")), "`unknown`: no answer came, so nobody knows what happened"

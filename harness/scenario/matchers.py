@@ -111,7 +111,6 @@ _WORDS = (
 MATCHERS: Mapping[str, MatcherWord] = {word.name: word for word in _WORDS}
 
 _SHAPE = re.compile(r"<\s*([^\s>]*)\s*(.*?)\s*>\Z", re.DOTALL)
-_TYPES = frozenset(name for name, word in MATCHERS.items() if word.arguments == 0)
 
 
 def split_matcher(text: str) -> tuple[str, str] | None:
@@ -194,8 +193,3 @@ def compile_regex(text: str) -> re.Pattern[str] | str:
 def split_one_of(rest: str) -> Sequence[str]:
     """The alternatives of `<one of a|b>`."""
     return [part.strip() for part in rest.split("|")]
-
-
-def is_type_word(word: str) -> bool:
-    """Whether the word takes no argument."""
-    return word in _TYPES

@@ -39,12 +39,10 @@ class StepReader:
         registry: Registry,
         reader: Reader,
         fragment: Callable[[str, Node], Fragment | None],
-        fragment_names: Callable[[], list[str]],
     ) -> None:
         self.registry = registry
         self.reader = Reader(reader.problems, reader.tables, self.steps)
         self.fragment = fragment
-        self.fragment_names = fragment_names
         self.calls = 0
 
     def steps(self, node: Node) -> tuple[Step, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import InputError
-from harness.scenario.shapes import Free, Reader, Schema, Shape
+from harness.scenario.shapes import Reader, Schema, Shape
 from harness.scenario.structures import Items
 from harness.scenario.suggest import did_you_mean
 from harness.scenario.values import Literal, MapPattern, Pattern, compile_node
@@ -144,6 +144,3 @@ class TableRows:
 
     def schema(self, reader: Reader) -> Schema:
         return PerTable(_rows_to_send).schema(reader)
-
-
-ANY_VALUE = Free()

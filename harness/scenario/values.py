@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from typing import Literal as Word
 
-from harness.errors import Position, Problem
-from harness.scenario.matchers import compile_regex, split_matcher, split_one_of, word_mistake
+from harness.errors import InputErrors, Position, Problem
+from harness.scenario.matchers import MATCHERS, compile_regex, split_matcher, split_one_of, word_mistake
 from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode, scalar_value
 
 __all__ = [
@@ -86,7 +86,6 @@ class MapPattern:
     entries: Mapping[str, Pattern]
     position: Position
     exact: bool = False
-    key_positions: Mapping[str, Position] | None = None
 
     def get(self, key: str) -> Pattern | None:
         """The pattern under `key`, or None."""
@@ -136,8 +135,6 @@ def compile_node(node: Node, *, sending: bool = False, problems: list[Problem] |
     Raises:
         InputErrors: a mistake, when `problems` is not given.
     """
-    from harness.errors import InputErrors
-
     found: list[Problem] = []
     pattern = _Compiler(found, sending=sending).pattern(node, exact=False)
     if problems is not None:
@@ -275,8 +272,6 @@ class _Compiler:
         return Literal(scalar_value(text) if text else text, node.position)
 
     def unclosed(self, node: ScalarNode, text: str) -> None:
-        from harness.scenario.matchers import MATCHERS
-
         word = re.split(r"[\s>]", text[1:].lstrip(), maxsplit=1)[0]
         if word in MATCHERS or word == "one":
             self.note(
@@ -322,8 +317,6 @@ class _Compiler:
 
 
 def _is_word(word: str, rest: str) -> bool:
-    from harness.scenario.matchers import MATCHERS
-
     known = MATCHERS.get(word)
     return known is not None and (known.arguments != 0) == bool(rest)
 

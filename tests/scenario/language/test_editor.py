@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from harness.scenario.editor import REFERENCE, SCHEMA, editor_files
-from harness.scenario.loader import load
+from harness.scenario.editor import REFERENCE, SCHEMA, TABLES, editor_files
+from harness.scenario.loader import load, load_text
+from harness.scenario.registry import builtin_registry
+from harness.scenario.tables import load_tables
 from harness.scenario.values import plain
 from harness.scenario.yamltree import parse
 
@@ -139,3 +141,14 @@ def test_an_editor_completes_and_explains(server: Path, tmp_path: Path) -> None:
     assert {"R01", "B21", "W13", "F09"} <= set(rules)
     assert "session" in verb
     assert "clientId" in rule
+
+
+def test_the_examples_of_the_specification_are_scenarios() -> None:
+    text = (ROOT / "docs" / "spec" / "SCENARIOS.md").read_text(encoding="utf-8")
+    blocks = [block.split("```")[0] for block in text.split("```yaml\n")[1:]]
+    suite = load_text("".join(blocks), registry=builtin_registry(), tables=load_tables(ROOT / TABLES))
+    assert [scenario.title for scenario in suite.scenarios] == [
+        "A free session is booked without signing in",
+        "The page hides paid sessions, and so does the server",
+        "The provider did the work, its answer was lost",
+    ]
