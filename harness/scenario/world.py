@@ -36,6 +36,7 @@ class _Moment(threading.local):
     answer: HttpAnswer | None = None
     refusal: str | None = None
     answered: bool = False
+    value: Any = None
     visitor: Visitor | None = None
     scope: MutableMapping[str, Any] | None = None
 
@@ -124,7 +125,7 @@ class World:
         """Within this block a step runs, done by the named actor (or role; None: the first)."""
         moment = self._moment
         moment.visitor = self.visitors.named(name)
-        moment.answer = moment.refusal = None
+        moment.answer = moment.refusal = moment.value = None
         moment.answered = False
         self.scope["flow"] = moment.visitor.flow
         if moment.scope is None:  # a branch of `parallel` belongs to the step of `parallel`
@@ -150,7 +151,7 @@ class World:
         verb = self.registry.verbs[step.verb]
         args = bind(verb.args_type, step.args, self.scope)
         try:
-            value = verb.run(self, args)
+            value = self._moment.value = verb.run(self, args)
         except Refusal as refusal:
             self._moment.refusal = str(refusal)
             return None
@@ -168,6 +169,10 @@ class World:
         """What was told in this step."""
         return self._detail
 
+    def refuse(self, why: str) -> None:
+        """The page refused something in this step, which went on all the same."""
+        self._moment.refusal = why
+
     def found(self, comparisons: Sequence[Comparison]) -> None:
         """Comparisons that a verb made itself; they count like those of `expect`."""
         self._found.extend(comparisons)
@@ -183,6 +188,11 @@ class World:
     def answer(self) -> HttpAnswer | None:
         """The last answer of this step; None when none came."""
         return self._moment.answer
+
+    @property
+    def value(self) -> Any:
+        """What the step gave: the same that `as` keeps."""
+        return self._moment.value
 
     @property
     def answered(self) -> bool:

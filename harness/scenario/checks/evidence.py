@@ -30,7 +30,7 @@ def response(world: World, pattern: Pattern, within_step: bool) -> list[Comparis
 
 def compare_answer(world: World, pattern: Pattern) -> list[Comparison]:
     """Hold the last answer against `status` alone or a map."""
-    actual = shown_answer(world.answer, world.refusal)
+    actual = {**shown_answer(world.answer, world.refusal), "gives": world.value}
     if not isinstance(pattern, MapPattern):
         return compare(pattern, actual.get("status"), world.scope, "$.status", now=world.clock())
     found: list[Comparison] = []

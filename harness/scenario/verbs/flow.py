@@ -50,6 +50,7 @@ class SelectArgs:
     session: Annotated[str, "a session type: its key in the catalogue, or an id"]
     pathway: Annotated[str | None, "accelerate, pivot or play, where the session asks for it"] = None
     by_url: Annotated[bool, "by opening the page with ?sessionTypeId="] = False
+    hidden: Annotated[bool, "though the page does not show it, as somebody with developer tools would"] = False
 
 
 @verb("select_session", shorthand="session")
@@ -60,7 +61,11 @@ def select_session(world: World, args: SelectArgs) -> Any:
     """
     flow = world.visitor.flow
     session = _session(world, args.session)
-    return _ask(world, lambda: flow.select_session(session, pathway=args.pathway, by_url=args.by_url))
+    signed_in, flow.signed_in = flow.signed_in, flow.signed_in or args.hidden
+    try:
+        return _ask(world, lambda: flow.select_session(session, pathway=args.pathway, by_url=args.by_url))
+    finally:
+        flow.signed_in = signed_in
 
 
 def _session(world: World, named: str) -> Mapping[str, Any]:
@@ -120,7 +125,10 @@ def schedule(world: World, args: ScheduleArgs) -> Any:
     )
     world.tell(scheduled={"event_uri": booked.event_uri, "invitee_uri": booked.invitee_uri})
     if args.message:
-        _ask(world, lambda: flow.on_message(args.origin, booked.message))
+        try:
+            flow.on_message(args.origin, booked.message)
+        except NotAllowed as refused:
+            world.refuse(refused.code)  # the event stands at Calendly all the same
     return {
         "event_uri": booked.event_uri,
         "invitee_uri": booked.invitee_uri,
@@ -220,7 +228,7 @@ def _ask(world: World, act: Any) -> Any:
     try:
         value = act()
     except NotAllowed as refused:
-        raise Refusal(str(refused)) from refused
+        raise Refusal(refused.code) from refused
     except NoAnswer:
         return None
     return _captured(value)
