@@ -53,7 +53,7 @@ class Asking:
     def query(self, name: str) -> str | None:
         """A value of the query, checked like one of the body."""
         value = request.args.get(name)
-        if value is not None and (len(value) > 64 or not value.isprintable()):
+        if value is not None and (len(value) > 255 or not value.isprintable()):
             raise invalid("invalid_field", f"{name}: not a valid value")
         return value
 
