@@ -32,6 +32,7 @@ _SECRET_HEADERS = frozenset(
 _SECRET_KEYS = re.compile(
     r"(?i)^(?:.*[_.-])?(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|signing[_-]?key|token[_-]?key|private[_-]?key|authorization|client[_-]?secret)$"
 )
+_SECRET_KEY_WORDS = re.compile(r"(?i)pass|secret|token|key|authorization")  # every key that _SECRET_KEYS takes has one
 _SHORTEST = 4  # a shorter secret would mask half the report
 
 _PATTERNS = re.compile(
@@ -88,7 +89,7 @@ class Redactor:
 
     def body(self, text: str) -> str:
         """A body: masked as JSON where it is JSON (formatting is kept when nothing had to be masked), else as text."""
-        if text[:1] in ("{", "["):
+        if text[:1] in ("{", "[") and _SECRET_KEY_WORDS.search(text):
             try:
                 value = json.loads(text)
             except ValueError:

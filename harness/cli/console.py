@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -44,8 +45,14 @@ class Console:
         if self._rich is None:
             from rich.console import Console as RichConsole
 
+            class Console(RichConsole):
+                def on_broken_pipe(self) -> None:
+                    """The reader is gone (`| head`): the run goes on and its report is finished, in silence."""
+                    self.quiet = True
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
             stream = sys.stderr if self._json else sys.stdout
-            self._rich = RichConsole(
+            self._rich = Console(
                 file=stream,
                 force_terminal=self._color,
                 no_color=self._color is False,

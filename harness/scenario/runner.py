@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["run_case"]
 
 
+REFERENCE_ONLY = "reference-only"
+"""The tag of scenarios about what only the reference has: the legacy target skips them and says so."""
+
+
 class StepFailed(Exception):
     """The product did not do what the scenario says."""
 
@@ -52,8 +56,9 @@ class _Execution:
 
     def run(self) -> records.Scenario:
         scenario = self.case.scenario
-        if scenario.skip:
-            return self.ended("skipped", scenario.skip, None)
+        skip = scenario.skip or self.not_for_target()
+        if skip:
+            return self.ended("skipped", skip, None)
         try:
             with self.stage.world(self.case, self.recorder) as world:
                 self.play(world)
@@ -66,6 +71,12 @@ class _Execution:
         except Exception as error:  # noqa: BLE001 - a fault of ours is an outcome of its own: never a pass, never the product's failure
             return self.broken("error", self.faulty(scenario.position, _told(error)))
         return self.ended("passed", None, None)
+
+    def not_for_target(self) -> str | None:
+        """Why this target cannot be asked at all; None when it can."""
+        if REFERENCE_ONLY in self.case.scenario.tags and self.stage.target.profile == "legacy":
+            return "about something that the flow before the update never had"
+        return None
 
     def play(self, world: World) -> None:
         scenario = self.case.scenario
@@ -166,16 +177,16 @@ class _Execution:
     # -- evidence -----------------------------------------------------------------------------------------------
 
     def note(self, found: Sequence[Comparison], kind: str, tries: int = 1) -> None:
-        redact = self.recorder.text
-        for c in found:
+        texts = self.recorder.texts([text for c in found for text in (c.expected, c.actual)])
+        for number, c in enumerate(found):
             self.recorder.write(
                 records.Check,
                 step=self.recorder.step,
                 kind=kind,
                 path=c.path,
                 matcher=c.matcher,
-                expected=redact(c.expected),
-                actual=redact(c.actual),
+                expected=texts[2 * number],
+                actual=texts[2 * number + 1],
                 outcome="passed" if c.passed else "failed",
                 line=c.position.line,
                 column=c.position.column,

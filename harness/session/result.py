@@ -29,6 +29,7 @@ class RunResult:
     interrupted: bool = False
     stopped_early: bool = False
     broken_machine: str | None = None
+    lost: int = 0  # cases whose worker died under them
     report: Path | None = None
     manifest: dict[str, Any] = field(default_factory=dict)
 
@@ -50,7 +51,7 @@ class RunResult:
             return 2
         if self.broken_machine:
             return 10
-        if totals["error"]:
+        if totals["error"] or self.lost:
             return 3
         if totals["failed"]:
             return 1
@@ -62,9 +63,11 @@ class RunResult:
         """The last line of a run, for people."""
         totals = self.totals
         said = [f"{totals[name]} {name}" for name in ("passed", "failed", "error", "skipped", "flaky") if totals[name]]
+        if self.lost:
+            said.append(f"{self.lost} lost with a worker that died")
         text = ", ".join(said) or "nothing ran"
         missing = self.planned - len(self.scenarios)
-        if missing > 0:
+        if missing > self.lost:
             why = "interrupted" if self.interrupted else "stopped"
             text += f" ({why}: {missing} of {self.planned} did not run)"
         if self.broken_machine:

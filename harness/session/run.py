@@ -94,7 +94,7 @@ class _Course:
                         self.heard.finished(record)
                         failures += record.outcome in {"failed", "error"}
                     case Died(index=index, why=why):
-                        self.heard.note(f"{why}; the case it was on is in no table")
+                        self.lose(index, why)
                         failures += 1
                 limit = self.options.failure_limit
                 if limit is not None and failures >= limit and not stop.is_set():
@@ -118,6 +118,12 @@ class _Course:
             start(self.directory, replace(self.info, database=about))
             self.begun = True
             self.heard.database(about)
+
+    def lose(self, index: int | None, why: str) -> None:
+        """A worker died: the case it was on has no outcome, and that is an error of the run."""
+        self.result.lost += 1
+        case = "between two cases" if index is None else f"on {self.plan.cases[index].scenario_id}"
+        self.heard.note(f"{why}, {case}; run it again with -n 1 to see it alone")
 
     def keep_outcomes(self) -> None:
         """What selecting the last failed and balancing shards need, without a data library."""

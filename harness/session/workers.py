@@ -6,18 +6,20 @@ paid once; they talk over pipes, and end when their parent does, however that en
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import sys
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol
 
-from harness.errors import HarnessError, HarnessFault, MachineError
+from harness.errors import HarnessError, HarnessFault, InputError, MachineError
 
 __all__ = ["Died", "Finished", "Ready", "Worker", "batches_of", "run_forked", "run_inline"]
 
@@ -186,15 +188,20 @@ def _serve(connection: Connection, inherited: Sequence[Connection], make: Callab
                 connection.send(Finished(number, index, worker.run(index)))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass  # the parent is gone: close and go too
-    except HarnessError as error:
-        connection.send(_portable(error))
+    except Exception as error:  # noqa: BLE001 - told to the parent, which raises it: a traceback of a child helps nobody
+        with contextlib.suppress(BrokenPipeError):
+            connection.send(_portable(error))
     finally:
         worker.close()
         connection.close()
     os._exit(0)  # the parent's atexit hooks are not this process's
 
 
-def _portable(error: HarnessError) -> HarnessError:
+def _portable(error: Exception) -> HarnessError:
     """`error` without what does not pickle."""
-    kind = MachineError if isinstance(error, MachineError) else HarnessFault
-    return kind(error.what, error.remedy)
+    if isinstance(error, MachineError):
+        return MachineError(error.what, error.remedy)
+    if isinstance(error, HarnessError):
+        return InputError(str(error)) if error.exit_code == InputError.exit_code else HarnessFault(str(error))
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return HarnessFault(f"A worker failed: {type(error).__name__}: {error} ({where.filename}:{where.lineno}).")

@@ -1,0 +1,132 @@
+"""However a run ends, the report of what ran is there and nothing is left running."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.report import load
+from tests.support.commands import harness, harness_process, servers_running
+
+SUITE = """
+feature: Slow
+use: [verbs.py]
+given: {catalog: production, visitor: anonymous}
+scenarios:
+  - scenario: One of many
+    repeat: 200
+    when: [{pause: 0.05}]
+    then: [{changed: none}]
+"""
+VERBS = '''
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+from harness.scenario.registry import verb
+
+@dataclass(frozen=True)
+class PauseArgs:
+    seconds: Decimal
+
+@verb("pause", shorthand="seconds", kind="low")
+def pause(world, args: PauseArgs):
+    """Wait in real time."""
+    time.sleep(float(args.seconds))
+'''
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Path]:
+    """A folder with a slow suite; servers of this test live below `running`."""
+    (tmp_path / "slow.yaml").write_text(SUITE)
+    (tmp_path / "verbs.py").write_text(VERBS)
+    with tempfile.TemporaryDirectory(prefix="h", dir="/tmp") as running:  # a socket's path has to be short
+        Path(running).chmod(0o755)
+        (tmp_path / "running").symlink_to(running)
+        yield tmp_path
+        assert not servers_running(Path(running))
+
+
+def environment(place: Path) -> dict[str, str]:
+    return {"BOOKING_HARNESS_RUNNING": str((place / "running").readlink())}
+
+
+def started(place: Path, *arguments: str) -> subprocess.Popen[str]:
+    """A run of the slow suite, once its first results are on disk."""
+    process = harness_process(
+        "run", str(place / "slow.yaml"), "--database", "embedded", "--report", str(place / "r"), *arguments, env=environment(place)
+    )
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and process.poll() is None:
+        if any(path.stat().st_size for path in (place / "r").glob("*/events-*.jsonl")):
+            return process
+        time.sleep(0.05)
+    raise AssertionError(f"the run never began: {process.communicate()}")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_reports_what_ran_and_leaves_nothing(place: Path, number: int, workers: str) -> None:
+    process = started(place, "-n", workers)
+    os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 2, (out, err)
+    assert "interrupted" in out
+    assert "Traceback" not in err + out
+    assert not servers_running((place / "running").readlink())
+    run = load(place / "r" / "latest")
+    assert 0 < len(run.scenarios) < 200
+    assert set(run.scenarios.outcome) == {"passed"}
+    assert run.manifest.outcome == "interrupted"
+
+
+def test_a_killed_run_loads_and_its_server_is_swept_by_the_next(place: Path) -> None:
+    process = started(place)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    run = load(place / "r" / "latest")
+    assert not run.complete
+    assert len(run.scenarios) > 0
+    (place / "short.yaml").write_text(SUITE.replace("repeat: 200", "repeat: 2"))
+    done = harness(
+        "run", str(place / "short.yaml"), "--database", "embedded", "--report", str(place / "r"), env=environment(place)
+    )
+    assert done.code == 0, done
+    assert not servers_running((place / "running").readlink())
+    assert not list((place / "running").glob("*/s-*"))
+
+
+def test_a_worker_that_dies_costs_its_case_and_is_told(place: Path) -> None:
+    (place / "verbs.py").write_text(VERBS.replace("    time.sleep(float(args.seconds))", "    import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))
+    another = """
+  - scenario: Another
+    repeat: 5
+    when: [{http: {GET: /api/scheduling/session-types}, expect: 200}]
+"""
+    (place / "slow.yaml").write_text(SUITE.replace("repeat: 200", "repeat: 1") + another)
+    done = harness(
+        "run", str(place / "slow.yaml"), "-n", "2", "--database", "embedded", "--report", str(place / "r"), env=environment(place)
+    )
+    assert done.code == 3, done
+    assert "5 passed, 1 lost with a worker that died" in done.out
+    assert "One of many" in done.out
+
+
+def test_a_reader_that_goes_away_does_not_lose_the_report(place: Path) -> None:
+    (place / "slow.yaml").write_text(SUITE.replace("repeat: 200", "repeat: 20"))
+    process = harness_process(
+        "run", str(place / "slow.yaml"), "-v", "--database", "embedded", "--report", str(place / "r"), env=environment(place)
+    )
+    with process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+    assert load(place / "r" / "latest").complete
+    assert not servers_running((place / "running").readlink())
