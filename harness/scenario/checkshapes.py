@@ -59,7 +59,8 @@ def _many(item: Shape, noun: str, *, where: Shape | None = None) -> Either:
         "only": Field(Items(item), "these in any order, and no others"),
     }
     words = f"none, a number, a list, or a map with {', '.join(fields)}"
-    return Either((NONE, AMOUNT), Items(item), Keys(fields, noun), words)
+    needs = tuple(key for key in fields if key != "where")
+    return Either((NONE, AMOUNT), Items(item), Keys(fields, noun, needs=needs), words)
 
 
 def _rows(table: str) -> Shape:
@@ -74,7 +75,7 @@ def _changes(table: str) -> Shape:
         "updated": Field(updated, "rows updated: columns to find and compare them by; a changed cell is {from, to}"),
         "removed": Field(added, "rows deleted: a list (these and no others), or how many"),
     }
-    return Either((NONE, Choice(("any",))), None, Keys(fields, f"changes of {table}"))
+    return Either((NONE, Choice(("any",))), None, Keys(fields, f"changes of {table}", needs=tuple(fields)))
 
 
 CALL = Either(
@@ -140,21 +141,19 @@ RESPONSE = Either(
             ),
         },
         "a response",
+        needs=("status", "headers", "body", "text", "gives", "refused", "outcome"),
     ),
 )
-SQL = Either(
-    (TEXT,),
-    None,
-    Keys(
-        {
-            "query": Field(TEXT, "a query; $1 is not a parameter here, use %(name)s", required=True),
-            "params": Field(AnyKeys(Free(sending=True)), "values of the parameters by name"),
-            "rows": Field(ANY, "the rows as a list of maps"),
-            "count": Field(AMOUNT, "how many rows"),
-            "value": Field(ANY, "the single value of the single row"),
-        },
-        "sql",
-    ),
+SQL = Keys(
+    {
+        "query": Field(TEXT, "a query; $1 is not a parameter here, use %(name)s", required=True),
+        "params": Field(AnyKeys(Free(sending=True)), "values of the parameters by name"),
+        "rows": Field(ANY, "the rows as a list of maps"),
+        "count": Field(AMOUNT, "how many rows"),
+        "value": Field(ANY, "the single value of the single row"),
+    },
+    "sql",
+    needs=("rows", "count", "value"),
 )
 
 CHECK_SHAPES: Mapping[str, CheckShape] = {

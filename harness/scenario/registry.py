@@ -61,11 +61,6 @@ class Verb:
     summary: str = ""
     doc: str = ""
 
-    @property
-    def actor_needed(self) -> bool:
-        """Whether somebody does it (`by` makes sense)."""
-        return self.kind == "flow"
-
     @cached_property
     def shape(self) -> Keys:
         """The shape of its arguments."""

@@ -84,6 +84,7 @@ class Keys:
     noun: str
     others: Shape | None = None
     make: Callable[[dict[str, Any]], Any] | None = None
+    needs: tuple[str, ...] = ()  # at least one of these, or the map compares nothing
 
     @property
     def expected(self) -> str:
@@ -108,6 +109,8 @@ class Keys:
         for key, declared in self.fields.items():
             if declared.required and key not in node.entries:
                 reader.note(node, f"{self.noun} needs {key}: {declared.shape.expected}.")
+        if self.needs and not any(key in node.entries for key in self.needs) and entries.keys() == node.entries.keys():
+            reader.note(node, f"{self.noun} here compares nothing.", f"Add one of: {', '.join(self.needs)}.")
         return MapPattern(entries, node.position)
 
     def convert(self, value: Any, pattern: Pattern) -> Any:

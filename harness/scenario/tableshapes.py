@@ -103,6 +103,8 @@ class PerTable:
             reader.note(node, f"Expected {self.expected}.", "Write {Table: …}.")
             return Literal(None, node.position)
         words = dict(self.words)
+        if not node.entries.keys() - words.keys():
+            reader.note(node, "No table is named here.", "Write {Table: …}; for no change at all, `changed: none`.")
         entries: dict[str, Pattern] = {}
         for key, value in node.entries.items():
             if key not in words and reader.tables is not None and key not in reader.tables.columns:

@@ -167,7 +167,7 @@ def test_a_verb_has_its_docstring_and_its_kind() -> None:
             return args.name
 
     known = registry.verbs["wave"]
-    assert (known.summary, known.kind, known.actor_needed, known.shorthand) == ("Waves.", "flow", True, "name")
+    assert (known.summary, known.kind, known.shorthand) == ("Waves.", "flow", "name")
     assert known.run(None, Inner("x")) == "x"
 
 
