@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.errors import InputError
 from harness.migrations.batches import units
@@ -137,18 +137,19 @@ class _Phases:
     def _traffic(self) -> list[Finding]:
         from harness.migrations.impact import measure_impact  # noqa: PLC0415 - imports the application, which only this phase needs
 
-        self.report.impact, found = measure_impact(self.rehearsal, self.traffic)
-        return found
+        impact, found = measure_impact(self.rehearsal, self.traffic)
+        self.report.impact = impact
+        return list(found)
 
     def _refused(self) -> str:
         """A migration that fails on an empty database says nothing about rows."""
-        last = self.report.observations[-1] if self.report.observations else None
+        last = next((seen for seen in self.report.observations if seen.failure), None)
         if last and last.failure and last.failure.sqlstate[:2] not in {"22", "23"}:
             return f"the migration does not run: line {last.unit.statement.position.line} is refused"
         return ""
 
     def _broken(self) -> str:
-        last = self.report.observations[-1] if self.report.observations else None
+        last = next((seen for seen in self.report.observations if seen.failure), None)
         if last and last.failure:
             return f"the migration does not run to its end: line {last.unit.statement.position.line} fails"
         return ""
@@ -160,8 +161,3 @@ class _Phases:
             settle(o, statements[o.position.file], self.report.findings, ran) for o in self.report.opinions
         ]
         self.report.way_back = way_back(self.rehearsal) if ran and "way back" in self.wanted else ()
-
-
-def as_json_value(value: Any) -> Any:
-    """Plain JSON for anything in a report."""
-    return value.word if isinstance(value, Severity) else value

@@ -16,7 +16,9 @@ from harness.migrations.findings import Finding, Severity
 from harness.migrations.fingerprints import Change
 from harness.migrations.hazards import finding
 from harness.migrations.rehearsal import Rehearsal
+from harness.migrations.reverse import fills_gaps
 from harness.migrations.running import Outcome, run_units
+from harness.migrations.schema import snapshot
 from harness.migrations.statements import Statement
 from harness.migrations.violators import Violators, count_violators
 
@@ -44,12 +46,13 @@ def check_existing_rows(rehearsal: Rehearsal) -> list[Finding]:
     if rehearsal.given is not None:
         runs["given"] = _run(rehearsal, rehearsal.given, "given")
     runs["awkward"] = _run(rehearsal, rehearsal.awkward, "of every kind that the schema allows")
+    rehearsal.remember_widest(complete=runs["awkward"].outcome.complete)
     found = list(_failures(runs))
     best = next(
         (runs[name] for name in ("awkward", "given", "plain") if name in runs and runs[name].outcome.complete), None
     )
     if best is not None:
-        found += [_of_change(rehearsal, change, best) for change in best.changes]
+        found += [made for change in best.changes if (made := _of_change(rehearsal, change, best))]
     found += _backfills(rehearsal, runs)
     return found
 
@@ -61,9 +64,13 @@ def _run(rehearsal: Rehearsal, template: Template, rows: str) -> _Run:
         violators.append(count_violators(unit.statement, connection))
 
     with rehearsal.clone(template) as database, database.connect() as connection:
-        before = fingerprints.take(connection, rehearsal.after)
+        before = fingerprints.take(connection, rehearsal.before, rehearsal.after)
         outcome = run_units(connection, rehearsal.units, inspect)
-        changes = fingerprints.compare(before, fingerprints.take(connection)) if outcome.complete else []
+        changes = (
+            fingerprints.compare(before, fingerprints.take(connection, snapshot(connection)))
+            if outcome.complete
+            else []
+        )
     return _Run(rows, outcome, tuple(changes), violators[0] if violators else None)
 
 
@@ -97,8 +104,10 @@ def _failures(runs: Mapping[str, _Run]) -> Iterator[Finding]:
         return
 
 
-def _of_change(rehearsal: Rehearsal, change: Change, run: _Run) -> Finding:
+def _of_change(rehearsal: Rehearsal, change: Change, run: _Run) -> Finding | None:
     statement = _cause(rehearsal, change)
+    if change.kind == "values changed" and fills_gaps(statement):
+        return None
     on_purpose = statement.kind in {"UpdateStmt", "InsertStmt", "MergeStmt"}
     lost = change.kind != "values changed"
     hazard = "data.loss" if lost else "data.changed"

@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from harness.migrations.schema import Column, Schema, snapshot
+from harness.migrations.schema import Column, Schema
 
 __all__ = ["Change", "ColumnPrint", "Prints", "compare", "take"]
 
@@ -49,9 +49,10 @@ class Change:
     text: str
 
 
-def take(connection: psycopg.Connection[Any], after: Schema | None = None) -> Prints:
-    """Fingerprints of every table; `after` is the schema to come, for columns whose type will change."""
-    schema = snapshot(connection)
+def take(connection: psycopg.Connection[Any], schema: Schema, after: Schema | None = None) -> Prints:
+    """Fingerprints of every table of `schema`; `after` is the one to come, for columns whose type will change."""
+    zone = connection.execute("SELECT current_setting('TimeZone')").fetchone()
+    connection.execute("SET TimeZone = 'UTC'")  # instants are compared, not how a session spells them
     labels, rows, columns = {}, {}, {}
     for table, entry in schema.tables.items():
         if not schema.is_table(table) or table in schema.partitions:
@@ -60,6 +61,7 @@ def take(connection: psycopg.Connection[Any], after: Schema | None = None) -> Pr
         labels[oid] = table
         rows[oid], prints = _table(connection, schema, table, _coming_types(after, oid))
         columns.update({(oid, number): entry for number, entry in prints.items()})
+    connection.execute("SELECT set_config('TimeZone', %s, false)", zone)
     return Prints(labels, rows, columns)
 
 

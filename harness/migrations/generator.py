@@ -106,16 +106,18 @@ def row_sql(
     """
     columns = [column for column in schema.columns_of(table) if not column.generated]
     fitting = _fitting_checks(connection, schema, table, columns)
-    number = "1900000001"
+    unique = {name for names in schema.unique_sets(table) for name in names}
     shown: dict[str, str] = {}
     for column in columns:
         optional = bool(column.default or column.identity or not column.not_null)
         if column.name in values:
             shown[column.name] = values[column.name]
         elif not (minimal and optional):
-            shown[column.name] = fitting.get(column.name) or _plain_expression(schema, table, column, number=number)
+            shown[column.name] = fitting.get(column.name) or _plain_expression(
+                schema, table, column, number="1900000001" if column.name in unique else "7"
+            )
     names = ", ".join(_q(name) for name in shown)
-    source = NUMBERS.format(series=f"generate_series({number}, {number}) AS g")
+    source = NUMBERS.format(series="generate_series(7, 7) AS g")
     return f"INSERT INTO {_table(table)} ({names}) OVERRIDING SYSTEM VALUE SELECT {', '.join(shown.values())} FROM {source}"
 
 

@@ -39,7 +39,7 @@ class _Broken:
 
 def check_interruption(rehearsal: Rehearsal) -> list[Finding]:
     """Interrupt, look, run again. Empty when the migration does not run even once."""
-    template = rehearsal.sized(min(rehearsal.options.rows, 1000))
+    template = rehearsal.widest
     with rehearsal.clone(template) as database, database.connect() as connection:
         if not run_units(connection, rehearsal.units).complete:
             return []
@@ -54,7 +54,7 @@ def check_interruption(rehearsal: Rehearsal) -> list[Finding]:
 
 
 def _twice(rehearsal: Rehearsal, connection: psycopg.Connection[Any]) -> Iterator[Finding]:
-    before = fingerprints.take(connection)
+    before = fingerprints.take(connection, snapshot(connection))
     outcome = run_units(connection, rehearsal.units)
     if outcome.failure and outcome.failed:
         runner = rehearsal.runner(rehearsal.plan.target[0])
@@ -67,7 +67,7 @@ def _twice(rehearsal: Rehearsal, connection: psycopg.Connection[Any]) -> Iterato
         statement = outcome.failed.statement
         yield finding("rerun.fails", Severity.LOW, PHASE, statement, evidence, names={"remedy": _tolerant(statement)})
         return
-    after = fingerprints.take(connection)
+    after = fingerprints.take(connection, snapshot(connection))
     changes = [change.text for change in fingerprints.compare(before, after)]
     changes += [
         f"{after.rows[oid] - count} more rows in {before.labels[oid]}"
@@ -102,13 +102,15 @@ def _interrupt(rehearsal: Rehearsal, unit: Unit) -> _Broken:
     """Run what comes before `unit`, fail there, compare, and run everything again."""
     position = rehearsal.units.index(unit)
     with (
-        rehearsal.clone(rehearsal.sized(min(rehearsal.options.rows, 1000))) as database,
+        rehearsal.clone(rehearsal.widest) as database,
         database.connect() as connection,
     ):
-        schema, prints = snapshot(connection), fingerprints.take(connection)
+        schema = rehearsal.before
+        prints = fingerprints.take(connection, schema)
         run_units(connection, rehearsal.units[:position])
         connection.execute("ROLLBACK") if connection.info.transaction_status.name != "IDLE" else None
-        left = [*differences(schema, snapshot(connection)), *_rows_left(prints, fingerprints.take(connection))]
+        now = snapshot(connection)
+        left = [*differences(schema, now), *_rows_left(prints, fingerprints.take(connection, now))]
         again = _second_run(rehearsal, database) if left else None
     return _Broken(unit, tuple(left), again)
 
@@ -153,11 +155,11 @@ def _failed_build(rehearsal: Rehearsal, unit: Unit, action: Action) -> Iterator[
     """Make a concurrent build fail as it does in production: it waits for a writer longer than lock_timeout."""
     position = rehearsal.units.index(unit)
     with (
-        rehearsal.clone(rehearsal.sized(min(rehearsal.options.rows, 1000))) as database,
+        rehearsal.clone(rehearsal.widest) as database,
         database.connect() as connection,
     ):
         run_units(connection, rehearsal.units[:position])
-        before = snapshot(connection)
+        before = rehearsal.before
         if action.table is None or not rehearsal.label(action.table.name, action.table.schema):
             return
         with database.connect() as writer:

@@ -62,7 +62,7 @@ class Relations:
         """From a snapshot taken before the migration."""
         known: dict[int, tuple[str, str]] = {}
         for label, entry in schema.tables.items():
-            kind = "view" if entry["kind"] == "v" else "partition" if label in schema.partitions else "table"
+            kind = "view" if entry["kind"] in {"v", "m"} else "partition" if label in schema.partitions else "table"
             known[int(entry["oid"])] = (label, kind)
         for index in schema.indexes.values():
             known[int(index["oid"])] = (str(index["table"]), "index")
@@ -80,18 +80,23 @@ def blocks_reads(lock: Lock) -> bool:
 
 
 def blocks_writes(lock: Lock) -> bool:
-    """SHARE and above stop INSERT, UPDATE and DELETE. On an index only ACCESS EXCLUSIVE does."""
-    if lock.on == "index":
+    """SHARE and above stop INSERT, UPDATE and DELETE. On an index or a view only ACCESS EXCLUSIVE does."""
+    if lock.on in {"index", "view"}:
         return blocks_reads(lock)
     return _STRENGTH[lock.mode] >= _STRENGTH["ShareLock"]
 
 
-def held_by(connection: psycopg.Connection[Any], pid: int, relations: Relations) -> frozenset[Lock]:
-    """Locks that backend `pid` holds now on relations of the baseline, seen from another connection."""
+def held_by(
+    connection: psycopg.Connection[Any], pid: int, relations: Relations, *, wanted: bool = False
+) -> frozenset[Lock]:
+    """Locks that backend `pid` holds now on relations of the baseline, seen from another connection.
+
+    `wanted` adds those that it waits for: it would hold them the moment nobody is in its way.
+    """
     rows = connection.execute(
-        "SELECT relation::int8, mode FROM pg_locks WHERE pid = %s AND granted AND locktype = 'relation' "
+        "SELECT relation::int8, mode FROM pg_locks WHERE pid = %s AND (granted OR %s) AND locktype = 'relation' "
         "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-        (pid,),
+        (pid, wanted),
     ).fetchall()
     named = (
         Lock(relations.by_oid[oid][0], mode, relations.by_oid[oid][1]) for oid, mode in rows if oid in relations.by_oid

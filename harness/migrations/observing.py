@@ -48,11 +48,27 @@ def observe(rehearsal: Rehearsal) -> Observed:
     traces: list[list[Observation]] = []
     for count in rows:
         with rehearsal.clone(rehearsal.sized(count)) as database:
-            traces.append(trace(str(database.dsn), rehearsal.units))
+            seen, after = trace(str(database.dsn), rehearsal.units, rehearsal.before)
+            traces.append(seen)
+            rehearsal.remember(after)
     small, large = traces
+    if large and large[-1].failure and large[-1].failure.sqlstate[:2] in {"22", "23"}:
+        return _without_rows(rehearsal, large[-1])
     costs = [_cost(rehearsal, rows, pair) for pair in zip(small, large, strict=False)]
     judge = _Judge(rehearsal, large, costs)
     return Observed(large, costs, list(judge.findings()))
+
+
+def _without_rows(rehearsal: Rehearsal, refused: Observation) -> Observed:
+    """Rows refuse it: its locks and rewrites are those on empty tables. The failure stays on its statement."""
+    with rehearsal.clone(rehearsal.base) as database:
+        seen, _ = trace(str(database.dsn), rehearsal.units, rehearsal.before)
+    judge = _Judge(rehearsal, seen, ())
+    found = list(judge.findings())
+    for observation in seen:
+        if observation.unit is refused.unit:
+            observation.failure = observation.failure or refused.failure
+    return Observed(seen, (), found)
 
 
 def _cost(rehearsal: Rehearsal, rows: tuple[int, int], pair: tuple[Observation, Observation]) -> Cost:
@@ -168,7 +184,7 @@ class _Judge:
 
     def _builds(self, seen: Observation) -> Iterator[Finding]:
         statement = seen.unit.statement
-        if statement.kind in {"TruncateStmt", "ClusterStmt", "VacuumStmt"}:
+        if statement.kind in {"TruncateStmt", "ClusterStmt", "VacuumStmt", "RefreshMatViewStmt"}:
             return
         for index, table in seen.built:
             locks = [lock for lock in seen.locks if lock.table == table]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import psycopg
 
@@ -20,6 +21,7 @@ from harness.migrations.generator import Generated, fill, fill_awkward
 from harness.migrations.given import insert_given, read_given
 from harness.migrations.literals import literals_in
 from harness.migrations.reading import Plan, Script
+from harness.migrations.running import run_units
 from harness.migrations.schema import Schema, snapshot
 from harness.migrations.statements import Statement
 from harness.migrations.tracing import execute, execute_copy
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["Options", "Rehearsal"]
 
 _OWNERS = re.compile(r"^\s*(?:ALTER\b.*\bOWNER TO|GRANT|REVOKE|ALTER DEFAULT PRIVILEGES)\b", re.IGNORECASE | re.DOTALL)
+SMALL = 2_000  # up to this many rows every table gets them, so that checks on one server share their templates
+_SNAPSHOTS: WeakKeyDictionary[Template, Schema] = WeakKeyDictionary()  # clones keep their OIDs: one look is enough
 AWKWARD_BASE = 200  # plain rows under the awkward ones
 
 
@@ -59,6 +63,8 @@ class Rehearsal:
     plan: Plan
     options: Options
     notes: list[str] = field(default_factory=list)
+    _after: list[Schema | None] = field(default_factory=list)
+    _widest: list[Template] = field(default_factory=list)
 
     @cached_property
     def statements(self) -> tuple[Statement, ...]:
@@ -89,19 +95,24 @@ class Rehearsal:
     @cached_property
     def before(self) -> Schema:
         """The schema before the migration."""
-        with self.clone(self.base) as database, database.connect() as connection:
-            return snapshot(connection)
+        if self.base not in _SNAPSHOTS:
+            with self.clone(self.base) as database, database.connect() as connection:
+                _SNAPSHOTS[self.base] = snapshot(connection)
+        return _SNAPSHOTS[self.base]
 
-    @cached_property
+    @property
     def after(self) -> Schema | None:
-        """The schema after it on a database without rows; None when it fails there."""
-        with self.clone(self.base) as database, database.connect() as connection:
-            try:
-                for unit in self.units:
-                    execute(connection, unit.statement.text)
-            except psycopg.Error:
-                return None
-            return snapshot(connection)
+        """The schema after it, without rows; None when it is refused there."""
+        if not self._after:
+            with self.clone(self.base) as database, database.connect() as connection:
+                complete = run_units(connection, self.units).complete
+                self._after.append(snapshot(connection) if complete else None)
+        return self._after[0]
+
+    def remember(self, after: Schema | None) -> None:
+        """A phase that ran the migration anyway hands on the schema that it left."""
+        if after is not None and not self._after:
+            self._after.append(after)
 
     @cached_property
     def touched(self) -> frozenset[str]:
@@ -127,9 +138,8 @@ class Rehearsal:
 
     def sized(self, rows: int) -> Template:
         """The baseline with `rows` plain rows in each touched table, and up to a tenth of them elsewhere."""
-        sizes = {
-            table: rows if table in self.touched else min(rows, max(200, rows // 100)) for table in self.before.tables
-        }
+        few = min(rows, max(200, rows // 100)) if rows > SMALL else rows
+        sizes = {table: rows if table in self.touched else few for table in self.before.tables}
         digest = hashlib.sha256(repr(sorted(sizes.items())).encode()).hexdigest()[:12]
         return self.base.derive(f"plain-{digest}", lambda connection: self._note(fill(connection, self.before, sizes)))
 
@@ -139,6 +149,19 @@ class Rehearsal:
         literals = literals_in(self.statements)
         digest = hashlib.sha256(f"{sorted(literals.by_column.items())} {self.options.data}".encode()).hexdigest()[:12]
         return self.base.derive(f"awkward-{digest}", lambda connection: self._make_awkward(connection))
+
+    @property
+    def widest(self) -> Template:
+        """The awkward rows when the migration runs on them, else tidy ones."""
+        if not self._widest:
+            with self.clone(self.awkward) as database, database.connect() as connection:
+                self.remember_widest(complete=run_units(connection, self.units).complete)
+        return self._widest[0]
+
+    def remember_widest(self, *, complete: bool) -> None:
+        """Whether the migration ran on the awkward rows."""
+        if not self._widest:
+            self._widest.append(self.awkward if complete else self.sized(min(self.options.rows, 1000)))
 
     def _make_awkward(self, connection: psycopg.Connection[Any]) -> None:
         self._note(fill(connection, self.before, dict.fromkeys(self.before.tables, AWKWARD_BASE)))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from harness.migrations.actions import Action, actions, quoted
+from harness.migrations.actions import Action, actions, quoted, walk
 from harness.migrations.schema import Schema
 from harness.migrations.statements import Statement
 
-__all__ = ["Reverse", "reverse"]
+__all__ = ["Reverse", "fills_gaps", "reverse"]
 
 _NOTHING = {"set", "validate", "create_schema", "adopt_index"}
 _NEUTRAL = {
@@ -54,8 +54,25 @@ def reverse(statements: Sequence[Statement], before: Schema, after: Schema) -> l
     return found
 
 
+def fills_gaps(statement: Statement) -> bool:
+    """Whether an UPDATE only touches rows where each column that it sets IS NULL: nothing is overwritten."""
+    if statement.kind != "UpdateStmt":
+        return False
+    columns = {entry["ResTarget"]["name"] for entry in statement.node.get("targetList", ())}
+    tested = {
+        body["arg"]["ColumnRef"]["fields"][-1].get("String", {}).get("sval")
+        for name, body in walk(statement.node.get("whereClause", {}))
+        if name == "NullTest"
+        and body.get("nulltesttype", "IS_NULL") == "IS_NULL"
+        and "ColumnRef" in body.get("arg", {})
+    }
+    return bool(columns) and columns <= tested
+
+
 def _one(statement: Statement, action: Action, before: Schema, after: Schema, added: set[tuple[str, str]]) -> Reverse:
-    if action.kind in {"update", "delete", "truncate", "insert", "drop_table", "add_enum_value"}:
+    if action.kind == "drop_table" and action.table and action.table.name not in before.tables:
+        return Reverse(statement, "")
+    if action.kind in {"update", "delete", "truncate", "drop_table", "add_enum_value"}:
         return _of_rows(statement, action, added)
     if action.table and action.column and (action.table.name, action.column) in added and action.kind != "add_column":
         return Reverse(statement, "")  # goes with the column
@@ -69,13 +86,12 @@ def _one(statement: Statement, action: Action, before: Schema, after: Schema, ad
 def _of_rows(statement: Statement, action: Action, added: set[tuple[str, str]]) -> Reverse:
     if action.kind == "update" and action.table and action.node:
         columns = {entry["ResTarget"]["name"] for entry in action.node.get("targetList", ())}
-        if all((action.table.name, column) in added for column in columns):
+        if all((action.table.name, column) in added for column in columns) or fills_gaps(statement):
             return Reverse(statement, "")
     why = {
         "update": "the values that it overwrote are not kept",
         "delete": "deleted rows are not kept",
         "truncate": "deleted rows are not kept",
-        "insert": "nothing tells its rows from others",
         "drop_table": "its rows are not kept",
         "add_enum_value": "PostgreSQL cannot remove a value from an enum",
     }
@@ -89,21 +105,20 @@ def _alter(action: Action, rest: str) -> str:
 def _add_column_again(action: Action, before: Schema, _after: Schema) -> str | None:
     column = before.columns.get((action.table.name if action.table else "", action.column))
     if column is None:
-        return None
+        return "" if action.if_exists else None
     default = f" DEFAULT {column.default}" if column.default and not column.generated else ""
     return _alter(action, f"ADD COLUMN {quoted(column.name)} {column.type}{default}")
 
 
-def _type_back(action: Action, before: Schema, _after: Schema) -> str | None:
-    column = before.columns.get((action.table.name if action.table else "", action.column))
-    return (
-        _alter(
-            action,
-            f"ALTER COLUMN {quoted(action.column)} TYPE {column.type} USING {quoted(action.column)}::{column.type}",
-        )
-        if column
-        else None
-    )
+def _type_back(action: Action, before: Schema, after: Schema) -> str | None:
+    """Texts go back without USING, so that a value which no longer fits is refused and not cut off."""
+    table = action.table.name if action.table else ""
+    column, now = before.columns.get((table, action.column)), after.columns.get((table, action.column))
+    if column is None:
+        return None
+    texts = now is not None and all("char" in kind or kind == "text" for kind in (column.type, now.type))
+    using = "" if texts else f" USING {quoted(action.column)}::{column.type}"
+    return _alter(action, f"ALTER COLUMN {quoted(action.column)} TYPE {column.type}{using}")
 
 
 def _default_back(action: Action, before: Schema, _after: Schema) -> str | None:
@@ -118,29 +133,19 @@ def _default_back(action: Action, before: Schema, _after: Schema) -> str | None:
 
 
 def _drop_new_constraint(action: Action, before: Schema, after: Schema) -> str | None:
+    """By its name; without one, the new constraint on these columns. A key on a new column goes with the column."""
     table = action.table.name if action.table else ""
-    new = [k for key, k in after.constraints.items() if k["table"] == table and key not in before.constraints]
-    named = [k for k in new if k["name"] == action.name] or [
-        k for k in new if not action.name and tuple(k["columns"] or ()) == action.columns
-    ]
-    return (
-        _alter(action, f"DROP CONSTRAINT {quoted(named[0]['name'])}")
-        if named
-        else _NO_CONSTRAINT
-        if action.kind == "add_not_null"
-        else None
-    )
-
-
-_NO_CONSTRAINT = ""
+    here = {key: entry for key, entry in after.constraints.items() if entry["table"] == table}
+    if action.name:
+        return _alter(action, f"DROP CONSTRAINT IF EXISTS {quoted(action.name)}")
+    new = [entry for key, entry in here.items() if key not in before.constraints]
+    mine = next((entry for entry in new if tuple(entry["columns"] or ()) == action.columns or not action.columns), None)
+    return _alter(action, f"DROP CONSTRAINT {quoted(mine['name'])}") if mine else ""
 
 
 def _constraint_again(action: Action, before: Schema, _after: Schema) -> str | None:
-    table = action.table.name if action.table else ""
-    old = before.constraints.get(f"{table}.{action.name}")
-    if old is None:
-        return "" if action.if_exists or True else None
-    return _alter(action, f"ADD CONSTRAINT {quoted(action.name)} {old['definition']}")
+    old = before.constraints.get(f"{action.table.name if action.table else ''}.{action.name}")
+    return _alter(action, f"ADD CONSTRAINT {quoted(action.name)} {old['definition']}") if old else ""
 
 
 def _drop_index(action: Action, before: Schema, after: Schema) -> str | None:

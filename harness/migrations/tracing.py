@@ -85,16 +85,17 @@ class Observation:
         return bool(self.rewritten or self.scanned or self.built or self.counted > 0 or any(self.written.values()))
 
 
-def trace(dsn: str, units: Sequence[Unit]) -> list[Observation]:
-    """Run `units` on the database at `dsn`, which is changed by it; stops after the first failure.
+def trace(dsn: str, units: Sequence[Unit], before: Schema) -> tuple[list[Observation], Schema | None]:
+    """Run `units` on the database at `dsn`, whose schema is `before`; stops after the first failure.
 
-    The result is shorter than `units` when a statement failed; the last observation then carries the failure.
+    The list is shorter than `units` when a statement failed; the last observation then carries the failure, and
+    there is no schema afterwards.
     """
     with psycopg.connect(dsn, autocommit=True) as watcher, psycopg.connect(dsn, autocommit=True) as worker:
         _run_many(watcher, _WATCH)
-        before = snapshot(watcher)
         tracer = _Tracer(worker, watcher, before)
-        return tracer.run(units)
+        seen = tracer.run(units)
+        return seen, None if any(observation.failure for observation in seen) else snapshot(watcher)
 
 
 def execute(connection: psycopg.Connection[Any], sql: str) -> psycopg.Cursor[Any]:
@@ -118,7 +119,7 @@ class _Tracer:
     def __init__(self, worker: psycopg.Connection[Any], watcher: psycopg.Connection[Any], before: Schema) -> None:
         self.worker, self.watcher, self.before = worker, watcher, before
         self.relations = Relations.of(before)
-        self.oids = [oid for oid, (_, kind) in self.relations.by_oid.items() if kind in {"table", "partition"}]
+        self.oids = [oid for oid, (_, kind) in self.relations.by_oid.items() if kind != "index"]
         self.pid = worker.info.backend_pid
         self.messages: list[tuple[str, str]] = []
         self.open: int | None = None
@@ -214,13 +215,14 @@ class _Tracer:
             runner.start()
             released = time.perf_counter() + _HELD_OPEN
             while runner.is_alive():
-                seen += held_by(self.watcher, self.pid, self.relations)
+                seen += held_by(self.watcher, self.pid, self.relations, wanted=True)
                 if reader.info.transaction_status.name == "INTRANS" and time.perf_counter() > released:
                     reader.execute("ROLLBACK")
                 time.sleep(0.001)
         runner.join()
         observation = results[0]
-        observation.locks, observation.sampled = strongest(seen), True
+        aside = {"index"} if unit.statement.kind in {"ReindexStmt", "DropStmt"} else set()  # an index on its way out
+        observation.locks, observation.sampled = strongest(lock for lock in seen if lock.on not in aside), True
         observation.seconds = max(0.0, observation.seconds - _HELD_OPEN)
         timeout, files, _ = self._state()
         observation.lock_timeout = timeout

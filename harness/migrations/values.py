@@ -12,6 +12,7 @@ __all__ = ["NUMBERS", "plain_value", "spelled"]
 
 _TEXT = re.compile(r"'((?:[^']|'')*)'")
 _UUID = "md5('harness' || ({g})::text)::uuid"
+_SPREAD = "((({g}) % 3000) * INTERVAL '37 hours' + ({g}) * INTERVAL '1 second')"  # all seasons, and no two alike
 NUMBERS = f"(SELECT g, {_UUID.format(g='g')} AS harness_uuid, {_UUID.format(g='g')}::text AS harness_text FROM {{series}} OFFSET 0) AS numbers"
 
 _BY_TYPE: dict[str, Callable[[str], str]] = {
@@ -27,8 +28,8 @@ _BY_TYPE: dict[str, Callable[[str], str]] = {
     "name": lambda g: f"('n' || ({g}))::name",
     "uuid": lambda g: _UUID.format(g=g),
     "date": lambda g: f"(DATE '2025-01-01' + (({g}) % 3000)::int)",
-    "timestamp without time zone": lambda g: f"(TIMESTAMP '2025-01-01' + (({g}) * INTERVAL '1 minute'))",
-    "timestamp with time zone": lambda g: f"(TIMESTAMPTZ '2025-01-01Z' + (({g}) * INTERVAL '1 minute'))",
+    "timestamp without time zone": lambda g: f"(TIMESTAMP '2025-01-01' + {_SPREAD.format(g=g)})",
+    "timestamp with time zone": lambda g: f"(TIMESTAMPTZ '2025-01-01Z' + {_SPREAD.format(g=g)})",
     "time without time zone": lambda g: f"(TIME '00:00' + (({g}) * INTERVAL '1 second'))",
     "time with time zone": lambda g: f"(TIME '00:00' + (({g}) * INTERVAL '1 second'))::timetz",
     "interval": lambda g: f"(({g}) * INTERVAL '1 minute')",
