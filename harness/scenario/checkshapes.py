@@ -121,6 +121,7 @@ LOG = Keys(
         ),
         "logger": Field(ANY, "the name of the logger"),
         "message": Field(ANY, "the text of the record"),
+        "text": Field(ANY, "the whole record, its fields included, as text"),
     },
     "a log record",
     others=ANY,
