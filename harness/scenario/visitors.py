@@ -86,13 +86,14 @@ class Visitors:
 def _sender(world: World, visitor: Visitor) -> Any:
     """How a flow reaches the server: as this visitor, over the scenario's transport."""
     from harness.booking.flow import Answer
+    from harness.scenario.verbs.low import jsonable
 
     def send(method: str, path: str, payload: Any = None) -> Answer:
         headers = {"Accept": "application/json", **visitor.headers()}
         content = b""
         if payload is not None:
             headers["Content-Type"] = "application/json"
-            content = json.dumps(payload, ensure_ascii=False).encode()
+            content = json.dumps(payload, ensure_ascii=False, default=jsonable).encode()
         answer = world.send(HttpRequest(method, path, headers, content, visitor.caller), visitor.name)
         return Answer(answer.status, answer.json, dict(answer.headers))
 

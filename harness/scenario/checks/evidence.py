@@ -116,8 +116,17 @@ def _delivery(kept: Kept[records.Delivery]) -> dict[str, Any]:
 @check("logs")
 def logs(world: World, pattern: Pattern, within_step: bool) -> list[Comparison]:
     """What the application logged; its structured fields stand beside level, logger and message."""
-    elements = [kept.raw for kept in world.recorder.kept(records.Log, _step(world, within_step))]
+    elements = [_Logged(kept.raw) for kept in world.recorder.kept(records.Log, _step(world, within_step))]
     return Quantified(elements, hold(world.scope, world.clock()), "logs", world.scope, world.clock()).compare(pattern)
+
+
+class _Logged(dict[str, Any]):
+    """A log record; under `text` it is found as a whole, without being shown twice."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        if key == "text" and "text" not in self:
+            return json.dumps(self, default=str, ensure_ascii=False)
+        return super().get(key, default)
 
 
 def _glob(world: World, name: str) -> Hold:

@@ -63,7 +63,7 @@ def http(world: World, args: HttpArgs) -> Any:
     content = b""
     if args.body is not ABSENT:
         headers["Content-Type"] = "application/json"
-        content = json.dumps(args.body, default=_jsonable).encode("utf-8", "surrogatepass")
+        content = json.dumps(args.body, default=jsonable).encode("utf-8", "surrogatepass")
     elif args.text is not None or args.size is not None:
         headers["Content-Type"] = "application/json"
         content = (args.text if args.text is not None else "x" * (args.size or 0)).encode("utf-8", "surrogatepass")
@@ -84,7 +84,7 @@ def shown(answer: HttpAnswer) -> dict[str, Any]:
     return {"status": answer.status, "headers": headers, "body": answer.json, "text": answer.text}
 
 
-def _jsonable(value: Any) -> Any:
+def jsonable(value: Any) -> Any:
     from datetime import datetime
     from decimal import Decimal
 

@@ -28,6 +28,7 @@ class DeliverArgs:
     key: Annotated[Literal["new", "old"], "with which of the two keys: the subscription's, or the one it replaced"] = (
         "new"
     )
+    age: Annotated[Duration | None, "how long ago they were signed; negative: in the future"] = None
     of: Annotated[str | None, "only messages whose body contains this text, such as an invitee's URI"] = None
     altered: Annotated[
         dict[str, Value], "what an extra message says instead, by path: payload.tracking.utm_content; it is signed so"
@@ -59,8 +60,9 @@ def deliver(world: World, args: DeliverArgs) -> Any:
             provider.delay(args.delay, which)
         else:
             key = _KEYS[name][1] if args.key == "old" else None
+            signed = None if args.age is None else world.clock() - args.age
             attempts += world.stage.post.deliver(
-                world, name, which=which, times=args.times, order=args.order, sign=args.sign, key=key
+                world, name, which=which, times=args.times, order=args.order, sign=args.sign, key=key, now=signed
             )
     return [{"event": a.event, "status": a.status, "outcome": a.outcome} for a in attempts]
 
@@ -150,6 +152,7 @@ class CalendlyArgs:
     at: Annotated[Instant | None, "when the session begins"] = None
     for_: Annotated[Duration | None, "how long"] = None
     by: Annotated[Literal["invitee", "host"], "who does it"] = "invitee"
+    anyway: Annotated[bool, "schedule although the time is taken or past, as Calendly's page would not let anybody"] = False
     reason: Annotated[str | None, "the reason given"] = None
     invitee: Annotated[dict[str, str], "name, email, timezone"] = field(default_factory=dict)
     answers: Annotated[dict[str, str], "answers by question"] = field(default_factory=dict)
@@ -191,7 +194,8 @@ def _undo_no_show(world: World, _: CalendlyArgs, uri: str) -> Any:
 
 def _schedule(world: World, args: CalendlyArgs, uri: str) -> Any:
     person = {"name": "Somebody", "email": "somebody@example.test", **args.invitee}
-    return world.calendly.schedule(uri, args.at, person, answers=args.answers, utm=args.utm)
+    check = "none" if args.anyway else "free"
+    return world.calendly.schedule(uri, args.at, person, answers=args.answers, utm=args.utm, check=check)
 
 
 def _busy(world: World, args: CalendlyArgs, uri: str) -> Any:
