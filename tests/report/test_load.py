@@ -140,7 +140,7 @@ def test_an_old_schema_is_brought_to_the_current_one_when_read(runs: Path) -> No
     assert run.scenarios["duration_us"].tolist() == [12500, 800]
     assert run.scenarios["tags"].tolist() == [["anonymous", "smoke"], []]
     assert run.scenarios["flaky"].tolist() == [False, False]
-    assert run.steps["duration_us"].tolist() == [6250]
+    assert run.steps["duration_us"].tolist() == [6250, 400]
     assert set(run.checks["attempt"]) == {1}
 
 

@@ -11,6 +11,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -61,8 +62,9 @@ class Chart:
     figure: Figure
     alt: str
 
+    @cached_property
     def svg(self) -> bytes:
-        """The figure as SVG, without a date: the same bytes for the same figure."""
+        """The figure as SVG, without a date: the same bytes for the same data."""
         import matplotlib as mpl
 
         stream = io.BytesIO()
@@ -71,7 +73,7 @@ class Chart:
         return stream.getvalue()
 
     def _repr_html_(self) -> str:
-        data = base64.b64encode(self.svg()).decode("ascii")
+        data = base64.b64encode(self.svg).decode("ascii")
         return (
             f'<figure style="margin:0"><img alt="{html.escape(self.alt, quote=True)}" style="max-width:100%" '
             f'src="data:image/svg+xml;base64,{data}"></figure>'

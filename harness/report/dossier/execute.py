@@ -140,7 +140,13 @@ def _main(notebook: str, out: str, directory: str, parameters: str) -> int:
 
     try:
         papermill.execute_notebook(
-            notebook, out, parameters=json.loads(parameters), cwd=directory, kernel_name="python3", progress_bar=False
+            notebook,
+            out,
+            parameters=json.loads(parameters),
+            cwd=directory,
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
         )
     except PapermillExecutionError:
         return 1  # the notebook that is kept says what happened

@@ -98,5 +98,6 @@ def _magics() -> frozenset[str]:
     from IPython.core import magics
     from IPython.core.magic import Magics
 
-    classes = [found for found in vars(magics).values() if isinstance(found, type) and issubclass(found, Magics)]
+    there = [getattr(magics, name) for name in dir(magics)]
+    classes = [found for found in there if isinstance(found, type) and issubclass(found, Magics)]
     return frozenset(name for one in classes for name in getattr(one, "magics", {}).get("line", ()))

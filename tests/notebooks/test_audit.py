@@ -1,0 +1,228 @@
+"""The dossier: made once on a failing run, then looked at from every side."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import threading
+import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+from nbformat import v4, write
+
+from harness.errors import InputError
+from harness.report import Dossier, audit
+from harness.report.dossier.audit import ORDER, find_notebooks
+from harness.report.dossier.render import asks_network
+from tests.support.browser import chromium
+
+pytestmark = pytest.mark.xdist_group("dossier")
+
+
+@pytest.fixture(scope="module")
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def dossier(kinds: Path, told: list[str], tmp_path_factory: pytest.TempPathFactory) -> Dossier:
+    """The dossier of the failing run."""
+    return audit(kinds / "failing", tmp_path_factory.mktemp("dossier"), progress=told.append)
+
+
+def test_every_notebook_was_executed_and_its_finding_stands_in_the_index(dossier: Dossier, told: list[str]) -> None:
+    outcomes = {one.name: one.outcome for one in dossier.notebooks}
+    assert outcomes == {
+        "suite_health": "gate",
+        "anonymous_vs_authenticated": "gate",
+        "rules": "gate",
+        "migration": "absent",
+        "strength": "absent",
+        "incident": "passed",
+    }
+    index = dossier.index.read_text()
+    for one in dossier.notebooks:
+        assert f'href="{one.name}.html"' in index
+        assert one.title.split(":")[0] in index
+    assert "1 of 4 notebooks passed their gate" in index
+    assert len(told) == 6
+
+
+def test_failures_say_why_and_the_notebooks_are_kept(dossier: Dossier) -> None:
+    assert [failure.split(":")[0] for failure in dossier.failures] == [
+        "suite_health",
+        "anonymous_vs_authenticated",
+        "rules",
+    ]
+    assert "4 scenarios did not hold" in dossier.failures[0]
+    executed = dossier.index.parent / "executed" / "suite_health.ipynb"
+    assert "did not hold" in executed.read_text()
+
+
+def test_it_is_small_and_names_neither_this_machine_nor_papermill(dossier: Dossier, kinds: Path) -> None:
+    files = [path for path in dossier.index.parent.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 5_000_000
+    for path in files:
+        if path.suffix in {".html", ".ipynb", ".json"}:
+            text = path.read_text()
+            assert str(kinds) not in text, path
+            assert str(Path.home()) not in text, path
+            assert '"papermill"' not in text, path
+
+
+def test_tables_are_there_as_csv_and_parquet(dossier: Dossier) -> None:
+    tables = dossier.index.parent / "tables"
+    scenarios = pd.read_csv(tables / "scenarios.csv")
+    assert len(scenarios) == 63
+    assert scenarios["covers"].iloc[0].split()[0] == "R03"
+    packed = tables / "row_changes.csv.gz"
+    assert len(pd.read_csv(io.BytesIO(gzip.decompress(packed.read_bytes())))) == len(
+        pd.read_parquet(tables / "row_changes.parquet")
+    )
+
+
+def test_the_dossier_holds_the_manifest_and_the_whole_run(dossier: Dossier) -> None:
+    assert json.loads((dossier.index.parent / "manifest.json").read_bytes())["run_id"] == "failing"
+    assert 'href="report.html"' in dossier.index.read_text()
+    assert (dossier.index.parent / "report.html").is_file()
+
+
+def test_no_page_would_fetch_anything(dossier: Dossier) -> None:
+    for path in dossier.index.parent.glob("*.html"):
+        assert asks_network(path.read_text()) == [], path.name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<script src="https://cdn.example/require.js"></script>',
+        "<link rel=stylesheet href=//fonts.example/x.css>",
+        '<img alt="x" src="http://example/x.png">',
+        "<style>@import 'https://x/y.css'</style>",
+        "<style>a{background:url(https://x/y)}</style>",
+    ],
+)
+def test_what_would_be_fetched_is_noticed(text: str) -> None:
+    assert asks_network(text)
+
+
+def test_a_link_that_waits_for_a_click_is_no_fetch() -> None:
+    assert asks_network('<a href="https://example.test">source</a>') == []
+
+
+@pytest.mark.browser
+def test_no_request_leaves_the_browser_and_every_link_leads_somewhere(dossier: Dossier) -> None:
+    root = dossier.index.parent
+    with chromium() as browser:
+        page = browser.new_page()
+        asked: list[str] = []
+        complaints: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: complaints.append(message.text))
+        for name in ("index", *ORDER, "report"):
+            page.goto((root / f"{name}.html").as_uri())
+            page.wait_for_load_state()
+            assert page.locator("h1").count() >= 1, name
+            assert page.evaluate(
+                "[...document.images].every(image => image.complete && image.naturalWidth && image.alt)"
+            ), name
+        links = _links(page, root)
+        page.close()
+    assert complaints == []
+    assert all(url.startswith(("file://", "data:")) for url in asked)
+    assert {url for url in asked if url.startswith("file://")} == {
+        (root / f"{n}.html").as_uri() for n in ("index", *ORDER, "report")
+    }
+    assert all((root / link).is_file() for link in links)
+
+
+def _links(page: object, root: Path) -> list[str]:
+    page.goto((root / "index.html").as_uri())  # type: ignore[attr-defined]  # a playwright page
+    return page.evaluate("[...document.querySelectorAll('a')].map(link => link.getAttribute('href'))")  # type: ignore[attr-defined,no-any-return]  # the same
+
+
+@pytest.mark.browser
+def test_code_is_folded_away_until_asked_for_and_pages_print(dossier: Dossier) -> None:
+    with chromium() as browser:
+        page = browser.new_page()
+        page.goto((dossier.index.parent / "suite_health.html").as_uri())
+        code = page.locator(".code_cell .input").first
+        assert not code.is_visible()
+        page.get_by_label("Show code").check()
+        assert code.is_visible()
+        assert page.pdf().startswith(b"%PDF")
+        page.close()
+
+
+@pytest.mark.browser
+def test_it_reads_the_same_when_served(dossier: Dossier) -> None:
+    handler = partial(_Quiet, directory=str(dossier.index.parent))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, chromium() as browser:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{server.server_address[1]}/index.html")
+        page.get_by_role("link", name="Rules").click()
+        assert "rules were exercised" in page.locator("h1").inner_text()
+        page.close()
+        server.shutdown()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def own_notebook(path: Path, code: str) -> str:
+    parameters = v4.new_code_cell('run_path = "."')
+    parameters.metadata["tags"] = ["parameters"]
+    write(v4.new_notebook(cells=[parameters, v4.new_code_cell(code)]), path)
+    return str(path)
+
+
+def test_a_notebook_that_breaks_is_kept_and_said_to_be_broken(kinds: Path, tmp_path: Path) -> None:
+    name = own_notebook(tmp_path / "broken.ipynb", "1 / 0")
+    made = audit(kinds / "empty", tmp_path / "out", notebooks=[name])
+    assert made.failures == ("broken: ZeroDivisionError: division by zero",)
+    assert "ZeroDivisionError" in (tmp_path / "out" / "broken.html").read_text()
+
+
+def test_a_notebook_that_hangs_is_stopped_and_leaves_no_process(kinds: Path, tmp_path: Path) -> None:
+    name = own_notebook(tmp_path / "hangs.ipynb", "import time\ntime.sleep(600)")
+    begun = time.monotonic()
+    made = audit(kinds / "empty", tmp_path / "out", notebooks=[name], timeout_s=4)
+    assert time.monotonic() - begun < 30
+    assert made.failures == ("hangs: It took longer than 4 s and was stopped.",)
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline and any("ipykernel_launcher" in " ".join(_command(p)) for p in _children()):
+        time.sleep(0.2)
+    assert not [p for p in _children() if "ipykernel_launcher" in " ".join(_command(p))]
+
+
+def _children() -> list[psutil.Process]:
+    return [process for process in psutil.process_iter() if "hangs" in " ".join(_command(process))]
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def test_unknown_notebooks_and_parameters_are_refused(kinds: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no notebook 'suite_helth'.*suite_health"):
+        audit(kinds / "empty", tmp_path, notebooks=["suite_helth"])
+    with pytest.raises(InputError, match="Parameters are given for rules, which is not executed"):
+        audit(kinds / "empty", tmp_path, notebooks=["incident"], parameters={"rules": {}})
+    with pytest.raises(InputError, match="There is no parameter 'scenario'"):
+        audit(kinds / "empty", tmp_path, notebooks=["incident"], parameters={"incident": {"scenario": "x"}})
+
+
+def test_notebooks_are_found_in_their_order() -> None:
+    assert [path.stem for path in find_notebooks()] == list(ORDER)
