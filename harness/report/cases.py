@@ -44,12 +44,18 @@ def totals_of(cases: Sequence[Case], checks: int) -> Mapping[str, int]:
     }
 
 
-def outcome_of(totals: Mapping[str, int], interrupted: bool) -> RunOutcome:
-    """What the run as a whole says: an interrupted run never passes, nor one in which nothing was executed."""
+def outcome_of(totals: Mapping[str, int], *, interrupted: bool, missing: int) -> RunOutcome:
+    """What the run as a whole says.
+
+    An interrupted run never passes, nor one in which nothing was executed, nor one with planned cases (`missing`) that
+    have no result.
+    """
     if interrupted:
         return "interrupted"
     if totals["error"]:
         return "error"
     if totals["failed"]:
         return "failed"
+    if missing:
+        return "error"
     return "passed" if totals["passed"] else "empty"

@@ -126,6 +126,16 @@ class Run:
         """One row a body; `request_body` and `response_body` elsewhere name its `body_id`."""
         return self.table("bodies")
 
+    def _repr_html_(self) -> str:
+        from harness.report.analysis.health import finding, overview
+        from harness.report.analysis.present import heading, note, table
+
+        parts = [
+            heading(f"{self.run_id}: {finding(self)}", level=3),
+            table(overview(self), "Outcomes", name="overview"),
+        ]
+        return "".join(part.html for part in (*parts, *map(note, self.notes[:10])))
+
     def table(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """The table `name` with all or only some `columns`; the fewer, the faster."""
         return frame(name, self.arrow(name, columns))

@@ -116,12 +116,13 @@ def _write_for_others(work: Path, ended: Manifest, found: Compacted, page: Page,
 
 def _ended(manifest: Manifest, found: Compacted, planned: Sequence[str], interrupted: bool) -> Manifest:
     totals = totals_of(cases_of(found.scenarios), found.checks)
+    missing = _missing(found, planned)
     return replace(
         manifest,
         totals=totals,
-        outcome=outcome_of(totals, interrupted),
+        outcome=outcome_of(totals, interrupted=interrupted, missing=len(missing)),
         evidence=found.evidence,
-        notes=(*found.notes, *_missing(found, planned)),
+        notes=(*found.notes, *missing),
     )
 
 

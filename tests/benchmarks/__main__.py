@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import bench_runner, bench_start
+from tests.benchmarks import bench_records, bench_runner, bench_start
 
-BENCHMARKS = {"runner": bench_runner.main, "start": bench_start.main}
+BENCHMARKS = {"runner": bench_runner.main, "start": bench_start.main, "records": bench_records.main}
 
 
 def main(names: list[str]) -> int:

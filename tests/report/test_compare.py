@@ -11,6 +11,7 @@ import pytest
 from harness.errors import InputError
 from harness.records import Scenario
 from harness.report import EventWriter, compare, finish, flakiness, history, load, runs_in, trends
+from harness.report.analysis.quantiles import quantiles
 from tests.report.sample import Plan, plans, records_of, start_run
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -120,6 +121,22 @@ def test_runs_are_in_the_order_of_their_start_and_links_count_once(tmp_path: Pat
 def test_no_history_is_an_error_not_an_empty_answer() -> None:
     with pytest.raises(InputError, match="no run to make a history of"):
         history([])
+
+
+def test_quantiles_by_group_are_those_of_the_rows(runs: Path) -> None:
+    for name in ("failing", "killed"):
+        run = load(runs / name)
+        found = quantiles(run, "steps", "duration_us", by=["verb"], at=[0.5]).set_index("verb")
+        expected = run.steps.groupby("verb")["duration_us"].median()
+        assert found["p50"].to_dict() == pytest.approx(expected.to_dict())
+        assert int(found["rows"].sum()) == len(run.steps)
+
+
+def test_quantiles_refuse_what_is_no_number(runs: Path) -> None:
+    with pytest.raises(InputError, match="verb is no number"):
+        quantiles(load(runs / "good"), "steps", "verb", by=["phase"])
+    with pytest.raises(InputError, match="no column 'fase'"):
+        quantiles(load(runs / "good"), "steps", "duration_us", by=["fase"])
 
 
 def test_a_scenario_with_an_id_keeps_its_identity_when_renamed(tmp_path: Path) -> None:

@@ -188,8 +188,10 @@ def test_what_was_planned_and_has_no_result_is_named(tmp_path: Path) -> None:
     with EventWriter(tmp_path / "r", 0) as writer:
         for record in records_of(found[0], run_id="r"):
             writer.write(record)
-    manifest = finish(tmp_path / "r", ended_at=END, interrupted=True)
+    manifest = finish(tmp_path / "r", ended_at=END)
     assert manifest.notes == tuple(f"No result: {plan.scenario_id}" for plan in found[1:])
+    assert manifest.outcome == "error", "what has no result did not pass"
+    assert "<title>2 of 3 planned scenarios have no result" in (tmp_path / "r" / "report.html").read_text()
 
 
 def test_every_line_of_events_is_a_record_without_measured_values(runs: Path) -> None:

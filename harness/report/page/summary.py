@@ -32,19 +32,22 @@ def headline(manifest: Manifest) -> str:
         case "failed":
             return f"{totals['failed']:,} of {count:,} scenarios failed"
         case "error":
-            broken = totals["error"]
-            faults = f"{broken:,} could not be judged"
-            return (
-                f"{totals['failed']:,} of {count:,} scenarios failed, {faults}"
-                if totals["failed"]
-                else f"{faults} of {count:,} scenarios"
-            )
+            return _not_judged(manifest)
         case "interrupted":
             return f"Interrupted after {count:,} of {manifest.planned or count:,} scenarios"
         case "empty":
             return "Nothing was executed"
         case "running":
             return "The run did not come to its end"
+
+
+def _not_judged(manifest: Manifest) -> str:
+    failed, broken = manifest.totals["failed"], manifest.totals["error"]
+    count = manifest.totals["scenarios"]
+    if not broken:
+        return f"{(manifest.planned or count) - count:,} of {manifest.planned:,} planned scenarios have no result"
+    faults = f"{broken:,} could not be judged"
+    return f"{failed:,} of {count:,} scenarios failed, {faults}" if failed else f"{faults} of {count:,} scenarios"
 
 
 def summary(manifest: Manifest, cases: Sequence[Case]) -> dict[str, Any]:
