@@ -33,7 +33,7 @@ class Availability:
         """`(start in UTC, invitees remaining)` of every bookable start from `start` up to but not including `end`."""
         earliest = max(start, now + kind.minimum_notice)
         for moment in self._offered(kind, earliest, end):
-            remaining = self.remaining(kind, moment)
+            remaining = self.remaining(kind, moment) if moment > now else 0
             if remaining:
                 yield moment, remaining
 

@@ -13,7 +13,7 @@ from harness.calendly.server import serve, simulator_of
 from harness.calendly.simulator import Simulator
 from harness.provider.serving import Served, SiteMaker, serve_until_signal
 
-__all__ = ["furnish", "serve_command"]
+__all__ = ["furnish", "greeting", "serve_command"]
 
 _STEP = timedelta(minutes=30)
 
@@ -53,7 +53,7 @@ def serve_command(
         prepare=prepare, beside=beside,
     )  # fmt: skip
     say = out or _print
-    serve_until_signal(served, ready=lambda running: say(_greeting(running, control=control, as_json=as_json)))
+    serve_until_signal(served, ready=lambda running: say(greeting(running, control=control, as_json=as_json)))
 
 
 def furnish(simulator: Simulator, events: int = 0) -> None:
@@ -75,7 +75,8 @@ def _next_half_hour(now: datetime) -> datetime:
     return whole + timedelta(hours=1)
 
 
-def _greeting(served: Served, *, control: bool, as_json: bool) -> str:
+def greeting(served: Served, *, control: bool, as_json: bool) -> str:
+    """What is said once requests are answered: where, who, and what can be booked; or the same as JSON."""
     simulator = simulator_of(served)
     facts = {
         "url": served.url,

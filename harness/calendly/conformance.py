@@ -20,8 +20,8 @@ class Conformance:
     """The schemas of one directory, ready to check. Raises InputError when the directory has no index.json."""
 
     def __init__(self, directory: Path) -> None:
-        import jsonschema  # noqa: PLC0415 - a development tool, and heavy
-        import referencing  # noqa: PLC0415 - comes with jsonschema
+        import jsonschema
+        import referencing
 
         index = directory / "index.json"
         if not index.is_file():

@@ -147,6 +147,10 @@ def test_the_window_was_seven_days_before_july_2026(make_world: Any) -> None:
     assert available(world, end="2030-03-13T00:00:01Z").status == 400
 
 
+def test_the_start_that_is_now_is_not_offered(world: Any) -> None:
+    assert starts(world, "2030-03-04T09:00:00Z", "2030-03-04T10:00:00Z") == ["2030-03-04T09:30:00Z"]
+
+
 def test_thirty_one_days_are_allowed_and_there_is_no_pagination(world: Any) -> None:
     answered = available(world, end="2030-04-06T00:00:00Z")
     assert answered.status == 200
