@@ -27,7 +27,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """The choices that pytest has no option of its own for."""
     group = parser.getgroup("harness", "booking harness")
     group.addoption("--harness-target", default="reference", help="reference, legacy, defect:ID or a URL")
-    group.addoption("--harness-database", default="auto", help="auto, embedded, testcontainers[:IMAGE] or postgresql://…")
+    group.addoption(
+        "--harness-database", default="auto", help="auto, embedded, testcontainers[:IMAGE] or postgresql://…"
+    )
     group.addoption("--harness-seed", type=int, default=0, help="ids and randomness follow from it")
 
 
@@ -57,7 +59,7 @@ class ScenarioFile(pytest.File):
         from harness.session import cases_of
 
         try:
-            cases = cases_of(self.path, self.config.rootpath)
+            cases = cases_of(self.path, _project(self.config))
         except InputError as error:
             raise self.CollectError(str(error)) from error
         for case in cases:
@@ -94,13 +96,18 @@ class ScenarioItem(pytest.Item):
         return self.path, self.case.scenario.position.line - 1, self.name
 
 
+def _project(config: pytest.Config) -> Path:
+    """The folder with fixtures/: pytest's root, else where pytest was started (scenarios may lie elsewhere)."""
+    return config.rootpath if (config.rootpath / "fixtures").is_dir() else config.invocation_params.dir
+
+
 def _bench(config: pytest.Config) -> Bench:
     from harness.session import Bench
 
     bench = config.stash.get(_BENCH, None)
     if bench is None:
         bench = Bench.open(
-            root=config.rootpath,
+            root=_project(config),
             target=config.getoption("--harness-target"),
             database=config.getoption("--harness-database"),
             seed=config.getoption("--harness-seed"),

@@ -28,9 +28,6 @@ def serve(
             "--calendly-port", min=0, max=65535, help="Port of the simulated Calendly (the widget's own origin)."
         ),
     ] = 8081,
-    stripe_port: Annotated[
-        int, typer.Option("--stripe-port", min=0, max=65535, help="Port of the simulated Stripe.")
-    ] = 8082,
     profile: Annotated[
         str, typer.Option("--profile", help="reference, or legacy: the flow before the update.")
     ] = "reference",
@@ -52,12 +49,7 @@ def serve(
     from harness.session.serving import serve as serve_everything
 
     return serve_everything(
-        port=port,
-        calendly_port=calendly_port,
-        stripe_port=stripe_port,
-        profile=profile,
-        database=database,
-        catalog=catalog,
+        port=port, calendly_port=calendly_port, profile=profile, database=database, catalog=catalog
     )
 
 

@@ -86,6 +86,8 @@ class RunResult:
                 {
                     "scenario_id": s.scenario_id,
                     "name": s.name,
+                    "file": s.file,
+                    "line": s.line,
                     "outcome": s.outcome,
                     "covers": list(s.covers),
                     "failure": s.failure,

@@ -1,0 +1,72 @@
+"""`pytest scenarios/` and `harness run` agree, case by case."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.commands import ROOT, harness
+
+MIXED = """
+feature: Mixed
+given: {catalog: production, visitor: anonymous}
+scenarios:
+  - scenario: This holds
+    matrix: {path: [session-types, sessions/available]}
+    when: [{http: {GET: "/api/scheduling/$path"}, expect: 200}]
+  - scenario: This does not hold
+    when: [{http: {GET: /api/scheduling/session-types}, expect: 404}]
+  - scenario: This is not ready
+    skip: nobody has built it
+    when: [{http: {GET: /api/scheduling/session-types}, expect: 404}]
+  - scenario: This asks for what is not there
+    when:
+      - {http: {GET: /api/scheduling/session-types}, as: answer, expect: 200}
+      - {http: {GET: "/$answer.body.nothing"}, expect: 200}
+"""
+
+
+def outcomes_of_harness(path: Path, tmp_path: Path) -> dict[str, str]:
+    done = harness("run", str(path), "--database", "embedded", "--json", "--seed", "1", "--report", str(tmp_path / "r"))
+    document = json.loads(done.out)
+    return {f"{row['file']}::{row['name']}": row["outcome"] for row in document["scenarios"]}
+
+
+def outcomes_of_pytest(path: Path, *options: str) -> dict[str, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", str(path), "-p", "no:cacheprovider", "-rA", "-q", "--harness-database", "embedded", "--harness-seed", "1", *options],
+        cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    words = {"PASSED": "passed", "FAILED": "failed"}
+    found = {}
+    for line in done.stdout.splitlines():
+        word, _, rest = line.partition(" ")
+        if word in words and "::" in rest:
+            name = rest.split(" - ")[0]
+            file, _, title = name.partition("::")
+            found[f"{(ROOT / file).resolve() if file.startswith('..') else file}::{title}"] = words[word]
+    return found
+
+
+def test_every_outcome_is_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "mixed.yaml"
+    path.write_text(MIXED)
+    ours = outcomes_of_harness(path, tmp_path)
+    theirs = outcomes_of_pytest(path)
+    assert ours.pop(f"{path}::This is not ready") == "skipped"
+    assert ours == {
+        f"{path}::This holds [path=session-types]": "passed",
+        f"{path}::This holds [path=sessions/available]": "passed",
+        f"{path}::This does not hold": "failed",
+        f"{path}::This asks for what is not there": "error",
+    }
+    assert theirs == {name: "passed" if outcome == "passed" else "failed" for name, outcome in ours.items()}
+
+
+def test_the_suite_agrees_case_by_case(tmp_path: Path) -> None:
+    ours = outcomes_of_harness(ROOT / "scenarios", tmp_path)
+    theirs = outcomes_of_pytest(ROOT / "scenarios", "-n", "2")
+    assert len(ours) > 40
+    assert theirs == {name: outcome for name, outcome in ours.items() if outcome != "skipped"}
