@@ -27,7 +27,10 @@ def iso(moment: datetime) -> str:
 
 def parse_instant(text: str) -> datetime:
     """An ISO 8601 instant with its offset, as naive UTC. Raises ValueError, saying what is missing."""
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("not an instant, for example 2030-03-06T10:00:00Z") from None
     if moment.tzinfo is None:
         raise ValueError("an instant needs an offset, for example 2030-03-06T10:00:00Z")
     if not EARLIEST < moment.year < LATEST:
