@@ -444,7 +444,7 @@ class _Player:
             failure_text=text,
             rerun=rerun,
             worker=self.worker * self.pace,
-            started_at=datetime(2026, 11, 22, 21, 0, self.pace, tzinfo=UTC),
+            started_at=datetime(2026, 11, 22, 21, plan.attempt, self.pace, tzinfo=UTC),
             duration_us=self._took(16_000),
         )
 
