@@ -46,6 +46,14 @@ class Account:
             return os.access(resolved, os.R_OK | os.X_OK)
         return all(self._permitted(step) for step in (resolved, *resolved.parents))
 
+    def check_entry(self, directory: Path) -> None:
+        """Raise MachineError when this account may not enter `directory`."""
+        if self.dropped and not self.can_read(directory):
+            raise MachineError(
+                f"The server runs as the user {self.name}, who may not enter {directory}.",
+                "Choose a directory that everybody may enter; the harness opens none that it did not make.",
+            )
+
     def _permitted(self, path: Path) -> bool:
         mode = path.stat().st_mode
         needed = stat.S_IROTH | stat.S_IXOTH if path.is_file() else stat.S_IXOTH

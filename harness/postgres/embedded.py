@@ -46,11 +46,12 @@ def start_embedded(directory: str | None = None, places: Places | None = None) -
     """Start one. Sweeps first what dead harnesses left. MachineError, or InputError for a wrong `directory`."""
     places = places or Places.find()
     account = server_account()
-    secure_directory(places.cache)
+    account.check_entry(secure_directory(places.cache))
     swept = sweep(places)
     binaries = find_binaries(account, places.cache, directory)
     instance = Instance.create(places, account)
     try:
+        account.check_entry(instance.path.parent)
         source = initialised_cluster(binaries, account, places.cache, work=instance.path)
         copy_cluster(source, instance.data, account)
         process = _launch(binaries, instance, account.identity())

@@ -13,65 +13,65 @@ from harness.postgres.tables import Table, read_tables
 
 __all__ = ["Journal"]
 
-# The first row is the mark that this reading makes: its snapshot tells exactly what was committed by then.
+# The first row tells the snapshot of this reading; the next reading leaves out what it could see.
 _READ: LiteralString = """
-SELECT nextval('harness.position'), pg_current_snapshot()::text, NULL, NULL, NULL, NULL
+SELECT pg_current_snapshot()::text, NULL, NULL, NULL, NULL
 UNION ALL
-(SELECT position, transaction::text, relation::bigint, operation, before::text, after::text
- FROM harness.journal WHERE position > %s AND relation <> 0
-   AND (%s::pg_snapshot IS NULL OR NOT pg_visible_in_snapshot(transaction, %s::pg_snapshot)) ORDER BY position)
+(SELECT transaction::text, relation::bigint, operation, before::text, after::text
+ FROM harness.journal
+ WHERE at >= %s::pg_lsn AND relation <> 0
+   AND (%s::pg_snapshot IS NULL OR NOT pg_visible_in_snapshot(transaction, %s::pg_snapshot))
+ ORDER BY at, transaction, cmin::text::bigint)
 """
-_MARK: LiteralString = "SELECT nextval('harness.position'), pg_current_snapshot()::text"
 
 
 class Journal:
-    """The journal of one database, read over one connection. Positions and transactions count from 1."""
+    """The journal of one database since a moment, read over one connection.
 
-    def __init__(self, connection: psycopg.Connection[Any], tables: dict[int, Table], start: int) -> None:
+    A position is the number of an operation, from 1, in the order in which it was found committed; so a mark is the
+    number of the operations found so far.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any], tables: dict[int, Table], start: str) -> None:
         self.connection = connection
         self._tables = tables
         self.restart(start)
 
-    def restart(self, start: int) -> None:
-        """Forget what was; `start` is the journal's own position now."""
+    def restart(self, start: str) -> None:
+        """Forget what was; `start` is the position in the log (pg_lsn) from which on rows count."""
         self._start = start
-        self._snapshots: dict[int, str] = {}
+        self._snapshot: str | None = None
         self._transactions: dict[str, int] = {}
+        self._operations: list[RowOperation] = []
         self._taken = 0
 
     def mark(self) -> int:
-        """A number for this moment: greater than the position of everything committed so far."""
-        row = self.connection.execute(_MARK, prepare=True).fetchone()
-        position, snapshot = row or (self._start, "")
-        return self._remember(position, snapshot)
+        """The number of operations that are committed now."""
+        self._read()
+        return len(self._operations)
 
     def changes(self, since: int) -> list[RowOperation]:
-        """What was committed after the mark `since` (0: since the start; a position: after that operation)."""
-        return self._read(since)[1]
+        """What was committed after the mark or position `since`."""
+        self._read()
+        return self._operations[since:]
 
     def take(self) -> list[RowOperation]:
-        """What was committed since the last take(), which costs one question where mark and changes cost two."""
-        self._taken, operations = self._read(self._taken)
+        """What was committed since the last take()."""
+        operations = self.changes(self._taken)
+        self._taken += len(operations)
         return operations
 
-    def _read(self, since: int) -> tuple[int, list[RowOperation]]:
-        snapshot = self._snapshots.get(since)
-        floor = self._start if snapshot else self._start + since
-        cursor = self.connection.execute(_READ, (floor, snapshot, snapshot), prepare=True)
-        (position, now, *_), *rows = cursor.fetchall()
-        return self._remember(position, now), [self._operation(row) for row in rows]
+    def _read(self) -> None:
+        cursor = self.connection.execute(_READ, (self._start, self._snapshot, self._snapshot), prepare=True)
+        (self._snapshot, *_), *rows = cursor.fetchall()
+        self._operations += [self._operation(len(self._operations) + n, row) for n, row in enumerate(rows, 1)]
 
-    def _remember(self, position: int, snapshot: str) -> int:
-        mark = position - self._start
-        self._snapshots[mark] = snapshot
-        return mark
-
-    def _operation(self, row: tuple[Any, ...]) -> RowOperation:
-        position, transaction, relation, operation, before, after = row
+    def _operation(self, position: int, row: tuple[Any, ...]) -> RowOperation:
+        transaction, relation, operation, before, after = row
         table = self._table(relation)
         old, new = _row(before), _row(after)
         return RowOperation(
-            position=position - self._start,
+            position=position,
             transaction=self._transactions.setdefault(transaction, len(self._transactions) + 1),
             table=table.shown,
             operation=operation,

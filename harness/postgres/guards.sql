@@ -70,7 +70,7 @@ $$;
 
 -- One call undoes a scenario. Rows and sequences are put back only when nobody is busy and the schema is as it was;
 -- otherwise the answer says what stands in the way.
-CREATE FUNCTION harness.reset(since bigint, mine int[]) RETURNS json LANGUAGE plpgsql AS $$
+CREATE FUNCTION harness.reset(since pg_lsn, mine int[]) RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
     waiting int[] := harness.busy(mine);
     schema json;
@@ -80,12 +80,12 @@ BEGIN
     IF waiting <> '{}' THEN
         RETURN json_build_object('busy', waiting);
     END IF;
-    schema := (SELECT json_agg(after ORDER BY position) FROM harness.journal WHERE position > since AND relation = 0);
+    schema := (SELECT json_agg(after ORDER BY at, transaction, cmin::text::bigint)
+               FROM harness.journal WHERE at >= since AND relation = 0);
     IF schema IS NULL THEN
         touched := harness.restore_rows(since);
         moved := harness.restore_sequences();
     END IF;
     RETURN json_build_object('schema', schema, 'tables', touched, 'sequences', moved,
-        'unseen', harness.unseen(), 'shared', harness.shared(),
-        'position', (SELECT last_value FROM harness.position));
+        'unseen', harness.unseen(), 'shared', harness.shared(), 'at', pg_current_wal_insert_lsn());
 END $$;

@@ -8,20 +8,22 @@
 
 CREATE SCHEMA harness;
 
-CREATE SEQUENCE harness.position;
-
-CREATE UNLOGGED TABLE harness.journal (
-    position bigint NOT NULL DEFAULT nextval('harness.position'),
+-- Rows are ordered by the position in the log at which they were written, then by transaction, then by command (cmin).
+-- A sequence would do that too, but would be what the application's next lastval() tells. The table is logged, so that
+-- every row moves the position on.
+CREATE TABLE harness.journal (
+    at pg_lsn NOT NULL DEFAULT pg_current_wal_insert_lsn(),
     transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
     relation oid NOT NULL,       -- 0 for a change of the schema
     operation text NOT NULL,     -- insert, update, delete, truncate, ddl
     before json,
     after json
 );
-CREATE INDEX journal_position ON harness.journal (position);
+CREATE INDEX journal_at ON harness.journal (at);
 
 -- The rows of every table as they were, as text of the row type: exact for every type, and dependent on none.
 CREATE UNLOGGED TABLE harness.base (
+    place bigint GENERATED ALWAYS AS IDENTITY,   -- the order in which the table gave its rows
     relation oid NOT NULL,
     key text[],                  -- NULL for a table without a key
     line text NOT NULL

@@ -26,12 +26,12 @@ _SESSION: LiteralString = """
     SET harness.quiet = 'on'; SET lock_timeout = '250ms'; SET client_min_messages = warning;
     SET timezone = 'UTC'; SET datestyle = 'ISO, MDY'; SET intervalstyle = 'postgres'; SET extra_float_digits = 1
 """
-_RESET: LiteralString = "SELECT harness.reset(%s, %s)"
+_RESET: LiteralString = "SELECT harness.reset(%s::pg_lsn, %s)"
 _BUSY: LiteralString = """
-    SELECT CASE WHEN busy = '{}' THEN json_build_object('position', since, 'tables', NULL, 'sequences', NULL,
+    SELECT CASE WHEN busy = '{}' THEN json_build_object('at', since, 'tables', NULL, 'sequences', NULL,
                                                         'schema', NULL, 'unseen', '')
            ELSE json_build_object('busy', busy) END
-    FROM (SELECT %s::bigint AS since, harness.busy(%s) AS busy) AS asked
+    FROM (SELECT %s::pg_lsn AS since, harness.busy(%s) AS busy) AS asked
 """
 _END: LiteralString = """
     SELECT pid, coalesce(nullif(application_name, ''), 'a connection') || ', ' || coalesce(state, 'unknown')
@@ -55,18 +55,18 @@ class Keeper:
         self._touched: dict[int, Table] = {}
         self._resets = 0
 
-    def state(self) -> tuple[int, str]:
-        """The journal's position, and what no event trigger would tell of this database."""
+    def state(self) -> tuple[str, str]:
+        """The position in the log, and what no event trigger would tell of this database."""
         unseen = "harness.unseen()" if self._exact else "''"
-        row = self.connection.execute(f"SELECT nextval('harness.position'), {unseen}").fetchone()
-        return row or (0, "")
+        row = self.connection.execute(f"SELECT pg_current_wal_insert_lsn()::text, {unseen}").fetchone()
+        return row or ("0/0", "")
 
     def spare(self, connection: psycopg.Connection[Any]) -> None:
         """`connection` is the sandbox's own: never busy, never ended."""
         self._mine.append(connection.info.backend_pid)
 
-    def reset(self, since: int) -> tuple[dict[str, Any], tuple[str, ...]]:
-        """Put rows and sequences back to what they were at the journal's position `since`.
+    def reset(self, since: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """Put rows and sequences back to what they were at the log position `since`.
 
         The answer of harness.reset, and the connections that had to be ended first.
         """
@@ -93,7 +93,7 @@ class Keeper:
         return tuple(what for _, what, _ in rows) + self._end_prepared()
 
     def tidy(self, touched: list[Table]) -> None:
-        """Now and then, forget dead rows: without it each reset makes the next one slower."""
+        """Now and then, forget dead rows. FULL keeps the order of the rows, where gaps would be filled out of order."""
         self._touched.update((table.oid, table) for table in touched)
         self._resets += 1
         if self._resets % _TIDY_EVERY:
@@ -101,14 +101,14 @@ class Keeper:
         with contextlib.suppress(psycopg.errors.LockNotAvailable):  # somebody reads just now; next time then
             self.connection.execute("TRUNCATE harness.journal")
             for table in self._touched.values():
-                self.connection.execute(sql.SQL("VACUUM {}").format(table.identifier))
+                self.connection.execute(sql.SQL("VACUUM (FULL) {}").format(table.identifier))
         self._touched.clear()
 
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()
 
-    def _attempt(self, since: int) -> dict[str, Any]:
+    def _attempt(self, since: str) -> dict[str, Any]:
         try:
             question = _RESET if self._exact else _BUSY
             row = self.connection.execute(question, (since, self._mine), prepare=True).fetchone()

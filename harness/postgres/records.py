@@ -26,7 +26,7 @@ class ServerInfo:
 class RowOperation:
     """One row that one committed transaction changed.
 
-    `position` orders the operations of a scenario, `transaction` numbers its transactions from 1 in the order in
+    `position` numbers the operations of a scenario from 1, `transaction` its transactions from 1 in the order in
     which they were first seen. `key` is the primary key (else a unique key of columns that are not null, else the
     whole row). `before` and `after` are whole rows as PostgreSQL's JSON in the table's column order: numbers as int
     or Decimal with their scale kept (45.00), times as ISO text, `timestamptz` in UTC. TRUNCATE gives one operation

@@ -1,7 +1,7 @@
 """Putting rows and sequences back: one function in the database, written for its tables, called once a reset.
 
-For each table that the journal names, the rows whose keys it names are deleted and those that were there in the
-beginning are inserted again from `harness.base`. Plans are cached, so a table costs about a tenth of a millisecond.
+For each table that the journal names, changed rows are deleted and those that were there in the beginning are
+inserted again from `harness.base`. Plans are cached, so a table costs about a tenth of a millisecond.
 It runs on a connection with `session_replication_role = replica`: no foreign key and no trigger of the schema
 interferes, in whatever order the tables come.
 """
@@ -15,7 +15,9 @@ from psycopg import sql
 
 from harness.postgres.tables import Table, read_tables
 
-__all__ = ["install_restoring"]
+__all__ = ["FEW", "install_restoring"]
+
+FEW = 100  # rows; of a table with no more, all are put back when one was changed, in the order in which they were
 
 _SEQUENCES: LiteralString = """
     SELECT c.oid::bigint, n.nspname, c.relname
@@ -25,9 +27,9 @@ _SEQUENCES: LiteralString = """
 """
 
 _FUNCTIONS: LiteralString = """
-CREATE FUNCTION harness.restore_rows(since bigint) RETURNS oid[] LANGUAGE plpgsql AS $harness$
+CREATE FUNCTION harness.restore_rows(since pg_lsn) RETURNS oid[] LANGUAGE plpgsql AS $harness$
 DECLARE
-    touched oid[] := ARRAY(SELECT DISTINCT relation FROM harness.journal WHERE position > since AND relation <> 0);
+    touched oid[] := ARRAY(SELECT DISTINCT relation FROM harness.journal WHERE at >= since AND relation <> 0);
     one oid;
 BEGIN
     FOREACH one IN ARRAY touched LOOP
@@ -45,25 +47,30 @@ BEGIN
 END $harness$;
 """
 
-_KEYED: LiteralString = """
-        WHEN {oid} THEN
+_BY_KEY: LiteralString = """
             DELETE FROM ONLY {table} t USING {keys} k WHERE {match};
             INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {values}
             FROM {keys} k JOIN harness.base b ON b.relation = {oid} AND b.key = ARRAY[{texts}]
             CROSS JOIN LATERAL (SELECT b.line::{table} AS line OFFSET 0) r;
 """
 
-_KEYLESS: LiteralString = """
-        WHEN {oid} THEN
+_ALL: LiteralString = """
             DELETE FROM ONLY {table};
             INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {values}
             FROM harness.base b CROSS JOIN LATERAL (SELECT b.line::{table} AS line OFFSET 0) r
-            WHERE b.relation = {oid};
+            WHERE b.relation = {oid} ORDER BY b.place;
+"""
+
+_ALL_OR_NEW: LiteralString = """
+            IF EXISTS (SELECT FROM harness.journal WHERE at >= since AND relation = {oid} AND operation <> 'insert')
+            THEN {all}
+            ELSE DELETE FROM ONLY {table} t USING {keys} k WHERE {match};
+            END IF;
 """
 
 _KEYS: LiteralString = """(
             SELECT DISTINCT {parts} FROM harness.journal j, LATERAL (VALUES (j.before), (j.after)) v(line)
-            WHERE j.position > since AND j.relation = {oid} AND v.line IS NOT NULL)"""
+            WHERE j.at >= since AND j.relation = {oid} AND v.line IS NOT NULL)"""
 
 _SEQUENCE: LiteralString = """
     IF (SELECT (last_value, is_called) IS DISTINCT FROM ({value}::bigint, {called}) FROM {sequence}) THEN
@@ -75,45 +82,56 @@ _SEQUENCE: LiteralString = """
 def install_restoring(connection: psycopg.Connection[Any]) -> None:
     """Keep the rows of every watched table in `harness.base`, and write the functions that put them back."""
     tables = read_tables(connection)
-    for table in tables:
-        connection.execute(_keep(table))
+    rows = {table.oid: connection.execute(_keep(table)).rowcount for table in tables}
     connection.execute("CREATE INDEX base_key ON harness.base (relation, key)")
-    branches = sql.SQL("").join(_branch(table) for table in tables) if tables else sql.SQL("WHEN 0 THEN NULL;")
+    branches = [_branch(table, rows[table.oid]) for table in tables] or [sql.SQL("WHEN 0 THEN NULL;").format()]
     sequences = [_sequence(connection, *row) for row in connection.execute(_SEQUENCES).fetchall()]
-    connection.execute(sql.SQL(_FUNCTIONS).format(tables=branches, sequences=sql.SQL("").join(sequences)))
+    connection.execute(
+        sql.SQL(_FUNCTIONS).format(tables=sql.SQL("").join(branches), sequences=sql.SQL("").join(sequences))
+    )
 
 
 def _keep(table: Table) -> sql.Composed:
-    texts = sql.SQL(", ").join(
-        sql.SQL('"the row".{}::text').format(sql.Identifier(column.name)) for column in table.key
-    )
-    key = sql.SQL("ARRAY[{}]").format(texts) if table.comparable else sql.SQL("NULL::text[]")
-    return sql.SQL('INSERT INTO harness.base SELECT {}, {}, "the row"::text FROM ONLY {} "the row"').format(
-        sql.Literal(table.oid), key, table.identifier
-    )
+    columns = [sql.SQL('"the row".{}::text').format(sql.Identifier(column.name)) for column in table.key]
+    key = sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(columns)) if table.comparable else sql.SQL("NULL::text[]")
+    return sql.SQL(
+        'INSERT INTO harness.base (relation, key, line) SELECT {}, {}, "the row"::text FROM ONLY {} "the row"'
+    ).format(sql.Literal(table.oid), key, table.identifier)
 
 
-def _branch(table: Table) -> sql.Composed:
-    parts = {
+def _branch(table: Table, rows: int) -> sql.Composed:
+    """What to do with a table: all its rows again when they have no keys, or are few, so that their order comes back
+    too; else those whose keys the journal names; nothing when only a new clone will do."""
+    when = sql.SQL("WHEN {} THEN ").format(sql.Literal(table.oid))
+    if not table.in_place:
+        return when + sql.SQL("NULL;")
+    parts = _parts(table)
+    if not table.comparable:
+        return when + sql.SQL(_ALL).format(**parts)
+    parts |= _key_parts(table)
+    if rows > FEW:
+        return when + sql.SQL(_BY_KEY).format(**parts)
+    return when + sql.SQL(_ALL_OR_NEW).format(**parts, all=sql.SQL(_ALL).format(**parts))
+
+
+def _parts(table: Table) -> dict[str, sql.Composable]:
+    return {
         "oid": sql.Literal(table.oid),
         "table": table.identifier,
         "columns": sql.SQL(", ").join(map(sql.Identifier, table.columns)),
         "values": sql.SQL(", ").join(sql.SQL("(r.line).{}").format(sql.Identifier(name)) for name in table.columns),
     }
-    if not table.in_place:
-        return sql.SQL("WHEN {} THEN NULL;").format(parts["oid"])
-    if not table.comparable:
-        return sql.SQL(_KEYLESS).format(**parts)
+
+
+def _key_parts(table: Table) -> dict[str, sql.Composable]:
     names = [sql.Identifier(f"k{number}") for number in range(len(table.key))]
-    return sql.SQL(_KEYED).format(
-        **parts,
-        keys=sql.SQL(_KEYS).format(parts=_typed_keys(table, names), oid=parts["oid"]),
-        texts=sql.SQL(", ").join(sql.SQL("k.{}::text").format(name) for name in names),
-        match=sql.SQL(" AND ").join(
-            sql.SQL("t.{} = k.{}").format(sql.Identifier(column.name), name)
-            for column, name in zip(table.key, names, strict=True)
-        ),
-    )
+    pairs = zip(table.key, names, strict=True)
+    matches = (sql.SQL("t.{} = k.{}").format(sql.Identifier(column.name), name) for column, name in pairs)
+    return {
+        "keys": sql.SQL(_KEYS).format(parts=_typed_keys(table, names), oid=sql.Literal(table.oid)),
+        "texts": sql.SQL(", ").join(sql.SQL("k.{}::text").format(name) for name in names),
+        "match": sql.SQL(" AND ").join(matches),
+    }
 
 
 def _typed_keys(table: Table, names: list[sql.Identifier]) -> sql.Composed:

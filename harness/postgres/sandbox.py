@@ -4,8 +4,9 @@ Triggers write every changed row into a journal, which is the evidence and says 
 are put back in place; after a change of the schema the database is replaced by a new clone; roles and settings of a
 server that the harness started are put back by statements (see `harness.postgres.shared`).
 
-State here is what SQL can ask for with an ORDER BY. The order of rows without one, row positions (ctid),
-transaction numbers and statistics are not part of it, nor is the state of the application's own connections.
+State here is what SQL can ask for. Row positions (ctid), transaction numbers and statistics are not part of it, nor
+is the state of the application's own connections. The order of rows without an ORDER BY comes back too, in tables of
+up to a hundred rows.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class Sandbox:
         self._clean = False
 
     def mark(self) -> int:
-        """A number for this moment, for `changes(since=…)`."""
+        """A number for this moment, for `changes(since=…)`: how many operations are committed."""
         return self._asking(self._journal.mark)
 
     def changes(self, since: int = 0) -> list[RowOperation]:
@@ -82,7 +83,7 @@ class Sandbox:
         return self._asking(lambda: self._journal.changes(since))
 
     def take(self) -> list[RowOperation]:
-        """The row operations committed since the last take(): one question, where mark() and changes() are two."""
+        """The row operations committed since the last take(), or since begin()."""
         return self._asking(self._journal.take)
 
     def query(self, text: str, parameters: Any = ()) -> list[dict[str, Any]]:
@@ -107,7 +108,7 @@ class Sandbox:
             self._replace()
         else:
             self._keeper.tidy(touched)
-            self._restart(answer["position"])
+            self._restart(answer["at"])
         put_back, left_alone = self._check_shared(answer)
         return ResetReport(
             tables=tuple(sorted({table.shown for table in touched})),
@@ -142,9 +143,9 @@ class Sandbox:
         self._keeper.spare(self._own)
         self._used = False
 
-    def _restart(self, position: int) -> None:
-        self._start = position
-        self._journal.restart(position)
+    def _restart(self, start: str) -> None:
+        self._start = start
+        self._journal.restart(start)
         self._clean = True
 
     def _replace(self) -> None:

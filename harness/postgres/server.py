@@ -87,9 +87,13 @@ class Server:
     def admin(self, query: LiteralString | sql.Composed, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """Run a statement outside any of the harness's databases; its rows, or none."""
         with self._lock:
-            connection = self._connection()
             text = sql.SQL(query) if isinstance(query, str) else query
-            cursor = connection.execute(text, parameters or None)
+            try:
+                cursor = self._connection().execute(text, parameters or None)
+            except psycopg.OperationalError:
+                if self._admin is None or not self._admin.closed:
+                    raise
+                cursor = self._connection().execute(text, parameters or None)  # somebody had ended the connection
             return cursor.fetchall() if cursor.description else []
 
     def wait_for_exit(self, name: str) -> None:

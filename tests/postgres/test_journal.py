@@ -159,14 +159,14 @@ def test_a_role_without_rights_on_the_journal_is_watched_too(sandbox: Sandbox, a
     sandbox.reset()
 
 
-def test_a_mark_divides_by_commit_not_by_position(sandbox: Sandbox, connect: Callable[..., Connection]) -> None:
+def test_a_mark_divides_by_commit(sandbox: Sandbox, connect: Callable[..., Connection]) -> None:
     slow, quick = connect(autocommit=False), connect()
-    slow.execute("INSERT INTO counter (label) VALUES ('slow')")  # gets the lower position, commits later
+    slow.execute("INSERT INTO counter (label) VALUES ('slow')")  # written first, committed last
     quick.execute("INSERT INTO counter (label) VALUES ('quick')")
     mark = sandbox.mark()
     slow.commit()
     assert [o.after["label"] for o in sandbox.changes(mark) if o.after] == ["slow"]
-    assert [o.after["label"] for o in sandbox.changes() if o.after] == ["slow", "quick"]
+    assert [o.after["label"] for o in sandbox.changes() if o.after] == ["quick", "slow"]
     assert sandbox.changes(sandbox.mark()) == []
 
 

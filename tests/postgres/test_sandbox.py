@@ -335,6 +335,36 @@ def test_nothing_is_dropped_that_lost_the_mark(server: Server, shop: Template) -
     sandbox.close()
 
 
+def test_rows_of_a_small_table_come_back_in_their_order(sandbox: Sandbox, app: Connection) -> None:
+    before = app.execute("SELECT id FROM customer").fetchall()
+    for number in range(600):
+        sandbox.begin()
+        app.execute("UPDATE customer SET name = 'x' WHERE id = %s", (f"c{number % 20 + 1}",))
+        app.execute("DELETE FROM customer WHERE id = %s", (f"c{number % 7 + 1}",))
+        app.execute("INSERT INTO customer VALUES (%s, 'x')", (f"n{number}",))
+        sandbox.reset()
+        assert app.execute("SELECT id FROM customer").fetchall() == before, number
+
+
+def test_a_large_table_is_repaired_row_by_row(server: Server) -> None:
+    ddl = "CREATE TABLE big AS SELECT n AS id, 'row ' || n AS name FROM generate_series(1, 30000) n;"
+    template = server.template("big", lambda c: c.execute(ddl + "ALTER TABLE big ADD PRIMARY KEY (id)") and None)
+    with Sandbox(template) as sandbox:
+        before = state(sandbox)
+        sandbox.execute("DELETE FROM big WHERE id <= 5")
+        sandbox.execute("UPDATE big SET id = -id, name = 'x' WHERE id BETWEEN 100 AND 105")
+        sandbox.execute("INSERT INTO big VALUES (1, 'another'), (40000, 'x')")
+        sandbox.reset()
+        started = time.perf_counter()
+        sandbox.execute("UPDATE big SET name = 'x' WHERE id = 7")
+        sandbox.reset()
+        assert time.perf_counter() - started < 0.1
+        assert state(sandbox) == before
+        sandbox.execute("TRUNCATE big")
+        sandbox.reset()
+        assert state(sandbox) == before
+
+
 def test_dead_rows_do_not_pile_up(sandbox: Sandbox, app: Connection) -> None:
     for _ in range(300):
         sandbox.begin()
