@@ -90,7 +90,7 @@ class Console:
             self._line("")
             self._failure(record)
         elif self._verbosity >= 1:
-            mark, style = _MARKS[record.outcome]
+            style = _MARKS[record.outcome][1]
             self._line(f"{record.outcome:8}{record.duration_us / 1000:7.1f} ms  {record.scenario_id}", style=style)
         elif self._verbosity == 0 and self._progress is None:
             self._dot(record)

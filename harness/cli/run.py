@@ -15,7 +15,7 @@ _HOW = "How to run them"
 _OUT = "What to print and write"
 
 
-def run(  # noqa: PLR0917 - typer reads the signature: each option is a parameter
+def run(
     paths: Annotated[
         list[str] | None,
         typer.Argument(help="Files, folders or FILE:LINE. Default: scenarios/", metavar="[PATH[:LINE]]..."),

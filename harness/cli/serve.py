@@ -48,9 +48,7 @@ def serve(
     """
     from harness.session.serving import serve as serve_everything
 
-    return serve_everything(
-        port=port, calendly_port=calendly_port, profile=profile, database=database, catalog=catalog
-    )
+    return serve_everything(port=port, calendly_port=calendly_port, profile=profile, database=database, catalog=catalog)
 
 
 @calendly_app.command("serve")

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.calendly.options import Options
-from harness.calendly.server import Served, serve as serve_calendly
+from harness.calendly.server import Served
+from harness.calendly.server import serve as serve_calendly
 from harness.errors import InputError, MachineError
 from harness.postgres import Database, open_server
 from harness.provider.serving import serve_until_signal
@@ -181,7 +182,9 @@ def _tokens(rows: Catalogue, app: Any, keys: _Keys) -> dict[str, str]:
 
     settings = dataclasses.replace(app.context.settings, token_key=keys.token_key)
     now = app.context.parts.clock()
-    return {key: issue_token(user["clerkId"], settings, now, SIGN_IN_LIFETIME) for key, user in rows.rows("User").items()}
+    return {
+        key: issue_token(user["clerkId"], settings, now, SIGN_IN_LIFETIME) for key, user in rows.rows("User").items()
+    }
 
 
 def _greeting(deployed: Deployment, target: Target) -> str:

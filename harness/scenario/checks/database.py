@@ -24,7 +24,7 @@ __all__ = ["broken_invariants", "changed", "invariant", "rows", "sql"]
 
 
 @check("rows")
-def rows(world: World, pattern: Pattern, within_step: bool) -> list[Comparison]:  # noqa: ARG001 - the signature of every check
+def rows(world: World, pattern: Pattern, within_step: bool) -> list[Comparison]:
     """The rows of tables as they are now, ordered by their first column."""
     assert isinstance(pattern, MapPattern)  # the loader takes nothing else
     found: list[Comparison] = []
@@ -44,7 +44,7 @@ def changed(world: World, pattern: Pattern, within_step: bool) -> list[Compariso
 
 
 @check("sql")
-def sql(world: World, pattern: Pattern, within_step: bool) -> list[Comparison]:  # noqa: ARG001 - the signature of every check
+def sql(world: World, pattern: Pattern, within_step: bool) -> list[Comparison]:
     """The answer to a query."""
     if not isinstance(pattern, MapPattern):
         return _no_row(world, str(resolve(pattern, world.scope)), pattern)
@@ -83,7 +83,7 @@ def _no_row(world: World, query: str, pattern: Pattern) -> list[Comparison]:
 
 
 @check("invariant")
-def invariant(world: World, pattern: Pattern, within_step: bool) -> list[Comparison]:  # noqa: ARG001 - the signature of every check
+def invariant(world: World, pattern: Pattern, within_step: bool) -> list[Comparison]:
     """Invariants by name, checked here and now."""
     wanted = pattern.items if isinstance(pattern, ListPattern) else (pattern,)
     known = {each.name: each for each in world.invariants}

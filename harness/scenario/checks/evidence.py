@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 from harness import records
 from harness.scenario.checks.quantified import Element, Hold, Quantified, hold
 from harness.scenario.equality import equal
+from harness.scenario.matchers import ABSENT
 from harness.scenario.matching import Comparison, compare
 from harness.scenario.recorder import Kept
 from harness.scenario.registry import check
@@ -23,7 +24,7 @@ __all__ = ["calls", "deliveries", "logs", "response", "shown_answer"]
 
 
 @check("response")
-def response(world: World, pattern: Pattern, within_step: bool) -> list[Comparison]:  # noqa: ARG001 - the signature of every check
+def response(world: World, pattern: Pattern, within_step: bool) -> list[Comparison]:
     """The answer to the step's last request, or the page's own refusal."""
     return compare_answer(world, pattern)
 
@@ -36,20 +37,16 @@ def compare_answer(world: World, pattern: Pattern) -> list[Comparison]:
     found: list[Comparison] = []
     for key, inner in pattern.items():
         path = "$" if key == "body" else f"$.{key}"
-        if key == "headers" and isinstance(inner, MapPattern):
-            inner = MapPattern({name.lower(): value for name, value in inner.items()}, inner.position, inner.exact)
-        found += (
-            compare(inner, actual[key], world.scope, path, now=world.clock())
-            if key in actual
-            else _missing(key, inner, world)
-        )
+        wanted = _lower(inner) if key == "headers" else inner
+        found += compare(wanted, actual.get(key, ABSENT), world.scope, path, now=world.clock())
     return found
 
 
-def _missing(key: str, pattern: Pattern, world: World) -> list[Comparison]:
-    from harness.scenario.matchers import ABSENT
-
-    return compare(pattern, ABSENT, world.scope, f"$.{key}", now=world.clock())
+def _lower(pattern: Pattern) -> Pattern:
+    """Header names in any case of letters."""
+    if not isinstance(pattern, MapPattern):
+        return pattern
+    return MapPattern({name.lower(): value for name, value in pattern.items()}, pattern.position, pattern.exact)
 
 
 def shown_answer(answer: HttpAnswer | None, refusal: str | None) -> dict[str, Any]:

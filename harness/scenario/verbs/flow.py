@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -37,7 +37,7 @@ def sessions(world: World, args: NoArgs) -> Any:
 
     Gives `{keys, titles}` of the sessions shown, in their order.
     """
-    answer = _ask(world, lambda: world.visitor.flow.sessions())
+    answer = _ask(lambda: world.visitor.flow.sessions())
     shown = world.visitor.flow.shown_sessions if answer is not None else []
     keys = {row["id"]: key for key, row in world.catalogue.rows("SessionType").items()}
     return {"keys": [keys.get(each["id"], each["id"]) for each in shown], "titles": [each["title"] for each in shown]}
@@ -63,7 +63,7 @@ def select_session(world: World, args: SelectArgs) -> Any:
     session = _session(world, args.session)
     signed_in, flow.signed_in = flow.signed_in, flow.signed_in or args.hidden
     try:
-        return _ask(world, lambda: flow.select_session(session, pathway=args.pathway, by_url=args.by_url))
+        return _ask(lambda: flow.select_session(session, pathway=args.pathway, by_url=args.by_url))
     finally:
         flow.signed_in = signed_in
 
@@ -89,7 +89,7 @@ class InitializeArgs:
 @verb("initialize")
 def initialize(world: World, args: InitializeArgs) -> Any:
     """Tell the server that a signed-in visitor begins (R13); gives what it answered."""
-    return _ask(world, lambda: world.visitor.flow.initialize(**args.body))
+    return _ask(lambda: world.visitor.flow.initialize(**args.body))
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def create(world: World, args: CreateArgs) -> Any:
 
     Gives `{id, state, …}` of the answer.
     """
-    return _ask(world, lambda: world.visitor.flow.create(**args.body))
+    return _ask(lambda: world.visitor.flow.create(**args.body))
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def pay(world: World, args: PayArgs) -> Any:
 
     Gives `{id, url, …}` of the checkout session.
     """
-    value = _ask(world, lambda: world.visitor.flow.pay())
+    value = _ask(lambda: world.visitor.flow.pay())
     if value is None or args.outcome == "none" or "sessionId" not in value:
         return value
     world.stripe.pay(value["sessionId"], outcome=args.outcome)
@@ -191,7 +191,7 @@ class CancelArgs:
 @verb("cancel", shorthand="reason")
 def cancel(world: World, args: CancelArgs) -> Any:
     """Cancel the booking from the page; gives what the server answered."""
-    return _ask(world, lambda: world.visitor.flow.cancel(reason=args.reason))
+    return _ask(lambda: world.visitor.flow.cancel(reason=args.reason))
 
 
 @dataclass(frozen=True)
@@ -214,16 +214,16 @@ def reschedule(world: World, args: RescheduleArgs) -> Any:
 @verb("resume")
 def resume(world: World, args: NoArgs) -> Any:
     """Reload the page: it asks the server where the booking stands and goes on from there (F08)."""
-    return _ask(world, lambda: world.visitor.flow.resume())
+    return _ask(lambda: world.visitor.flow.resume())
 
 
 @verb("confirm")
 def confirm(world: World, args: NoArgs) -> Any:
     """Look at the page's confirmation: it asks the server how the booking stands and shows that (F09)."""
-    return _ask(world, lambda: world.visitor.flow.confirm())
+    return _ask(lambda: world.visitor.flow.confirm())
 
 
-def _ask(world: World, act: Any) -> Any:
+def _ask(act: Callable[[], Any]) -> Any:
     """Do something in the browser. The page's own refusal becomes the step's result; a lost answer is unknown."""
     try:
         value = act()

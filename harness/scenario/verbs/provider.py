@@ -152,7 +152,9 @@ class CalendlyArgs:
     at: Annotated[Instant | None, "when the session begins"] = None
     for_: Annotated[Duration | None, "how long"] = None
     by: Annotated[Literal["invitee", "host"], "who does it"] = "invitee"
-    anyway: Annotated[bool, "schedule although the time is taken or past, as Calendly's page would not let anybody"] = False
+    anyway: Annotated[bool, "schedule although the time is taken or past, as Calendly's page would not let anybody"] = (
+        False
+    )
     reason: Annotated[str | None, "the reason given"] = None
     invitee: Annotated[dict[str, str], "name, email, timezone"] = field(default_factory=dict)
     answers: Annotated[dict[str, str], "answers by question"] = field(default_factory=dict)
