@@ -23,9 +23,13 @@ def as_booking_id(value: object) -> str | None:
 class BookingIds:
     """Finds the booking id in answers, given as Calendly's list or as a map from question to answer."""
 
+    def as_id(self, value: object) -> str | None:
+        """`value` as a booking id, None when it is not one (B05)."""
+        return as_booking_id(value)
+
     def from_answers(self, answers: Any) -> str | None:
         """The id answered to `Booking ID`, wherever it stands. Two different ids are no id."""
-        found = {as_booking_id(answer) for question, answer in _pairs(answers) if self.is_the_question(question)}
+        found = {self.as_id(answer) for question, answer in _pairs(answers) if self.is_the_question(question)}
         found.discard(None)
         return found.pop() if len(found) == 1 else None
 

@@ -9,14 +9,13 @@ from sqlalchemy import Engine
 from .asking import Asking
 from .context import Context
 from .endpoints import Endpoints
-from .journal import Journal
 from .limits import MemoryWindows
 from .parts import Parts
 from .services import Services, wire
 from .settings import Settings
 from .web import blueprint, register_failures
 
-__all__ = ["Application", "create_app"]
+__all__ = ["Application", "create_app", "from_env"]
 
 CONNECTION_OPTIONS = "-c lock_timeout=10s -c statement_timeout=20s -c idle_in_transaction_session_timeout=30s"
 
@@ -60,6 +59,11 @@ def create_app(settings: Settings, parts: Parts | None = None) -> Application:
     return app
 
 
+def from_env() -> Application:
+    """The reference with its settings from the environment, for a WSGI server: `harness.booking.application:from_env()`."""
+    return create_app(Settings.from_env())
+
+
 def build_context(settings: Settings, parts: Parts) -> Context:
     """The connections of one application; none is opened yet."""
     database = sqlalchemy.make_url(settings.database_url).set(drivername="postgresql+psycopg")
@@ -78,5 +82,5 @@ def build_context(settings: Settings, parts: Parts) -> Context:
         calendly=parts.calendly(settings),
         stripe=parts.stripe(settings),
         windows=parts.windows or MemoryWindows(),
-        journal=Journal(parts.redaction),
+        journal=parts.journal(parts.redaction),
     )

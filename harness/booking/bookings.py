@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from .answers import as_booking_id
 from .calendly_uris import InviteeUri
 from .claims import Claim
 from .context import Context, unknown_booking
@@ -181,7 +180,9 @@ class Bookings:
         return context.progress(row, caller.name, is_new=True)
 
     def _id_at_calendly(self, scheduled: Scheduled) -> str | None:
-        return self._parts.booking_ids.from_answers(scheduled.answers) or as_booking_id(scheduled.utm_content)
+        return self._parts.booking_ids.from_answers(scheduled.answers) or self._parts.booking_ids.as_id(
+            scheduled.utm_content
+        )
 
     def _recovery_token(self, caller: Caller, booking: Booking) -> str | None:
         context, parts = self._context, self._parts

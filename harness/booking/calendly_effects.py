@@ -11,13 +11,12 @@ from .machine import Guard
 from .machine_table import Event, State
 from .progress import Progress
 from .records import SessionType
-from .refunding import begin_cancellation, settle_cancellation
 from .rows import RowBuilder
 
 if TYPE_CHECKING:
     from .parts import Parts
 
-__all__ = ["CalendlyEffects", "confirm_if_free", "recover"]
+__all__ = ["CalendlyEffects", "recover"]
 
 
 class CalendlyEffects:
@@ -28,7 +27,7 @@ class CalendlyEffects:
         if news.event == CREATED and not self.is_of(news, session):
             return self._flagged(progress, "event_type_mismatch")
         if news.event == CREATED:
-            return self.created(progress, news, parts.rows)
+            return self.created(progress, news, parts)
         if news.event == CANCELED:
             return self.canceled(progress, news, parts)
         return self.no_show(progress, news)
@@ -38,23 +37,23 @@ class CalendlyEffects:
         expected = session.calendly_event_type_uri if session else None
         return expected is None or news.scheduled.event_type_uri == expected
 
-    def created(self, progress: Progress, news: News, rows: RowBuilder) -> Outcome:
+    def created(self, progress: Progress, news: News, parts: Parts) -> Outcome:
         """Schedules the booking, confirms a free one (W06), or moves it to its new event (W08)."""
         booking = progress.booking
         if news.old_invitee_uri and booking.calendly_invitee_uri == news.old_invitee_uri:
-            return self.moved(progress, news, rows)
+            return self.moved(progress, news, parts.rows)
         if news.invitee.uri in booking.data.get("rescheduledFrom", ()):
             return self._applied(progress, "rescheduled")
         if booking.calendly_invitee_uri not in (None, news.invitee.uri):
             return self._flagged(progress, "another_invitee")
         if self._is_over(progress):
             return self._applied(progress, "already_over")
-        self._describe(progress, news, rows)
+        self._describe(progress, news, parts.rows)
         self._forward(progress, news)
         if booking.calendly_invitee_uri is None:
             recover(progress)
             progress.fire(Event.CALENDLY_WEBHOOK_RECEIVED)
-            confirm_if_free(progress)
+            parts.confirming.after_scheduling(progress)
         return self._applied(progress)
 
     def moved(self, progress: Progress, news: News, rows: RowBuilder) -> Outcome:
@@ -77,10 +76,10 @@ class CalendlyEffects:
             return self._applied(progress, "already_over")
         recover(progress)
         by = news.canceled_by if news.canceled_by in ("invitee", "host") else "calendly"
-        begin_cancellation(progress, by=by, reason=news.reason, at=news.occurred_at)
+        parts.cancellation.begin(progress, by=by, reason=news.reason, at=news.occurred_at)
         if progress.state == State.CANCELLATION_REQUESTED:
             progress.fire(Event.CALENDLY_WEBHOOK_RECEIVED)
-        settle_cancellation(progress, parts.refunds, parts.new_id)
+        parts.cancellation.settle(progress, parts.refunds, parts.new_id)
         return self._applied(progress)
 
     def no_show(self, progress: Progress, news: News) -> Outcome:
@@ -121,9 +120,3 @@ def recover(progress: Progress) -> None:
     """Back to the state before the error, where the booking is in one."""
     if progress.state == State.ERROR:
         progress.fire(Event.RECOVER)
-
-
-def confirm_if_free(progress: Progress) -> None:
-    """A free session that is scheduled needs nothing more (P11)."""
-    if progress.state == State.CALENDLY_EVENT_SCHEDULED and progress.booking.is_free:
-        progress.fire(Event.PAYMENT_SUCCEEDED)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from .answers import BookingIds, as_booking_id
+from .answers import BookingIds
 from .calendly_uris import CANONICAL, InviteeUri, invitee_uri
 from .confirmation import read_scheduled, text_or_none
 from .instants import parse_instant
@@ -82,7 +82,7 @@ class CalendlyReader:
 
     def named(self, scheduled: Scheduled, ids: BookingIds) -> tuple[str, ...]:
         """The booking ids that the invitee carries (W03)."""
-        found = (ids.from_answers(scheduled.answers), as_booking_id(scheduled.utm_content))
+        found = (ids.from_answers(scheduled.answers), ids.as_id(scheduled.utm_content))
         return tuple(dict.fromkeys(booking_id for booking_id in found if booking_id))
 
     def key(self, event: str, uri: str, occurred_at: datetime) -> str:

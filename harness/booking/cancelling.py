@@ -12,7 +12,6 @@ from .machine import IllegalTransition, Who
 from .machine_table import Event, State
 from .paying_back import PayingBack
 from .records import Booking
-from .refunding import begin_cancellation, settle_cancellation
 from .refusals import Refusal, invalid, provider_failed
 from .requests_read import Cancel
 from .stripe_client import StripeRefused
@@ -49,12 +48,14 @@ class Cancelling:
         at_calendly = self._cancel_at_calendly(before, reason)
         with context.locked(booking_id, caller) as (connection, booking):
             progress = context.progress(booking, caller.name)
-            begin_cancellation(progress, by=self._by(caller, booking), reason=reason, at=progress.now, who=Who.VISITOR)
+            self._parts.cancellation.begin(
+                progress, by=self._by(caller, booking), reason=reason, at=progress.now, who=Who.VISITOR
+            )
             progress.actor = "calendly" if at_calendly else "system"
             if at_calendly and progress.state == State.CANCELLATION_REQUESTED:
                 progress.fire(Event.CALENDLY_WEBHOOK_RECEIVED)
             progress.actor = "system"
-            settle_cancellation(progress, self._parts.refunds, self._parts.new_id)
+            self._parts.cancellation.settle(progress, self._parts.refunds, self._parts.new_id)
             context.save(connection, progress)
         context.journal.of_caller("booking.cancelled", caller, bookingId=booking_id)
         context.journal.transitions(progress)

@@ -30,8 +30,15 @@ class Confirmation:
             raise invalid("calendly_uri_mismatch", "The invitee belongs to another event.")
         return found
 
-    def confirm(self, calendly: CalendlyClient, named: InviteeUri, session: SessionType) -> Scheduled:
-        """What Calendly knows of it. Raises 404 unknown there, 409 cancelled or of another session, 502 to 504."""
+    def confirm(
+        self,
+        calendly: CalendlyClient,
+        named: InviteeUri,
+        session: SessionType,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> Scheduled:
+        """What Calendly knows of it. Raises 404 unknown there, 409 cancelled, of another session or time, 502 to 504."""
         try:
             event = calendly.event(named.event_id)
             invitee = calendly.invitee(named.event_id, named.invitee_id)
@@ -43,6 +50,7 @@ class Confirmation:
         if event.get("status") != "active" or invitee.get("status") != "active":
             raise conflict("calendly_event_canceled", "This event has been cancelled in Calendly.")
         self.check_session(scheduled, session)
+        self.check_times(scheduled, start, end)
         return scheduled
 
     def check_session(self, scheduled: Scheduled, session: SessionType) -> None:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from .context import Context
 from .machine_table import BEFORE_SCHEDULING, Event, State
 from .paying_back import PayingBack
-from .refunding import begin_cancellation, settle_cancellation
 
 __all__ = ["Housekeeping"]
 
@@ -58,8 +57,8 @@ class Housekeeping:
             if booking is None or booking.current_state not in BEFORE_SCHEDULING:
                 return False
             progress = self._context.progress(booking, "system")
-            begin_cancellation(progress, by="system", reason="expired", at=progress.now)
-            settle_cancellation(progress, self._parts.refunds, self._parts.new_id)
+            self._parts.cancellation.begin(progress, by="system", reason="expired", at=progress.now)
+            self._parts.cancellation.settle(progress, self._parts.refunds, self._parts.new_id)
             self._context.save(connection, progress)
         self._context.journal.info("booking.expired", bookingId=booking_id, actor="system")
         self._context.journal.transitions(progress)

@@ -17,15 +17,18 @@ from .answers import BookingIds
 from .calendly_client import CalendlyClient
 from .calendly_effects import CalendlyEffects
 from .calendly_news import CalendlyReader
+from .cancellation import Cancellation
+from .checkout_terms import CheckoutTerms
 from .claims import Claims
 from .confirmation import Confirmation
+from .confirming import FreeConfirmation
 from .deliveries import Deliveries
 from .event_rights import EventRights
 from .failures import FailureMap
 from .finder import Finder
 from .identity import Identity
 from .instants import utc_now
-from .journal import Redaction
+from .journal import Journal, Redaction
 from .json_body import JsonReader
 from .limits import RateLimiter, Windows
 from .machine import Machine
@@ -67,6 +70,9 @@ class Parts:
     access: Access = field(default_factory=Access)  # R03, R06, B15, B16
     tokens: Tokens = field(default_factory=Tokens)  # B16, B17
     booking_ids: BookingIds = field(default_factory=BookingIds)  # R07, B05, B08
+    cancellation: Cancellation = field(default_factory=Cancellation)  # W07, M5 to M7
+    checkout_terms: CheckoutTerms = field(default_factory=CheckoutTerms)  # R15
+    confirming: FreeConfirmation = field(default_factory=FreeConfirmation)  # P11
     claims: Claims = field(default_factory=Claims)  # B06, B07
     session_rules: SessionRules = field(default_factory=SessionRules)  # R15, R16, B02, B03, B04
     time_rules: TimeRules = field(default_factory=TimeRules)  # B09
@@ -77,6 +83,7 @@ class Parts:
     transition_log: TransitionLog = field(default_factory=TransitionLog)  # B18
     presenter: Presenter = field(default_factory=Presenter)  # bodies of answers
     failures: FailureMap = field(default_factory=FailureMap)  # error shape, W11
+    journal: Callable[[Callable[[Mapping[str, Any]], dict[str, Any]]], Journal] = Journal  # R05, B18
     redaction: Callable[[Mapping[str, Any]], dict[str, Any]] = field(default_factory=Redaction)  # B19
     rate_limiter: RateLimiter = field(default_factory=RateLimiter)  # B21
     windows: Windows | None = None  # where the limiter counts; None: each application has its own

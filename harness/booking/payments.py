@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from .context import Context, unknown_booking
@@ -13,7 +12,7 @@ from .progress import Progress
 from .records import Booking, SessionType
 from .refusals import Refusal, conflict, provider_failed
 from .requests_read import Checkout
-from .stripe_client import StripeRefused, minor_units
+from .stripe_client import StripeRefused
 
 __all__ = ["Payments"]
 
@@ -118,35 +117,21 @@ class Payments:
         """The same attempt asked for twice is one page: the key names the booking and the page before."""
         key = f"checkout-{booking.id}-{booking.stripe_session_id or 'first'}"
         try:
-            return self._context.stripe.open_checkout(self._params(booking, session), key)
+            return self._context.stripe.open_checkout(
+                self._parts.checkout_terms.params(booking, session, self._context.settings), key
+            )
         except StripeRefused:
             raise provider_failed(502, "stripe", "refused") from None
-
-    def _params(self, booking: Booking, session: SessionType | None) -> dict[str, Any]:
-        currency = currency_of(booking, session)
-        base = self._context.settings.public_url.rstrip("/")
-        metadata = {"bookingId": booking.id}
-        price = {
-            "currency": currency.lower(),
-            "unit_amount": minor_units(booking.amount or Decimal(0), currency),
-            "product_data": {"name": booking.title},
-        }
-        return {
-            "mode": "payment",
-            "client_reference_id": booking.id,
-            "metadata": metadata,
-            "payment_intent_data": {"metadata": metadata},
-            "line_items": [{"quantity": 1, "price_data": price}],
-            "success_url": f"{base}/?booking={booking.id}&payment=done",
-            "cancel_url": f"{base}/?booking={booking.id}&payment=left",
-        }
 
     def _remember(self, caller: Caller, booking: Booking, page: dict[str, Any], session: SessionType | None) -> Booking:
         context = self._context
         with context.locked(booking.id, caller) as (connection, locked):
             progress = context.progress(locked, caller.name)
             self._await_payment(progress)
-            payment = {**locked.data.get("payment", {}), "currency": currency_of(locked, session)}
+            payment = {
+                **locked.data.get("payment", {}),
+                "currency": self._parts.checkout_terms.currency(locked, session),
+            }
             progress.set(stripe_session_id=page["id"])
             progress.note(payment=payment)
             context.save(connection, progress)
@@ -166,9 +151,3 @@ class Payments:
             self._context.stripe.close_checkout(session_id)
         except (StripeRefused, Refusal):
             self._context.journal.info("checkout.left_open")
-
-
-def currency_of(booking: Booking, session: SessionType | None) -> str:
-    """The currency of the booking's price: the session type's."""
-    known = booking.data.get("payment", {}).get("currency")
-    return str(known or (session.currency if session else "GBP"))

@@ -1,8 +1,7 @@
-"""Cancelling a booking in memory, and what is owed back for it (W07, W12)."""
+"""What is owed back for a cancelled booking (W12)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -10,14 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from .instants import iso
-from .machine import Guard, Who
-from .machine_table import Event, State
 from .models import Refund, table_of
-from .progress import Progress
 from .records import Booking
 
-__all__ = ["Due", "RefundPolicy", "begin_cancellation", "settle_cancellation"]
+__all__ = ["Due", "RefundPolicy", "refund_row", "write_refund"]
 
 R = table_of(Refund)
 INSERT_REFUND = insert(R)
@@ -50,32 +45,6 @@ class RefundPolicy:
     def percent(self, notice: timedelta) -> int:
         """The share for this much notice."""
         return next((percent for least, percent in self.tiers if notice >= least), 0)
-
-
-def begin_cancellation(progress: Progress, *, by: str, reason: str | None, at: datetime, who: Who = Who.SYSTEM) -> None:
-    """Asks for the cancellation, once, and keeps when, who and why (M7)."""
-    if progress.booking.status == "CANCELLED":
-        return
-    progress.fire(Event.REQUEST_CANCELLATION, who=who)
-    note = {"at": iso(at), "by": by, "reason": reason}
-    progress.note(cancellation={key: value for key, value in note.items() if value is not None})
-
-
-def settle_cancellation(progress: Progress, refunds: RefundPolicy, new_id: Callable[[], str]) -> None:
-    """After Calendly cancelled: a refund is due and is written down, or none is and the booking ends."""
-    if progress.state not in (State.CANCELLATION_REQUESTED, State.CANCELLATION_PROCESSING):
-        return
-    due = refunds.due(progress.booking, cancelled_at(progress.booking, progress.now))
-    progress.fire(Event.PROCESS_REFUND, holds=frozenset({Guard.REFUND_DUE if due.amount else Guard.NO_REFUND}))
-    if due.amount:
-        row = refund_row(progress.booking, new_id(), due, "cancelled", progress.now)
-        progress.after_save.append(lambda connection: write_refund(connection, row))
-
-
-def cancelled_at(booking: Booking, now: datetime) -> datetime:
-    """When the cancellation was asked for."""
-    at = booking.data.get("cancellation", {}).get("at")
-    return datetime.fromisoformat(at).replace(tzinfo=None) if isinstance(at, str) else now
 
 
 def refund_row(booking: Booking, refund_id: str, due: Due, reason: str, now: datetime) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from .calendly_effects import confirm_if_free
 from .calendly_uris import InviteeUri
 from .context import Context, unknown_booking
 from .identity import Caller
@@ -37,8 +36,7 @@ class SchedulingService:
     ) -> Scheduled:
         """What Calendly says of it, if the session may take place then. Raises 400, 404, 409, 502 to 504."""
         parts, now = self._parts, self._context.now()
-        scheduled = parts.confirmation.confirm(self._context.calendly, named, session)
-        parts.confirmation.check_times(scheduled, start, end)
+        scheduled = parts.confirmation.confirm(self._context.calendly, named, session, start, end)
         parts.time_rules.check(scheduled.start, scheduled.end, session, now)
         return scheduled
 
@@ -55,7 +53,7 @@ class SchedulingService:
         progress.set(**rows.details(booking, **details))
         contact = rows.contact(booking, given.get("name") or scheduled.name, given.get("email") or scheduled.email)
         progress.note(**contact)
-        confirm_if_free(progress)
+        self._parts.confirming.after_scheduling(progress)
 
     def transition(self, caller: Caller, booking_id: str, data: Scheduling) -> tuple[Booking, Booking]:
         """SCHEDULE_EVENT fired by a visitor, on a booking that was begun: the same care as `create`."""

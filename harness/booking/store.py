@@ -93,6 +93,7 @@ ONE_USER = (
 )
 HOLD = text("SELECT count(pg_advisory_xact_lock(key)) FROM unnest(CAST(:keys AS bigint[])) AS key")
 INSERT_BOOKING = insert(B)
+USE_TOKEN = insert(models.table_of(models.UsedToken))
 INSERT_TRANSITIONS = insert(models.table_of(models.BookingTransition))
 
 
@@ -176,6 +177,10 @@ class Store:
     def log_transitions(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Appends to the log of transitions (B18)."""
         connection.execute(INSERT_TRANSITIONS, list(rows))
+
+    def use_token(self, connection: Connection, token_id: str, booking_id: str, now: datetime) -> None:
+        """Marks a recovery token as used (B17). Raises IntegrityError when it was."""
+        connection.execute(USE_TOKEN, {"id": token_id, "bookingId": booking_id, "usedAt": now})
 
     def overdue(self, connection: Connection, created_before: datetime, states: Iterable[str]) -> list[str]:
         """Ids of anonymous bookings older than `created_before` that are still in one of `states` (B21)."""

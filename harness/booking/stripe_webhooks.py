@@ -87,7 +87,7 @@ class StripeWebhooks:
             return Outcome(IGNORED, "unknown_booking"), None
         progress = context.progress(booking, PROVIDER)
         session = parts.store.session_type(connection, booking.session_type_id) if booking.session_type_id else None
-        currency = booking.data.get("payment", {}).get("currency") or (session.currency if session else "")
+        currency = parts.checkout_terms.currency(booking, session)
         try:
             outcome = parts.stripe_effects.apply(progress, news, currency, parts)
         except IllegalTransition:

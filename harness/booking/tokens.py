@@ -76,6 +76,10 @@ class Tokens:
         except KeyError as missing:
             raise TokenInvalid(f"no {missing}") from None
 
+    def fits(self, bound: Recovery, booking: Booking) -> bool:
+        """Whether the booking still stands where it stood when the token was issued."""
+        return (booking.current_state, since(booking)) == (bound.state, bound.since)
+
     def _read(self, token: str, settings: Settings, now: datetime, audience: str | None) -> dict[str, Any]:
         try:
             claims: dict[str, Any] = jwt.decode(

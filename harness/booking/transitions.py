@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from .bookings import with_token
@@ -14,17 +13,14 @@ from .identity import Caller
 from .instants import iso
 from .machine import Who
 from .machine_table import Event
-from .models import UsedToken, table_of
 from .paying_back import reopen_refunds
 from .records import Booking
 from .refusals import Refusal, conflict, sign_in_needed
 from .requests_read import Scheduling, Transition
 from .scheduling import SchedulingService
-from .tokens import TokenInvalid, since
+from .tokens import TokenInvalid
 
 __all__ = ["Transitions"]
-
-USE_TOKEN = insert(table_of(UsedToken))
 
 
 class Transitions:
@@ -67,9 +63,9 @@ class Transitions:
                 booking = parts.store.lock(connection, bound.booking_id)
                 if booking is None:
                     raise unknown_booking()
-                if (booking.current_state, since(booking)) != (bound.state, bound.since):
+                if not parts.tokens.fits(bound, booking):
                     raise used_up()
-                connection.execute(USE_TOKEN, {"id": bound.token_id, "bookingId": booking.id, "usedAt": context.now()})
+                parts.store.use_token(connection, bound.token_id, booking.id, context.now())
                 progress = context.progress(booking, "recovery")
                 progress.fire(Event.RECOVER)
                 reopen_refunds(connection, booking.id, progress.now)
