@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from abc import ABC
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -124,6 +125,20 @@ class Account(Provider, ABC):
         with self.lock:
             reach = frozenset(scopes) if scopes is not None else None
             self._core.store.tokens[text] = Token(text, last_segment(user or self.owner_uri), kind, reach, state)
+
+    def remove_user(self, uri: str) -> None:
+        """A member leaves: tokens are revoked, user-scoped webhooks stop, organization-scoped ones go on."""
+        if uri == self.owner_uri:
+            raise InputError("the owner cannot leave the organization.")
+        with self.lock:
+            user, store = last_segment(uri), self._core.store
+            for token in [token for token in store.tokens.values() if token.user == user]:
+                store.tokens[token.text] = replace(token, state="revoked")
+            for hook in store.active_subscriptions():
+                if hook.scope == "user" and hook.user == user:
+                    hook.state = "disabled"
+                    self.post.abandon_subscription(hook.id)
+            del store.memberships[store.membership(user).id]
 
     def add_group(self, uuid: str, members: Sequence[str]) -> str:
         """Makes a group of users; returns its URI."""

@@ -1,5 +1,6 @@
 """The embed's page, served from an origin of its own: day and time, details, the real messages (CALENDLY.md 5).
 
+/embed/{user}                       the user's event types
 /embed/{user}/{slug}                book; /times and /book beside it are the page's own
 /embed/cancellations/{invitee}      cancel; /cancel beside it
 /embed/reschedulings/{invitee}      move; posts no event_scheduled, as the real one
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -49,6 +51,9 @@ def embed_page(simulator: Simulator, request: Request) -> Response | None:
     if not request.path.startswith(PREFIX):
         return None
     with simulator.lock:
+        profile = _profile(simulator, request.path.removeprefix(PREFIX).strip("/"))
+        if profile is not None:
+            return _html(200, profile)
         page = _find(simulator, request.path)
         if page is None:
             return _html(404, "<!doctype html><title>Not found</title><h1>This page does not exist</h1>")
@@ -70,6 +75,19 @@ def _answer(simulator: Simulator, page: _Page, request: Request) -> Response:
     if act is None:
         return Response.of_json(404, {"message": "This page has no such action."})
     return Response.of_json(201, act(simulator, page, json.loads(request.body)))
+
+
+def _profile(simulator: Simulator, slug: str) -> str | None:
+    """The page of a user: a link to each event type that is not secret."""
+    name = simulator.user_name(slug)
+    if name is None:
+        return None
+    links = "".join(
+        f'<li><a href="{PREFIX}{slug}/{kind.slug}">{html.escape(kind.name)}</a></li>'
+        for kind in simulator.public_event_types(slug)
+    )
+    values = {"TITLE": html.escape(f"{name} - Calendly (simulated)"), "NAME": html.escape(name), "TYPES": links}
+    return _filled("profile.html", {**values, "STYLE": _file("embed.css")})
 
 
 def _find(simulator: Simulator, path: str) -> _Page | None:
@@ -102,10 +120,7 @@ def _document(simulator: Simulator, page: _Page) -> str:
         "CONFIG": _safe_json(_config(simulator, page)),
         "SCRIPT": _file("embed.js"),
     }
-    document = _file("embed.html")
-    for name, value in values.items():
-        document = document.replace(f"__{name}__", value)
-    return document
+    return _filled("embed.html", values)
 
 
 def _config(simulator: Simulator, page: _Page) -> dict[str, Any]:
@@ -197,6 +212,11 @@ def _html(status: int, document: str) -> Response:
 
 def _safe_json(value: Any) -> str:
     return json.dumps(value).replace("<", "\\u003c")
+
+
+def _filled(template: str, values: Mapping[str, str]) -> str:
+    """One pass, so that a value which looks like a placeholder stays as it is."""
+    return re.sub(r"__([A-Z]+)__", lambda found: values.get(found[1], found[0]), _file(template))
 
 
 @cache

@@ -33,6 +33,7 @@ class Options:
     google_meet_ready: bool = False  # False: a Meet location is still `processing` at booking
     webhook_latency: timedelta = timedelta(0)  # from the act to the first attempt
     retry_until: Literal["first_attempt", "booked", "event_start"] = "first_attempt"  # what the 24 hours count from
+    app_signing_key: str | None = None  # an OAuth application signs all its subscriptions with one key
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     journal_limit: int | None = None  # keep this many calls; None keeps all
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -17,7 +18,6 @@ __all__ = ["Fields", "is_email", "is_timezone", "last_segment"]
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _URI = re.compile(r"https?://[^/\s]+/(?:.*/)?([^/\s?#]+)/?")
-_TIMEZONES = frozenset(available_timezones())
 
 
 def last_segment(uri: str) -> str:
@@ -30,7 +30,13 @@ def is_email(text: str) -> bool:
 
 
 def is_timezone(text: str) -> bool:
-    return text in _TIMEZONES
+    return text in _timezones()
+
+
+@cache
+def _timezones() -> frozenset[str]:
+    """Read from disk, so only when somebody asks."""
+    return frozenset(available_timezones())
 
 
 class Fields:

@@ -226,8 +226,20 @@ class Simulator(Account):
         """The URL of the booking page."""
         return self._core.rendering.booking_page(self._event_type(event_type))
 
+    def name_of(self, event_type: str) -> str:
+        return self._event_type(event_type).name
+
     def host_name(self, kind: EventType) -> str:
         return self._core.store.users[kind.owner].name
+
+    def user_name(self, slug: str) -> str | None:
+        return next((user.name for user in self._core.store.users.values() if user.slug == slug), None)
+
+    def public_event_types(self, slug: str) -> list[EventType]:
+        """What the profile page of a user lists."""
+        store = self._core.store
+        kinds = [kind for kind in store.event_types.values() if store.users[kind.owner].slug == slug]
+        return [kind for kind in kinds if kind.active and not kind.secret]
 
     def places_left(self, kind: EventType, moment: datetime) -> int:
         return self._core.availability.remaining(kind, moment)

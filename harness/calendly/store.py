@@ -96,7 +96,8 @@ class Store:
         """The active events of `host` (but `ignoring`) that block some time between `start` and `end`."""
         calendar = self._calendar.get(host, _EMPTY)
         position = bisect_left(calendar, (start - self._longest[host], -1, ""))
-        for blocked_from, _, event_id in calendar[position:]:
+        for row in range(position, len(calendar)):
+            blocked_from, _, event_id = calendar[row]
             if blocked_from >= end:
                 return
             event = self.events[event_id]

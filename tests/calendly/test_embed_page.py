@@ -61,7 +61,7 @@ def test_the_page_is_html_with_everything_escaped(page: str) -> None:
     assert "http://" not in answer.text.replace("http://127.0.0.1", "")
 
 
-@pytest.mark.parametrize("path", ["nobody/intro", "olive-owner/none", "cancellations/none", "olive-owner", "d/none/x"])
+@pytest.mark.parametrize("path", ["nobody/intro", "olive-owner/none", "cancellations/none", "nobody", "d/none/x"])
 def test_an_unknown_page_is_404(served: Served, path: str) -> None:
     assert requests.get(f"{served.url}/embed/{path}", timeout=5).status_code == 404
 
@@ -112,6 +112,15 @@ def test_a_booking_is_canceled_and_moved_at_its_own_pages(served: Served, page: 
     ended = requests.post(f"{new['cancel_url']}/cancel", json={"reason": "ill"}, timeout=5)
     assert ended.status_code == 201
     assert simulator.invitee(new["uri"])["cancellation"]["reason"] == "ill"
+
+
+def test_a_profile_lists_what_is_not_secret(served: Served) -> None:
+    simulator = simulator_of(served)
+    simulator.add_event_type(name="Hidden", secret=True)
+    profile = requests.get(f"{served.url}/embed/olive-owner", timeout=5).text
+    assert '<a href="/embed/olive-owner/intro">Intro &lt;/script&gt;&lt;b&gt;</a>' in profile
+    assert "Hidden" not in profile
+    assert "calendly.profile_page_viewed" in profile
 
 
 def test_a_single_use_link_works_once(served: Served, tomorrow: str) -> None:

@@ -97,6 +97,28 @@ def test_subscribing_to_an_unknown_event_from_python_suggests_the_right_one(worl
         world.simulator.subscribe(URL, events=["invitee.cancelled"])
 
 
+def test_when_a_member_leaves_only_the_own_hooks_stop(world: Any, make_api: Any) -> None:
+    hal = world.simulator.add_user(name="Hal", email="hal@example.test")
+    world.simulator.add_token("hal", user=hal)
+    mine = world.simulator.subscribe(f"{URL}/mine", scope="user", user=hal)
+    everyones = world.simulator.subscribe(f"{URL}/all")
+    world.simulator.remove_user(hal)
+    assert world.simulator.subscription(mine)["state"] == "disabled"
+    assert world.simulator.subscription(everyones)["state"] == "active"
+    assert make_api(world.simulator, "hal").get("/users/me").json["message"] == "The access token was revoked"
+    with pytest.raises(InputError, match="the owner cannot leave"):
+        world.simulator.remove_user(world.simulator.owner_uri)
+
+
+def test_an_oauth_application_signs_everything_with_its_one_key(make_world: Any, make_api: Any) -> None:
+    world = make_world(Options(app_signing_key="app"))
+    world.simulator.add_token("oauth", kind="oauth")
+    api = make_api(world.simulator, "oauth")
+    assert api.post("/webhook_subscriptions", subscription(world, signing_key="own")).status == 201
+    world.book()
+    assert _verify("app", world.simulator.outbox[0])
+
+
 def test_sample_data_is_bare(world: Any) -> None:
     query = {"organization": world.simulator.organization_uri, "scope": "organization"}
     sample = world.api.get("/sample_webhook_data", event="invitee.canceled", **query).json

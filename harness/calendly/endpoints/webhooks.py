@@ -39,7 +39,7 @@ def create_subscription(context: Context) -> Reply:
         creator=context.caller.user.id,
         created_at=context.now,
         updated_at=context.now,
-        signing_key=fields.text("signing_key"),
+        signing_key=_signing_key(context, fields),
     )
     context.store.subscriptions[subscription.id] = subscription
     shown = context.show.subscription(subscription)
@@ -80,6 +80,12 @@ def sample_data(context: Context) -> Reply:
     _check_event(event, scope, "event")
     payload = sample_payload(context, event)
     return Reply(200, context.core.webhooks.envelope(event, payload, context.caller.user.id, context.now))
+
+
+def _signing_key(context: Context, fields: Fields) -> str | None:
+    """An OAuth application has one key for all its subscriptions."""
+    own = fields.text("signing_key")
+    return context.core.options.app_signing_key if context.caller.token.kind == "oauth" else own
 
 
 def _callback(fields: Fields) -> str:
