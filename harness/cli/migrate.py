@@ -15,6 +15,9 @@ from harness.errors import InputError
 if TYPE_CHECKING:
     from harness.migrations.checking import Report
     from harness.migrations.findings import Severity
+    from harness.migrations.identity import Identity
+    from harness.migrations.reading import Plan
+    from harness.migrations.rollout import SuiteOutcome
 
 __all__ = ["migrate_app"]
 
@@ -93,11 +96,11 @@ def check(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every statement.")] = False,
 ) -> None:
     """Say what a migration does: locks, rewrites, lost rows, half-done states, traffic, the way back, drift."""
-    from harness.migrations.checking import check as run_check  # noqa: PLC0415 - imported when the command runs
-    from harness.migrations.findings import Severity  # noqa: PLC0415 - imported when the command runs
-    from harness.migrations.reading import plan  # noqa: PLC0415 - imported when the command runs
-    from harness.migrations.rehearsal import Options  # noqa: PLC0415 - imported when the command runs
-    from harness.postgres import open_server  # noqa: PLC0415 - imported when the command runs
+    from harness.migrations.checking import check as run_check
+    from harness.migrations.findings import Severity
+    from harness.migrations.reading import plan
+    from harness.migrations.rehearsal import Options
+    from harness.postgres import open_server
 
     formats = _formats("json" if as_json else format_)
     threshold = Severity.of(fail_on)
@@ -130,7 +133,7 @@ def _formats(text: str) -> list[str]:
 
 
 def _rendered(report: Report, name: str, threshold: Severity, colour: bool, verbose: bool) -> str:
-    from harness.migrations import as_github, as_json, as_junit, as_sarif, as_text  # noqa: PLC0415 - imported when the command runs
+    from harness.migrations import as_github, as_json, as_junit, as_sarif, as_text
 
     if name == "junit":
         return as_junit.render(report, threshold)
@@ -160,6 +163,10 @@ def _show(
         (folder / _FILES[name]).write_text(_rendered(report, name, threshold, False, verbose), encoding="utf-8")
 
 
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")
+
+
 def _note(line: str) -> None:
     sys.stderr.write(line + "\n")
 
@@ -168,3 +175,181 @@ def _colour(choice: str) -> bool:
     if choice not in {"auto", "always", "never"}:
         raise InputError(f"--color {choice!r} is not known.", "Use auto, always or never.")
     return choice == "always" or (choice == "auto" and sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+
+
+_ROLLOUT_EPILOG = """
+Examples:
+
+  harness migrate rollout fixtures/migrations/make_client_id_nullable.sql --baseline fixtures/migrations
+
+  harness migrate rollout fixtures/migrations/make_client_id_nullable.sql --scenarios scenarios/anonymous --json
+
+Exit codes: 0 an order was found that keeps what works today, 1 none was, 3 a fault of the harness, 4 bad input,
+10 no database.
+"""
+
+
+@migrate_app.command(epilog=_ROLLOUT_EPILOG)
+def rollout(
+    path: PathArgument,
+    baseline: Baseline = None,
+    scenarios: Annotated[list[str] | None, typer.Option(help="Scenarios to run in each cell. Repeatable.")] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", "-t", help="Only scenarios with this tag. Repeatable.")
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", "-n", min=1, help="Processes for each cell.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the runs.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    report: Annotated[Path | None, typer.Option(help="Folder for migration.json with the rollout in it.")] = None,
+    database: DatabaseOption = "auto",
+) -> None:
+    """Run old and new application on old and new schema, and say in which order to deploy."""
+    import json
+
+    from harness.migrations import as_json as json_format
+    from harness.migrations.checking import check as run_check
+    from harness.migrations.reading import plan
+    from harness.migrations.rehearsal import Options
+    from harness.migrations.rollout import as_document, as_text
+    from harness.migrations.rollout import rollout as run_rollout
+    from harness.postgres import open_server
+
+    planned = plan(path, baseline or ())
+    _must_be_the_update(planned.target[-1].data)
+    phases = ("lint", "observe", "data", "compatibility", "way back", "schema")
+    with open_server(database, note=_note) as server:
+        result = run_check(server, planned, Options(rows=1000, phases=phases))
+    suite = _Suite(tuple(scenarios or ()), tuple(tag or ()), workers, seed, database)
+    outcome = run_rollout(suite, result.findings)
+    document = as_document(outcome)
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n" if as_json else as_text(outcome))
+    if report is not None:
+        report.mkdir(parents=True, exist_ok=True)
+        (report / _FILES["json"]).write_text(json_format.render(result, document), encoding="utf-8")
+    raise typer.Exit(ExitCode.OK if outcome.clear else ExitCode.FAILED)
+
+
+def _must_be_the_update(data: bytes) -> None:
+    """The suite knows two schemas, those around the update of fixtures/migrations/history.txt."""
+    from harness.scenario.fixtures import history
+
+    updates = history(Path("fixtures"), ("update",))
+    if data not in {update.read_bytes() for update in updates}:
+        raise InputError(
+            "the rollout runs the booking suite around its update, and this is another migration.",
+            f"Give {updates[0]}, or run `harness migrate check`, which tries old and new models on any schema.",
+        )
+
+
+class _Suite:
+    """Runs the scenario suite in one cell of the matrix (see `harness.migrations.rollout.SuiteRun`)."""
+
+    def __init__(self, paths: tuple[str, ...], tags: tuple[str, ...], workers: int, seed: int, database: str) -> None:
+        self.paths, self.tags, self.workers, self.seed, self.database = paths, tags, workers, seed, database
+
+    def __call__(self, profile: str, schema: str) -> list[SuiteOutcome]:
+        import tempfile
+
+        from harness.migrations.rollout import SuiteOutcome
+        from harness.session import RunOptions, run
+
+        _note(f"cell {profile} on {schema}")
+        with tempfile.TemporaryDirectory(prefix="harness-rollout-") as folder:
+            options = RunOptions(
+                paths=self.paths,
+                tags=self.tags,
+                seed=self.seed,
+                target=profile,
+                schema=schema,
+                database=self.database,
+                workers=self.workers,
+                reports=Path(folder),
+                command="harness migrate rollout",
+            )
+            result = run(options)
+        return [
+            SuiteOutcome(s.scenario_id, s.name, s.covers, s.actor, s.outcome, s.failure or "") for s in result.scenarios
+        ]
+
+
+_APPLY_EPILOG = """
+Examples:
+
+  DATABASE_URL=postgresql://… harness migrate apply fixtures/migrations/make_client_id_nullable.sql
+
+  DATABASE_URL=postgresql://… harness migrate apply make_client_id_nullable.sql --checked reports/check/migration.json --execute
+
+Without --checked the migration is rehearsed first on a throwaway PostgreSQL, on top of --baseline (or of what stands
+before it in its folder), so that the target can be compared with what was rehearsed.
+
+Exit codes: 0 applied and verified (or already there, or a dry run that found nothing against it), 1 not applied or not
+verified, 3 a fault of the harness, 4 bad input, 10 the database does not answer.
+"""
+
+
+@migrate_app.command("apply", epilog=_APPLY_EPILOG)
+def apply_(
+    path: PathArgument,
+    execute: Annotated[bool, typer.Option("--execute", help="Really do it; without this nothing is changed.")] = False,
+    checked: Annotated[Path | None, typer.Option(help="migration.json of the check that this follows.")] = None,
+    baseline: Baseline = None,
+    unchecked: Annotated[bool, typer.Option("--unchecked", help="Do not compare the target with a check.")] = False,
+    runner: Runner = "auto",
+    lock_timeout: Annotated[
+        float, typer.Option(min=0.001, help="Seconds to wait for a lock before trying again.")
+    ] = 0.1,
+    attempts: Annotated[int, typer.Option(min=1, help="Attempts for each transaction.")] = 60,
+    allow: Annotated[
+        list[str] | None, typer.Option(help="Permit SQL that reaches outside, by name. Repeatable.")
+    ] = None,
+    records: Annotated[Path, typer.Option(help="Folder for the record of what was done.")] = Path("reports/migrations"),
+    database: DatabaseOption = "auto",
+) -> None:
+    """Apply a migration to the database named by DATABASE_URL: a dry run unless --execute."""
+    from harness.migrations.applying import ApplyOptions, apply, identity_from_document
+    from harness.migrations.patience import Patience
+    from harness.migrations.reading import plan
+
+    url = os.environ.get("DATABASE_URL", "")
+    if not url:
+        raise InputError(
+            "DATABASE_URL is not set.",
+            "Set it to the address of the database: postgresql://user:password@host:5432/name.",
+        )
+    planned = plan(path, baseline or ())
+    identity = None
+    if not unchecked:
+        identity = (
+            identity_from_document(checked) if checked else _rehearsed(planned, runner, tuple(allow or ()), database)
+        )
+    options = ApplyOptions(
+        execute=execute,
+        runner=runner,
+        patience=Patience(lock_timeout=lock_timeout, attempts=attempts),
+        identity=identity,
+        records=records,
+        allow=tuple(allow or ()),
+    )
+    result = apply(url, planned.target, options, tell=_print)
+    sys.stdout.write(f"{result.outcome}; record: {result.record}\n")
+    raise typer.Exit(ExitCode.OK if result.good else ExitCode.FAILED)
+
+
+def _rehearsed(planned: Plan, runner: str, allow: tuple[str, ...], database: str) -> Identity:
+    """Rehearse on a throwaway server: what the target must look like before and after."""
+    from harness.migrations.checking import check as run_check
+    from harness.migrations.rehearsal import Options
+    from harness.postgres import open_server
+
+    if not planned.baseline:
+        raise InputError(
+            "there is nothing to compare the target with.",
+            "Give --checked migration.json of a check, or --baseline, or say --unchecked.",
+        )
+    with open_server(database, note=_note) as server:
+        result = run_check(server, planned, Options(runner=runner, rows=100, allow=allow, phases=("lint", "observe")))
+    if result.identity is None:
+        raise InputError(
+            f"the migration does not run on its baseline: {result.verdict}", "Run `harness migrate check` on it."
+        )
+    return result.identity

@@ -5,7 +5,7 @@ Only names and shapes are read here. What a statement really does to locks and r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -166,28 +166,26 @@ def actions(statement: Statement) -> tuple[Action, ...]:
 
 
 def _simple(kind: str, node: Mapping[str, Any]) -> Action | None:
-    if kind == "IndexStmt":
-        return _index(node)
-    if kind in {"CreateStmt", "CreateTableAsStmt"}:
-        relation = node.get("relation") or node["into"]["rel"]
-        what = "create_view" if node.get("objtype") == "OBJECT_MATVIEW" else "create_table"
-        return Action(what, _range(relation), if_exists=bool(node.get("if_not_exists")), node=node)
-    if kind == "CreateEnumStmt":
-        return Action("create_enum", name=_last(node["typeName"]), values=_strings(node.get("vals", ())), node=node)
-    if kind == "AlterEnumStmt":
-        what = "rename_enum_value" if "oldVal" in node else "add_enum_value"
-        values = (node["newVal"],) if "oldVal" not in node else (node["oldVal"], node["newVal"])
-        return Action(
-            what, name=_last(node["typeName"]), values=values, if_exists=bool(node.get("skipIfNewValExists")), node=node
-        )
-    if kind == "TruncateStmt":
-        first = _range(node["relations"][0]["RangeVar"])
-        return Action("truncate", first, cascade=node.get("behavior") == "DROP_CASCADE", node=node)
-    if kind == "ViewStmt":
-        return Action("create_view", _range(node["view"]), node=node)
-    if kind == "VariableSetStmt":
-        return Action("set", name=node.get("name", ""), if_exists=bool(node.get("is_local")), node=node)
-    return None
+    maker = _SIMPLE.get(kind)
+    return maker(node) if maker else None
+
+
+def _create_table(node: Mapping[str, Any]) -> Action:
+    relation = node.get("relation") or node["into"]["rel"]
+    what = "create_view" if node.get("objtype") == "OBJECT_MATVIEW" else "create_table"
+    return Action(what, _range(relation), if_exists=bool(node.get("if_not_exists")), node=node)
+
+
+def _alter_enum(node: Mapping[str, Any]) -> Action:
+    what = "rename_enum_value" if "oldVal" in node else "add_enum_value"
+    values = (node["oldVal"], node["newVal"]) if "oldVal" in node else (node["newVal"],)
+    tolerant = bool(node.get("skipIfNewValExists"))
+    return Action(what, name=_last(node["typeName"]), values=values, if_exists=tolerant, node=node)
+
+
+def _truncate(node: Mapping[str, Any]) -> Action:
+    first = _range(node["relations"][0]["RangeVar"])
+    return Action("truncate", first, cascade=node.get("behavior") == "DROP_CASCADE", node=node)
 
 
 def _command(table: Name, command: Mapping[str, Any]) -> Iterator[Action]:
@@ -310,3 +308,19 @@ def _strings(entries: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 def _last(names: Sequence[Mapping[str, Any]]) -> str:
     strings = _strings(names)
     return strings[-1] if strings else ""
+
+
+_SIMPLE: dict[str, Callable[[Mapping[str, Any]], Action]] = {
+    "IndexStmt": _index,
+    "CreateStmt": _create_table,
+    "CreateTableAsStmt": _create_table,
+    "CreateEnumStmt": lambda node: Action(
+        "create_enum", name=_last(node["typeName"]), values=_strings(node.get("vals", ())), node=node
+    ),
+    "AlterEnumStmt": _alter_enum,
+    "TruncateStmt": _truncate,
+    "ViewStmt": lambda node: Action("create_view", _range(node["view"]), node=node),
+    "VariableSetStmt": lambda node: Action(
+        "set", name=node.get("name", ""), if_exists=bool(node.get("is_local")), node=node
+    ),
+}

@@ -55,6 +55,7 @@ def document(report: Report, rollout: Mapping[str, Any] | None = None) -> dict[s
             for o in report.opinions
         ],
         "traffic": asdict(report.impact) if report.impact is not None else None,
+        "identity": report.identity.as_json() if report.identity is not None else None,
         "way_back": list(report.way_back),
         "notes": list(report.notes),
         "rollout": dict(rollout) if rollout is not None else {"cells": [], "order": []},

@@ -25,7 +25,7 @@ _LEVELS = {
 def render(report: Report) -> str:
     """One run; refuted and suppressed findings are marked as suppressed, with the reason."""
     rules = sorted({finding.id for finding in report.findings})
-    from harness import __version__  # noqa: PLC0415 - the package's own version, read late
+    from harness import __version__
 
     run = {
         "tool": {

@@ -14,6 +14,7 @@ from harness.migrations.drifting import check_drift, drift_reason
 from harness.migrations.existing import check_existing_rows
 from harness.migrations.findings import Finding, PhaseReport, Severity, verdict, worst
 from harness.migrations.guard import refuse_reaching_out
+from harness.migrations.identity import Identity, identify
 from harness.migrations.inspection import inspect_schema
 from harness.migrations.interruption import check_interruption
 from harness.migrations.linting import Opinion, lint, opinions, settle, unused_allowances
@@ -47,6 +48,7 @@ class Report:
     costs: Sequence[Cost] = ()
     impact: Impact | None = None
     way_back: Sequence[str] = ()
+    identity: Identity | None = None
     notes: Sequence[str] = ()
     rows: int = 0
     production_rows: int = 0
@@ -135,7 +137,7 @@ class _Phases:
         return list(self.observed.findings)
 
     def _traffic(self) -> list[Finding]:
-        from harness.migrations.impact import measure_impact  # noqa: PLC0415 - imports the application, which only this phase needs
+        from harness.migrations.impact import measure_impact
 
         impact, found = measure_impact(self.rehearsal, self.traffic)
         self.report.impact = impact
@@ -161,3 +163,6 @@ class _Phases:
             settle(o, statements[o.position.file], self.report.findings, ran) for o in self.report.opinions
         ]
         self.report.way_back = way_back(self.rehearsal) if ran and "way back" in self.wanted else ()
+        if ran and self.rehearsal.after is not None:
+            checksums = {script.name: script.checksum for script in self.rehearsal.plan.target}
+            self.report.identity = identify(self.rehearsal.before, self.rehearsal.after, checksums)

@@ -254,7 +254,7 @@ class _Models:
         for statement in self.rehearsal.statements:
             for action in actions(statement):
                 words = [word for word in (action.column, *action.values, action.name) if len(word) > 1]
-                if action.table and action.table.name == table.split(".")[-1]:
+                if action.table and action.table.name == table.rsplit(".", maxsplit=1)[-1]:
                     about.append(statement)
                     if any(word in hint for word in words):
                         return statement

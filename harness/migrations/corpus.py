@@ -158,7 +158,7 @@ def _of(family: str, ids: Iterable[str]) -> int:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the corpus (or the cases whose name contains an argument) and print the table; 1 when below 0.95."""
-    from harness.postgres import open_server  # noqa: PLC0415 - only this command opens a server
+    from harness.postgres import open_server
 
     cases = [case for case in load_cases() if not arguments or any(word in case.name for word in arguments)]
     start = time.perf_counter()

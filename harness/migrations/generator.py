@@ -87,7 +87,7 @@ def fill_awkward(connection: psycopg.Connection[Any], schema: Schema, literals: 
         columns = schema.columns_of(table)
         number = 1_000_000_001
         for column in columns:
-            if column.generated or (column.name,) in schema.unique_sets(table) and not _is_nullable(column):
+            if column.generated or ((column.name,) in schema.unique_sets(table) and not _is_nullable(column)):
                 continue
             for expression in _awkward_values(column, literals.of(table, column.name), schema):
                 number += 1

@@ -48,6 +48,14 @@ HAZARDS: dict[str, Hazard] = {
         "Behind one idle transaction the statement waits without bound, and every query that comes after queues behind it.",
         _RETRY,
     ),
+    "lock.queue": Hazard(
+        "While the statement waits for its lock, every request on the table queues behind it: the harm comes from the waiting.",
+        _RETRY,
+    ),
+    "lock.deadlock": Hazard(
+        "The migration and the traffic lock the same tables in another order; PostgreSQL ends one of them.",
+        "-- one table in each transaction\n{statement};\nCOMMIT;",
+    ),
     "rewrite": Hazard(
         "Every row and every index of the table is written anew under ACCESS EXCLUSIVE; it needs as much free disk again.",
         "-- expand and contract: a new column, filled in batches, swapped in at the end\n"
@@ -122,6 +130,10 @@ HAZARDS: dict[str, Hazard] = {
     "compat.new-app-on-old-schema-fails": Hazard(
         "Code that needs the new schema fails on the old one: it must not be released before the migration.",
         "-- order: migrate first, then release the code that needs it\n{statement};",
+    ),
+    "compat.requests-fail": Hazard(
+        "Requests of the running release fail once the migration is in.",
+        "-- release code that copes with both schemas first\n{statement};",
     ),
     "tx.not-atomic": Hazard(
         "The file is not one transaction with this runner: a failure in the middle leaves a part of it done.",
@@ -216,6 +228,7 @@ HAZARDS: dict[str, Hazard] = {
         "PostgreSQL's grammar does not know this statement: what is said about it is what was seen when it ran.",
         "-- check the syntax for your PostgreSQL version",
     ),
+    "check.not-applied": Hazard("The migration gave up or was ended while others worked.", _RETRY),
     "check.not-run": Hazard(
         "The statement was never reached, so nothing is known about it.", "-- mend the statement that fails before it"
     ),
@@ -248,7 +261,12 @@ def finding(
     entry = HAZARDS[hazard]
     filled = _Blank(
         str,
-        {"statement": statement.text.rstrip(";"), "table": table, "table_plain": table.split(".")[-1], **(names or {})},
+        {
+            "statement": statement.text.rstrip(";"),
+            "table": table,
+            "table_plain": table.rsplit(".", maxsplit=1)[-1],
+            **(names or {}),
+        },
     )
     allowance = next((a for a in statement.allowances if a.covers(hazard) and a.reason), None)
     return Finding(
@@ -266,4 +284,4 @@ def finding(
     )
 
 
-assert all(hazard.split(".")[0] in FAMILIES for hazard in HAZARDS)  # noqa: S101 - a typing mistake would lose a family
+assert all(hazard.split(".")[0] in FAMILIES for hazard in HAZARDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -91,7 +92,7 @@ def _twice(rehearsal: Rehearsal, connection: psycopg.Connection[Any]) -> Iterato
 def _places(units: Sequence[Unit]) -> list[Unit]:
     """Units before which something may already be committed, one for each committed state."""
     places = []
-    for earlier, unit in zip(units, units[1:], strict=False):
+    for earlier, unit in pairwise(units):
         if earlier.transaction is None or unit.transaction != earlier.transaction:
             places.append(unit)
     step = max(1, len(places) // MOST)

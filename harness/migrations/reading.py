@@ -188,7 +188,12 @@ def _read_prisma(folder: Path) -> list[Script]:
 
 
 def _siblings_before(path: Path) -> list[Script]:
-    """The Prisma folders that come before the one at `path`."""
+    """The Prisma folders that come before the one at `path`, or what history.txt lists before that file."""
+    listing = next((parent for parent in path.resolve().parents[:3] if (parent / "history.txt").is_file()), None)
+    if listing is not None and path.is_file():
+        earlier = _history(listing, ("before", "update", "reference"))
+        if any(script.path.resolve() == path.resolve() for script in earlier):
+            return _without(earlier, [_script(path)])
     folder = path.parent if path.name == "migration.sql" else path
     if not (folder / "migration.sql").is_file():
         return []

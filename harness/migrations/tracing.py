@@ -231,7 +231,7 @@ class _Tracer:
 
     def _state(self) -> tuple[str, dict[str, int], dict[str, list[int]]]:
         row = self.worker.execute(_STATE, {"oids": self.oids}).fetchone()
-        assert row is not None  # noqa: S101 - one row by construction
+        assert row is not None
         return str(row[0]), row[1] or {}, row[2] or {}
 
     def _wal(self) -> int:
@@ -292,7 +292,7 @@ def failure_of(problem: psycopg.Error) -> Failure:
 
 
 def _named(unit: Unit) -> list[Any]:
-    from harness.migrations.actions import actions  # noqa: PLC0415 - used for foreign keys alone
+    from harness.migrations.actions import actions
 
     return [name for action in actions(unit.statement) for name in (action.table, action.parent) if name]
 

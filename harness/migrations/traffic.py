@@ -1,4 +1,159 @@
+"""What runs against the database while a migration applies: plain SQL for any schema, or the booking flow itself.
+
+A `Traffic` is asked whether it fits a schema, prepares a database, and then runs until it is stopped.
+"""
+
 from __future__ import annotations
 
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
-class Traffic: ...
+import psycopg
+
+from harness.migrations.schema import Schema
+from harness.migrations.tracing import execute
+
+if TYPE_CHECKING:
+    from harness.postgres import Database
+
+__all__ = ["Counts", "SqlTraffic", "Traffic", "run_in_threads"]
+
+
+@dataclass(slots=True)
+class Counts:
+    """What came of it. `refused` are answers that the application means (401 from the legacy one); seconds."""
+
+    requests: int = 0
+    failures: int = 0
+    refused: int = 0
+    worst: float = 0.0
+    by_visitor: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    late_failures: int = 0  # after the migration had ended: no lock explains them
+    late_requests: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _late: bool = False
+
+    def add(self, visitor: str, seconds: float, error: str = "", *, refused: bool = False) -> None:
+        """One request; `error` is empty when it did what it should."""
+        with self._lock:
+            self.requests += 1
+            self.by_visitor[visitor] += 1
+            self.worst = max(self.worst, seconds)
+            self.refused += refused
+            self.late_requests += self._late
+            if error:
+                self.failures += 1
+                self.errors[error] += 1
+                self.late_failures += self._late
+
+    def migrated(self) -> None:
+        """From now on requests meet the new schema."""
+        self._late = True
+
+
+class Traffic(Protocol):
+    """Anonymous and authenticated requests of the running release, until stopped."""
+
+    name: str
+
+    def fits(self, schema: Schema) -> str:
+        """Empty when it can run on this schema, else why not."""
+        ...
+
+    def prepare(self, database: Database) -> None:
+        """What it needs there beyond the baseline: rows, tables of its own."""
+        ...
+
+    def run(self, database: Database, stop: threading.Event, counts: Counts) -> None:
+        """Returns when `stop` is set and every request has ended."""
+        ...
+
+
+def run_in_threads(workers: Sequence[Callable[[], None]]) -> None:
+    """Run all of them and wait."""
+    threads = [threading.Thread(target=worker) for worker in workers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@dataclass
+class SqlTraffic:
+    """Readers and writers on the tables that the migration touches, as an object mapper would: every column, by key."""
+
+    schema: Schema
+    tables: Sequence[str]
+    readers: int = 6
+    writers: int = 2
+    name: str = "SQL on the touched tables"
+
+    def fits(self, schema: Schema) -> str:
+        """Needs a touched table."""
+        return (
+            ""
+            if any(schema.is_table(table) for table in self.tables)
+            else "the migration touches no table that was there"
+        )
+
+    def prepare(self, database: Database) -> None:
+        """Nothing: the generated rows are enough."""
+        del database
+
+    def run(self, database: Database, stop: threading.Event, counts: Counts) -> None:
+        """One connection a thread, one statement after the other."""
+        reads = [self._read(table) for table in self.tables if self.schema.is_table(table)]
+        writes = [sql for table in self.tables if self.schema.is_table(table) and (sql := self._write(table))]
+        workers = [self._worker(database, stop, counts, "reader", reads) for _ in range(self.readers)]
+        workers += [self._worker(database, stop, counts, "writer", writes) for _ in range(self.writers) if writes]
+        run_in_threads(workers)
+
+    def _worker(
+        self, database: Database, stop: threading.Event, counts: Counts, visitor: str, statements: Sequence[str]
+    ) -> Callable[[], None]:
+        def work() -> None:
+            with database.connect() as connection:
+                while not stop.is_set():
+                    for sql in statements:
+                        self._one(connection, sql, visitor, counts)
+                    time.sleep(0.002)
+
+        return work
+
+    def _one(self, connection: psycopg.Connection[Any], sql: str, visitor: str, counts: Counts) -> None:
+        start = time.perf_counter()
+        try:
+            execute(connection, sql)
+        except psycopg.Error as problem:
+            counts.add(visitor, time.perf_counter() - start, f"{problem.sqlstate}: {problem.diag.message_primary}")
+            return
+        counts.add(visitor, time.perf_counter() - start)
+
+    def _read(self, table: str) -> str:
+        names = ", ".join(f'"{column.name}"' for column in self.schema.columns_of(table))
+        return f"SELECT {names} FROM {_quoted(table)} LIMIT 5"
+
+    def _write(self, table: str) -> str:
+        """Writes one row as it is, so that nothing changes but the locks are taken."""
+        key = self.schema.primary_key(table)
+        plain = [
+            c.name for c in self.schema.columns_of(table) if c.name not in key and not c.generated and not c.identity
+        ]
+        if not key or not plain:
+            return ""
+        where = " AND ".join(f'"{name}" = one."{name}"' for name in key)
+        picked = ", ".join(f'"{name}"' for name in key)
+        source = f"(SELECT {picked} FROM {_quoted(table)} LIMIT 1 OFFSET floor(random() * 20)::int)"
+        return (
+            f'UPDATE {_quoted(table)} AS row SET "{plain[0]}" = row."{plain[0]}" FROM {source} AS one WHERE '
+            + where.replace('"' + key[0] + '" =', 'row."' + key[0] + '" =', 1)
+        )
+
+
+def _quoted(label: str) -> str:
+    return ".".join('"' + part.replace('"', '""') + '"' for part in label.split(".", 1))

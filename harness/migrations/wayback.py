@@ -158,6 +158,6 @@ def _after_new_rows(rehearsal: Rehearsal, down: Sequence[str]) -> Iterator[Findi
 def _about(rehearsal: Rehearsal, table: str, column: str) -> Statement:
     for wanted in (column, table):
         for statement in rehearsal.statements:
-            if wanted and wanted in statement.text and table.split(".")[-1] in statement.text:
+            if wanted and wanted in statement.text and table.rsplit(".", maxsplit=1)[-1] in statement.text:
                 return statement
     return rehearsal.statements[0]

@@ -1,0 +1,103 @@
+"""What a check saw of the tables that a migration touches, as lines that a target can be compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.errors import InputError
+from harness.migrations.schema import Schema
+
+__all__ = ["Identity", "identify", "lines_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """`before` and `after` describe the touched tables, one fact a line; `checksums` are those of the scripts."""
+
+    tables: tuple[str, ...]
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    checksums: Mapping[str, str]
+
+    @property
+    def made(self) -> tuple[str, ...]:
+        """Facts that the migration brings about."""
+        return tuple(line for line in self.after if line not in self.before)
+
+    @property
+    def ended(self) -> tuple[str, ...]:
+        """Facts that it ends."""
+        return tuple(line for line in self.before if line not in self.after)
+
+    def missing(self, schema: Schema) -> list[str]:
+        """Facts of `before` that do not hold in `schema`: the target is not what the check saw. More is not less."""
+        there = set(lines_of(schema, self.tables))
+        return [line for line in self.before if line not in there]
+
+    def unmet(self, schema: Schema) -> list[str]:
+        """What of the outcome does not hold in `schema`: empty when the migration is there as a whole."""
+        there = set(lines_of(schema, self.tables))
+        wanting = [f"missing: {line}" for line in self.made if line not in there]
+        return wanting + [f"still there: {line}" for line in self.ended if line in there]
+
+    def as_json(self) -> dict[str, Any]:
+        """For `migration.json`."""
+        return {
+            "tables": list(self.tables),
+            "before": list(self.before),
+            "after": list(self.after),
+            "checksums": dict(self.checksums),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Identity:
+        """Raises InputError when the document is not one of `harness migrate check`."""
+        try:
+            return cls(tuple(value["tables"]), tuple(value["before"]), tuple(value["after"]), dict(value["checksums"]))
+        except (KeyError, TypeError) as problem:
+            raise InputError(
+                "this document does not say what a check saw.", "Make one with `harness migrate check … --report DIR`."
+            ) from problem
+
+
+def identify(before: Schema, after: Schema, checksums: Mapping[str, str]) -> Identity:
+    """The identity of a migration: every table on which the two schemas differ, and enums."""
+    old, new = set(lines_of(before, None)), set(lines_of(after, None))
+    tables = sorted({_table(line) for line in old ^ new})
+    return Identity(tuple(tables), lines_of(before, tables), lines_of(after, tables), checksums)
+
+
+def lines_of(schema: Schema, tables: Collection[str] | None) -> tuple[str, ...]:
+    """`table: fact` for tables in `tables` (None: all), sorted. Names of enum types count as tables."""
+    lines: list[str] = []
+    for label, entry in schema.tables.items():
+        lines.append(f"{label}: there is a {_KINDS.get(entry['kind'], 'relation')}")
+    for column in schema.columns.values():
+        default = f" default {column.default}" if column.default else ""
+        required = " not null" if column.not_null else ""
+        lines.append(
+            f"{column.table}: column {column.name} {column.type}{required}{default}{column.identity and ' identity'}"
+        )
+    for key in schema.constraints.values():
+        lines.append(f"{key['table']}: constraint {key['name']} {key['definition']}")
+    for index in schema.indexes.values():
+        lines.append(f"{index['table']}: index {index['definition']}{'' if index['valid'] else ' (invalid)'}")
+    lines += [f"{name}: enum {', '.join(labels)}" for name, labels in schema.enums.items()]
+    lines += [f"{name}: view {text}" for name, text in schema.views.items()]
+    lines += [f"{name.rsplit('.', 1)[0]}: trigger {text}" for name, text in schema.triggers.items()]
+    return tuple(sorted(line for line in lines if tables is None or _table(line) in tables))
+
+
+_KINDS = {"r": "table", "p": "partitioned table", "v": "view", "m": "materialized view", "f": "foreign table"}
+
+
+def _table(line: str) -> str:
+    return line.split(": ", 1)[0]
+
+
+def described(lines: Sequence[str], most: int = 5) -> str:
+    """The first few, and how many more."""
+    more = f" and {len(lines) - most} more" if len(lines) > most else ""
+    return "; ".join(lines[:most]) + more

@@ -1,0 +1,103 @@
+"""The database that `apply` goes to: its address without its password, and how it stands now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from harness.errors import InputError, MachineError
+
+__all__ = ["TargetDatabase", "open_target", "shown", "situation"]
+
+ADVISORY_KEY = 72707369  # Prisma's own: its deploy and this command exclude each other (MIGRATIONS.md 4)
+_NOT_LIBPQ = {
+    "schema",
+    "connection_limit",
+    "pool_timeout",
+    "pgbouncer",
+    "socket_timeout",
+    "sslaccept",
+    "statement_cache_size",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TargetDatabase:
+    """An open connection and how to name the database without saying a secret."""
+
+    connection: psycopg.Connection[Any]
+    name: str
+
+
+def shown(url: str) -> str:
+    """`user@host:port/database`, never the password; raises InputError when this is no address."""
+    parts = _parameters(url)
+    host = parts.get("host") or parts.get("hostaddr") or "local socket"
+    return f"{parts.get('user', '?')}@{host}:{parts.get('port', 5432)}/{parts.get('dbname', '?')}"
+
+
+def open_target(url: str, *, read_only: bool) -> TargetDatabase:
+    """Connect; Prisma's own URL parameters are understood or left out. Raises InputError or MachineError."""
+    parameters = _parameters(url)
+    try:
+        connection = psycopg.connect(make_conninfo(**parameters), autocommit=True, connect_timeout=10)
+    except psycopg.OperationalError as problem:
+        words = str(problem).splitlines()[0]
+        secret = str(parameters.get("password") or "")
+        clean = words.replace(secret, "***") if secret else words
+        raise MachineError(
+            f"{shown(url)} does not answer: {clean}", "Check DATABASE_URL and that the server is up."
+        ) from None
+    connection.execute("SET application_name = 'harness migrate apply'")
+    if read_only:
+        connection.execute("SET default_transaction_read_only = on")
+    return TargetDatabase(connection, shown(url))
+
+
+def situation(connection: psycopg.Connection[Any], tables: Sequence[str]) -> dict[str, Any]:
+    """Version, sizes of the touched tables, and who is in the way now."""
+    version = connection.execute("SHOW server_version").fetchone()
+    sizes = connection.execute(
+        "SELECT c.oid::regclass::text, greatest(c.reltuples, 0)::int8, pg_total_relation_size(c.oid) FROM pg_class c "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') "
+        "AND CASE WHEN n.nspname = 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END = ANY(%s)",
+        (list(tables),),
+    ).fetchall()
+    old = connection.execute(
+        "SELECT pid, state, extract(epoch FROM now() - xact_start)::float8 FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start < now() - interval '1 second' ORDER BY 3 DESC LIMIT 5"
+    ).fetchall()
+    return {
+        "version": str(version[0]) if version else "",
+        "tables": [{"table": table, "rows_estimated": rows, "bytes": size} for table, rows, size in sizes],
+        "old_transactions": [{"pid": pid, "state": state, "seconds": round(age, 1)} for pid, state, age in old],
+    }
+
+
+def _parameters(url: str) -> Mapping[str, Any]:
+    try:
+        return conninfo_to_dict(_for_libpq(url))
+    except (psycopg.ProgrammingError, ValueError):
+        raise InputError(
+            "DATABASE_URL is not an address of PostgreSQL.",
+            "It looks like postgresql://user:password@host:5432/database.",
+        ) from None
+
+
+def _for_libpq(url: str) -> str:
+    """Prisma adds parameters that libpq refuses; `schema` becomes the search path."""
+    if "://" not in url:
+        return url
+    parts = urlsplit(url)
+    query = parse_qsl(parts.query)
+    kept = [(key, value) for key, value in query if key not in _NOT_LIBPQ]
+    schema = dict(query).get("schema")
+    if schema and schema != "public":
+        kept.append(("options", f"-c search_path={schema}"))
+    scheme = "postgresql" if parts.scheme.startswith("postgresql+") else parts.scheme
+    return urlunsplit((scheme, parts.netloc, parts.path, urlencode(kept), ""))
