@@ -67,7 +67,7 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """`text` with everything secret or personal masked."""
-        if self._forms:
+        if any(form in text for form in self._forms):  # on clean text, nearly all of it, this beats the alternation
             text = self._secrets().sub(MASK, text)
         if any(hint in text for hint in _HINTS):
             text = _PATTERNS.sub(self._mask, text)

@@ -51,9 +51,9 @@ present.table(rules.marked(rules.coverage(run)), "Rules and their worst outcome"
 
 # %%
 present.table(
-    rules.marked(rules.traceability(run)).head(500),
+    rules.marked(rules.traceability(run)).head(300),
     "Traceability",
-    subtitle="at most 500 rows; the CSV holds all",
+    subtitle="at most 300 rows; scenarios.csv holds all",
     name="links",
 )
 

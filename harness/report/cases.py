@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from harness.report.lines import Row
 from harness.report.manifest import RunOutcome
 
-__all__ = ["Case", "cases_of", "outcome_of", "totals_of"]
+__all__ = ["Case", "cases_of", "outcome_of", "title_of", "totals_of"]
+
+
+def title_of(name: str, scenario_id: str) -> str:
+    """A case's name with its matrix values once, as its id has them: `A free session …[session=intro-call]`."""
+    at = scenario_id.find("[")
+    bare = name.split(" [", maxsplit=1)[0]
+    return name if at < 0 else f"{bare}{scenario_id[at:]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from harness.report.cases import Case
+from harness.report.cases import Case, title_of
 from harness.report.disk import replace_bytes
 from harness.report.lines import Row
 from harness.report.manifest import Manifest
@@ -45,7 +45,7 @@ def _case(case: Case) -> ET.Element:
     row = case.last
     element = ET.Element(
         "testcase",
-        name=xml_text(_title(row)),
+        name=xml_text(title_of(row["name"], row["scenario_id"])),
         classname=xml_text(row["file"].removesuffix(".yaml").replace("/", ".")),
         file=xml_text(row["file"]),
         line=str(row["line"]),
@@ -88,12 +88,6 @@ def _counts(cases: Sequence[Case]) -> dict[str, str]:
         "skipped": str(outcomes.count("skipped")),
         "time": _seconds(duration),
     }
-
-
-def _title(row: Row) -> str:
-    """The name with the matrix values, as the id has them: `A free session …[session=intro-call]`."""
-    at = row["scenario_id"].find("[")
-    return str(row["name"]) if at < 0 or row["params"] == "{}" else f"{row['name']}{row['scenario_id'][at:]}"
 
 
 def _seconds(microseconds: int) -> str:

@@ -273,6 +273,9 @@ class _Player:
         self, step: int, number: int, method: str, path: str, asked: Any, status: int, answer: Any, typical: int
     ) -> Iterator[Record]:
         request, response = self._body(asked), self._body(answer)
+        headers = {"content-type": "application/json"} | (
+            {"authorization": "***"} if self.plan.actor == "client" else {}
+        )
         yield request
         yield response
         yield Exchange(
@@ -282,7 +285,7 @@ class _Player:
             actor=self.plan.actor,
             method=method,
             path=path,
-            request_headers='{"content-type": "application/json", "authorization": "***"}',
+            request_headers=json.dumps(headers),
             request_body=request.body_id,
             status=status,
             response_headers='{"content-type": "application/json"}',

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from harness.report.analysis.cases import case_frame, failures, final_rows, outcome_counts, slowest
 from harness.report.analysis.gates import whole
 from harness.report.analysis.present import COLOURS, HATCHES, Chart, axes, duration_text
+from harness.report.cases import title_of
 from harness.report.load import Run
 
 if TYPE_CHECKING:
@@ -118,7 +119,5 @@ def gate(run: Run) -> list[str]:
 
 
 def _short(name: str, scenario_id: str) -> str:
-    at = scenario_id.find("[")
-    values = "" if at < 0 else f" {scenario_id[at:]}"
-    whole_label = f"{name}{values}"
+    whole_label = title_of(name, scenario_id)
     return whole_label if len(whole_label) <= 58 else f"{whole_label[:57]}…"

@@ -121,7 +121,7 @@ def table(
     made = made.cols_align("right", [column for column in shown.columns if _is_number(rows, column)])
     if code:
         made = made.tab_style(style.text(font="monospace", size="12px"), loc.body(columns=list(code)))
-    return Shown(made.as_raw_html(), f"{title}\n{shown.to_string(index=False)}")
+    return Shown(made.as_raw_html(), f"{title}: {len(rows)} rows.")
 
 
 def readable(rows: pd.DataFrame) -> pd.DataFrame:

@@ -25,6 +25,7 @@ __all__ = ["ORDER", "Dossier", "audit", "find_notebooks"]
 
 ORDER = ("suite_health", "anonymous_vs_authenticated", "rules", "migration", "strength", "incident")
 _GOOD = frozenset({"passed", "absent"})
+_LARGEST_PAGE = 2_500_000  # the page of a longer run stays beside the dossier, which is to be sent
 _MARKS = {
     "passed": "✓ passed",
     "absent": "○ not judged",
@@ -130,7 +131,7 @@ def _execute_all(
 
 def _copy_run(run: Run, where: Path) -> None:
     for name in (MANIFEST, "report.html"):
-        if (run.directory / name).is_file():
+        if (run.directory / name).is_file() and (run.directory / name).stat().st_size < _LARGEST_PAGE:
             replace_bytes(where / name, (run.directory / name).read_bytes())
 
 

@@ -11,7 +11,7 @@ from harness.report.load import Run
 
 __all__ = ["write_tables"]
 
-_LARGE = 100_000  # bytes of CSV beyond which it is compressed
+_LARGE = 50_000  # bytes of CSV beyond which it is compressed
 
 
 def write_tables(run: Run, directory: Path) -> list[Path]:

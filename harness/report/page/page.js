@@ -151,7 +151,7 @@
   const table = (heads, rows) => h("div", {class: "wide"}, h("table", {}, h("thead", {}, h("tr", {}, heads.map(head => h("th", {scope: "col"}, head)))), h("tbody", {}, rows)));
   const checksOf = checks => checks.length ? [h("h4", {}, "Checks"), table(["", "Kind", "Where", "Expected", "Got", "Line"], checks.map(check =>
     h("tr", {class: check.outcome === "passed" ? null : "bad"}, h("td", {class: "t-" + check.outcome}, h("span", {"aria-hidden": "true"}, SIGNS[check.outcome]), h("span", {class: "sr"}, check.outcome)),
-      h("td", {}, check.kind), h("td", {class: "mono"}, check.path), h("td", {class: "mono"}, (check.matcher === "equals" ? "" : check.matcher + " ") + check.expected), h("td", {class: "mono"}, check.actual),
+      h("td", {}, check.kind), h("td", {class: "mono"}, check.path), h("td", {class: "mono"}, (check.matcher === "equals" || check.expected.includes(check.matcher) ? "" : check.matcher + " ") + check.expected), h("td", {class: "mono"}, check.actual),
       h("td", {class: "num"}, check.line + ":" + check.column + (check.tries > 1 ? ` (${check.tries} tries)` : "")))))] : [];
   const bodyOf = (id, texts) => { const body = id && texts.get(id); return body ? h("pre", {}, pretty(body.text) + (body.truncated ? "\n… (cut)" : "")) : h("p", {class: "muted"}, id ? "This body was not kept." : "No body."); };
   const headersOf = text => { const value = json(text); return value && typeof value === "object" && Object.keys(value).length ? h("details", {}, h("summary", {class: "muted"}, "Headers"), h("pre", {}, Object.entries(value).map(([k, v]) => `${k}: ${v}`).join("\n"))) : null; };
@@ -216,6 +216,8 @@
       one.at = at;
       const bracket = one.id.indexOf("[");
       one.values = bracket > 0 ? one.id.slice(bracket) + "  " : "";
+      const bare = one.name.indexOf(" [");
+      if (one.values && bare > 0) one.name = one.name.slice(0, bare);
       one.text = [one.id, one.name, one.feature, one.tags.join(" "), one.covers.join(" "), one.failure || "", one.outcome, one.flaky ? "flaky" : ""].join(" ").toLowerCase();
       return one;
     });

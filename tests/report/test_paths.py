@@ -1,0 +1,65 @@
+"""The two paths side by side, on rows made for the question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.report import Run, load
+from harness.report.analysis import paths
+from harness.report.analysis.intervals import median_interval
+
+
+@pytest.fixture
+def run(runs: Path) -> Run:
+    return load(runs / "failing")
+
+
+def test_requests_rows_and_calls_are_counted_for_each_case(run: Run) -> None:
+    rows = paths.comparison(run).set_index("path")
+    assert rows.loc["anonymous", "requests"] == 1
+    assert rows.loc["authenticated", "requests"] == 2
+    assert rows["cases"].sum() == 58
+    assert (rows["low_us"] <= rows["median_us"]).all()
+    assert (rows["median_us"] <= rows["high_us"]).all()
+
+
+def test_what_only_one_path_is_accepted_for(run: Run) -> None:
+    found = paths.differences(run).to_dict("records")
+    assert found == [
+        {"request": "POST /api/scheduling/bookings/initialize", "only": "authenticated", "other": "not tried"}
+    ]
+
+
+def test_a_funnel_only_narrows(run: Run) -> None:
+    rows = paths.funnel(run)
+    for path in paths.PATHS:
+        counts = rows.loc[rows["path"] == path, "cases"].tolist()
+        assert counts == sorted(counts, reverse=True)
+        assert counts[0] > 0
+    assert rows.loc[rows["stage"] == "paid", "cases"].tolist() == [0, 0]
+
+
+def test_steps_are_compared_in_the_order_in_which_they_come(run: Run) -> None:
+    assert list(dict.fromkeys(paths.step_latency(run)["verb"])) == ["select_session", "schedule", "create", "deliver"]
+
+
+def test_a_path_nobody_took_closes_the_gate(copy_of: Callable[[str], Path]) -> None:
+    run = load(copy_of("good"))
+    run.scenarios = run.scenarios.assign(actor="anonymous")
+    assert paths.gate(run) == ["No scenario took the authenticated path."]
+    assert paths.finding(run) == "No authenticated visitor was exercised, so the paths cannot be compared"
+
+
+def test_an_interval_needs_five_values_and_holds_the_median() -> None:
+    assert median_interval([3.0, 1.0, 2.0]) == (2.0, None, None, 3)
+    found = median_interval(list(map(float, range(101))))
+    assert found.median == 50
+    assert found.low is not None
+    assert found.high is not None
+    assert 35 < found.low < 50 < found.high < 65
+    assert median_interval(list(map(float, range(101)))) == found
+    with pytest.raises(ValueError, match="no median of nothing"):
+        median_interval([])
