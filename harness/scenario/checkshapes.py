@@ -68,12 +68,12 @@ def _rows(table: str) -> Shape:
 
 
 def _changes(table: str) -> Shape:
-    added = Either((NONE, AMOUNT), Items(Columns(table)))
-    updated = Either((NONE, AMOUNT), Items(Columns(table, changes=True)))
+    added = _many(Columns(table), f"rows of {table}")
+    updated = _many(Columns(table, changes=True), f"rows of {table}")
     fields = {
-        "added": Field(added, "rows inserted: a list (these and no others), or how many"),
+        "added": Field(added, "rows inserted: a list (these and no others), how many, or quantifiers"),
         "updated": Field(updated, "rows updated: columns to find and compare them by; a changed cell is {from, to}"),
-        "removed": Field(added, "rows deleted: a list (these and no others), or how many"),
+        "removed": Field(added, "rows deleted: a list (these and no others), how many, or quantifiers"),
     }
     return Either((NONE, Choice(("any",))), None, Keys(fields, f"changes of {table}", needs=tuple(fields)))
 
