@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from harness import __version__
-from harness.cli import audit, listing, machine, run, serve
+from harness.cli import audit, listing, machine, run, serve, strength
 from harness.cli.migrate import migrate_app
 
 __all__ = ["app"]
@@ -56,6 +56,8 @@ app.command("run")(run.run)
 app.command("list")(listing.list_)
 app.command("validate")(listing.validate)
 app.command("schema")(listing.schema)
+app.command("replay")(audit.replay)
+app.command("strength")(strength.strength)
 app.command("audit")(audit.audit)
 app.command("verify")(audit.verify)
 app.command("compare")(audit.compare)

@@ -9,7 +9,7 @@ import typer
 
 from harness.cli.exit_codes import ExitCode
 
-__all__ = ["audit", "compare", "verify"]
+__all__ = ["audit", "compare", "replay", "verify"]
 
 RunPath = Annotated[Path, typer.Argument(help="A run directory. Default: the latest.", metavar="[RUN]")]
 
@@ -43,6 +43,29 @@ def audit(
     for failure in dossier.failures:
         print(f"gate    {failure}")
     return ExitCode.GATE if dossier.failures else ExitCode.OK
+
+
+def replay(
+    run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN")],
+    scenario: Annotated[str, typer.Argument(help="The id of a scenario in it, or a part that fits only one.")],
+    database: Annotated[
+        str, typer.Option("--database", help="auto, embedded, testcontainers[:IMAGE] or postgresql://…")
+    ] = "auto",
+) -> int:
+    """Run a recorded scenario again, with its seed and on its target, and show what differs. Exit code 1 if anything does.
+
+    Examples:
+
+      harness replay reports/latest 'A free session is booked without signing in[session=intro-call]'
+    """
+    from harness.session.replay import replay as replayed
+
+    found = replayed(run, scenario, root=Path.cwd(), database=database)
+    print(found.scenario_id)
+    for difference in found.differences:
+        print(f"  {difference}")
+    print(f"recorded {found.recorded}, now {found.replayed}; {len(found.differences) or 'no'} differences")
+    return ExitCode.FAILED if found.differences or found.recorded != found.replayed else ExitCode.OK
 
 
 def verify(run: RunPath = Path("reports/latest")) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import threading
@@ -140,6 +141,7 @@ class _CaseWorker:
     def __init__(self, course: _Course, number: int) -> None:
         self._course = course
         self._number = number
+        self._thresholds = gc.get_threshold()
         self._bench: Bench | None = None
         self._writer: EventWriter | None = None
 
@@ -156,6 +158,8 @@ class _CaseWorker:
             sink=self.write,
         )
         self._writer = EventWriter(course.directory, self._number)
+        gc.freeze()  # what was imported and loaded stays to the end: no collection need look at it again
+        gc.set_threshold(20_000, 20, 20)
         return self._bench.about
 
     def write(self, record: records.Record) -> None:
@@ -167,6 +171,8 @@ class _CaseWorker:
         return self._bench.run(self._course.plan.cases[index], retries=self._course.options.retries)
 
     def close(self) -> None:
+        gc.unfreeze()
+        gc.set_threshold(*self._thresholds)
         if self._writer is not None:
             self._writer.close()
         if self._bench is not None:
