@@ -6,6 +6,7 @@ the harness's form *and* its comment says that it may be dropped. A name alone m
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, LiteralString
@@ -13,10 +14,10 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
-from harness.errors import InputError
+from harness.errors import InputError, MachineError
 from harness.postgres.dsn import Dsn, sqlalchemy_url
 
-__all__ = ["MARK", "NAME_PATTERN", "Database", "check_mark", "drop_database", "marked"]
+__all__ = ["MARK", "NAME_PATTERN", "Database", "check_mark", "drop_database", "end_connections", "marked"]
 
 MARK = "booking-harness: a throwaway database, dropped without asking"
 NAME_PATTERN = r"^harness_[0-9a-f]{8}_[0-9]+$"
@@ -78,11 +79,23 @@ def drop_database(connection: psycopg.Connection[Any], name: str) -> None:
         return
     check_mark(connection, name)
     end_connections(connection, name)
-    connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+    try:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+    except (psycopg.errors.ObjectInUse, psycopg.errors.InsufficientPrivilege) as error:
+        raise MachineError(
+            f"The database {name} cannot be dropped: {str(error).splitlines()[0]}.",
+            "Somebody with more rights is connected to it; the next start drops it when that has ended.",
+        ) from error
 
 
 def end_connections(connection: psycopg.Connection[Any], name: str) -> None:
-    """End all other connections to `name` and wait for their exit: far faster than DROP's own waiting."""
+    """End all other connections to `name` and wait for their exit: far faster than DROP's own waiting.
+
+    Those of somebody with more rights cannot be ended, only waited for.
+    """
     deadline = time.monotonic() + _PATIENCE
-    while connection.execute(_OTHERS, (name,)).fetchall() and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
+        with contextlib.suppress(psycopg.errors.InsufficientPrivilege):
+            if not connection.execute(_OTHERS, (name,)).fetchall():
+                return
         time.sleep(0.001)

@@ -75,6 +75,7 @@ DECLARE
     waiting int[] := harness.busy(mine);
     schema json;
     touched oid[];
+    disordered oid[];
     moved text[];
 BEGIN
     IF waiting <> '{}' THEN
@@ -83,9 +84,9 @@ BEGIN
     schema := (SELECT json_agg(after ORDER BY at, transaction, cmin::text::bigint)
                FROM harness.journal WHERE at >= since AND relation = 0);
     IF schema IS NULL THEN
-        touched := harness.restore_rows(since);
+        SELECT r.touched, r.disordered INTO touched, disordered FROM harness.restore_rows(since) r;
         moved := harness.restore_sequences();
     END IF;
-    RETURN json_build_object('schema', schema, 'tables', touched, 'sequences', moved,
+    RETURN json_build_object('schema', schema, 'tables', touched, 'disordered', disordered, 'sequences', moved,
         'unseen', harness.unseen(), 'shared', harness.shared(), 'at', pg_current_wal_insert_lsn());
 END $$;

@@ -9,7 +9,7 @@ from typing import Any, LiteralString, cast
 import psycopg
 from psycopg import sql
 
-from harness.errors import HarnessFault
+from harness.errors import HarnessFault, MachineError
 from harness.postgres.database import Database
 from harness.postgres.tables import Table
 
@@ -85,7 +85,13 @@ class Keeper:
 
     def end_connections(self, busy: list[int] | None) -> tuple[str, ...]:
         """End these connections (None: all that are not the sandbox's own) and say what each was doing."""
-        rows = self.connection.execute(_END, {"mine": self._mine, "busy": busy}).fetchall()
+        try:
+            rows = self.connection.execute(_END, {"mine": self._mine, "busy": busy}).fetchall()
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise MachineError(
+                "A connection of somebody with more rights holds a transaction in the harness's database.",
+                "End it; the user that the harness connects as may not.",
+            ) from error
         pids = [pid for pid, *_ in rows]
         deadline = time.monotonic() + _PATIENCE
         while self.connection.execute(_ALIVE, (pids,)).fetchall() and time.monotonic() < deadline:
@@ -93,7 +99,7 @@ class Keeper:
         return tuple(what for _, what, _ in rows) + self._end_prepared()
 
     def tidy(self, touched: list[Table]) -> None:
-        """Now and then, forget dead rows. FULL keeps the order of the rows, where gaps would be filled out of order."""
+        """Now and then, forget dead rows."""
         self._touched.update((table.oid, table) for table in touched)
         self._resets += 1
         if self._resets % _TIDY_EVERY:
@@ -101,8 +107,16 @@ class Keeper:
         with contextlib.suppress(psycopg.errors.LockNotAvailable):  # somebody reads just now; next time then
             self.connection.execute("TRUNCATE harness.journal")
             for table in self._touched.values():
-                self.connection.execute(sql.SQL("VACUUM (FULL) {}").format(table.identifier))
+                self.connection.execute(sql.SQL("VACUUM {}").format(table.identifier))
         self._touched.clear()
+
+    def put_in_order(self, tables: list[Table]) -> None:
+        """Let these tables give their rows in the order in which they once did: empty the files, fill them again."""
+        for table in tables:
+            with contextlib.suppress(psycopg.errors.LockNotAvailable):  # somebody reads just now; the rows are there
+                self.connection.execute(sql.SQL("DELETE FROM ONLY {}").format(table.identifier))
+                self.connection.execute(sql.SQL("VACUUM {}").format(table.identifier))
+            self.connection.execute("SELECT harness.refill(%s)", (table.oid,), prepare=True)
 
     def close(self) -> None:
         """Close the connection."""

@@ -26,16 +26,26 @@ _SEQUENCES: LiteralString = """
       AND n.nspname !~ '^pg_' ORDER BY c.oid
 """
 
+# Whether the rows of a table came to stand in their order; they do not when the first free room is behind later room.
 _FUNCTIONS: LiteralString = """
-CREATE FUNCTION harness.restore_rows(since pg_lsn) RETURNS oid[] LANGUAGE plpgsql AS $harness$
+CREATE FUNCTION harness.refill(one oid) RETURNS boolean LANGUAGE plpgsql AS $harness$
 DECLARE
-    touched oid[] := ARRAY(SELECT DISTINCT relation FROM harness.journal WHERE at >= since AND relation <> 0);
+    ordered boolean;
+BEGIN
+    CASE one {refills} ELSE RAISE EXCEPTION 'no way back is known for table %', one; END CASE;
+    RETURN coalesce(ordered, true);
+END $harness$;
+
+CREATE FUNCTION harness.restore_rows(since pg_lsn, OUT touched oid[], OUT disordered oid[])
+LANGUAGE plpgsql AS $harness$
+DECLARE
     one oid;
 BEGIN
+    disordered := '{{}}';
+    touched := ARRAY(SELECT DISTINCT relation FROM harness.journal WHERE at >= since AND relation <> 0);
     FOREACH one IN ARRAY touched LOOP
-        CASE one {tables} ELSE RAISE EXCEPTION 'no way back is known for table %', one; END CASE;
+        CASE one {repairs} ELSE NULL; END CASE;
     END LOOP;
-    RETURN touched;
 END $harness$;
 
 CREATE FUNCTION harness.restore_sequences() RETURNS text[] LANGUAGE plpgsql AS $harness$
@@ -47,25 +57,41 @@ BEGIN
 END $harness$;
 """
 
-_BY_KEY: LiteralString = """
+_REFILL: LiteralString = """
+        WHEN {oid} THEN
+            DELETE FROM ONLY {table};
+            WITH put AS (
+                INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {values}
+                FROM harness.base b CROSS JOIN LATERAL (SELECT b.line::{table} AS line OFFSET 0) r
+                WHERE b.relation = {oid} ORDER BY b.place RETURNING ctid AS place
+            ), steps AS (SELECT place > lag(place) OVER () AS forward FROM put)
+            SELECT bool_and(forward) INTO ordered FROM steps;
+"""
+
+_REPAIR_ALL: LiteralString = """
+        WHEN {oid} THEN
+            IF NOT harness.refill({oid}) THEN
+                disordered := disordered || {oid}::oid;
+            END IF;
+"""
+
+# Rows that were not there in the beginning are simply deleted.
+_REPAIR_FEW: LiteralString = """
+        WHEN {oid} THEN
+            IF NOT EXISTS (SELECT FROM {keys} k JOIN harness.base b ON b.relation = {oid} AND b.key = ARRAY[{texts}])
+            THEN
+                DELETE FROM ONLY {table} t USING {keys} k WHERE {match};
+            ELSIF NOT harness.refill({oid}) THEN
+                disordered := disordered || {oid}::oid;
+            END IF;
+"""
+
+_REPAIR_MANY: LiteralString = """
+        WHEN {oid} THEN
             DELETE FROM ONLY {table} t USING {keys} k WHERE {match};
             INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {values}
             FROM {keys} k JOIN harness.base b ON b.relation = {oid} AND b.key = ARRAY[{texts}]
             CROSS JOIN LATERAL (SELECT b.line::{table} AS line OFFSET 0) r;
-"""
-
-_ALL: LiteralString = """
-            DELETE FROM ONLY {table};
-            INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {values}
-            FROM harness.base b CROSS JOIN LATERAL (SELECT b.line::{table} AS line OFFSET 0) r
-            WHERE b.relation = {oid} ORDER BY b.place;
-"""
-
-_ALL_OR_NEW: LiteralString = """
-            IF EXISTS (SELECT FROM harness.journal WHERE at >= since AND relation = {oid} AND operation <> 'insert')
-            THEN {all}
-            ELSE DELETE FROM ONLY {table} t USING {keys} k WHERE {match};
-            END IF;
 """
 
 _KEYS: LiteralString = """(
@@ -84,11 +110,20 @@ def install_restoring(connection: psycopg.Connection[Any]) -> None:
     tables = read_tables(connection)
     rows = {table.oid: connection.execute(_keep(table)).rowcount for table in tables}
     connection.execute("CREATE INDEX base_key ON harness.base (relation, key)")
-    branches = [_branch(table, rows[table.oid]) for table in tables] or [sql.SQL("WHEN 0 THEN NULL;").format()]
-    sequences = [_sequence(connection, *row) for row in connection.execute(_SEQUENCES).fetchall()]
+    restorable = [table for table in tables if table.in_place]
     connection.execute(
-        sql.SQL(_FUNCTIONS).format(tables=sql.SQL("").join(branches), sequences=sql.SQL("").join(sequences))
+        sql.SQL(_FUNCTIONS).format(
+            refills=_joined([sql.SQL(_REFILL).format(**_parts(table)) for table in restorable]),
+            repairs=_joined([_repair(table, rows[table.oid]) for table in restorable]),
+            sequences=sql.SQL("").join(
+                _sequence(connection, *row) for row in connection.execute(_SEQUENCES).fetchall()
+            ),
+        )
     )
+
+
+def _joined(branches: list[sql.Composed]) -> sql.Composed:
+    return sql.SQL("").join(branches or [sql.SQL("WHEN 0 THEN NULL;").format()])
 
 
 def _keep(table: Table) -> sql.Composed:
@@ -99,19 +134,13 @@ def _keep(table: Table) -> sql.Composed:
     ).format(sql.Literal(table.oid), key, table.identifier)
 
 
-def _branch(table: Table, rows: int) -> sql.Composed:
+def _repair(table: Table, rows: int) -> sql.Composed:
     """What to do with a table: all its rows again when they have no keys, or are few, so that their order comes back
-    too; else those whose keys the journal names; nothing when only a new clone will do."""
-    when = sql.SQL("WHEN {} THEN ").format(sql.Literal(table.oid))
-    if not table.in_place:
-        return when + sql.SQL("NULL;")
-    parts = _parts(table)
+    too; else those whose keys the journal names."""
     if not table.comparable:
-        return when + sql.SQL(_ALL).format(**parts)
-    parts |= _key_parts(table)
-    if rows > FEW:
-        return when + sql.SQL(_BY_KEY).format(**parts)
-    return when + sql.SQL(_ALL_OR_NEW).format(**parts, all=sql.SQL(_ALL).format(**parts))
+        return sql.SQL(_REPAIR_ALL).format(**_parts(table))
+    parts = _parts(table) | _key_parts(table)
+    return sql.SQL(_REPAIR_FEW if rows <= FEW else _REPAIR_MANY).format(**parts)
 
 
 def _parts(table: Table) -> dict[str, sql.Composable]:

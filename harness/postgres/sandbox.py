@@ -5,8 +5,8 @@ are put back in place; after a change of the schema the database is replaced by 
 server that the harness started are put back by statements (see `harness.postgres.shared`).
 
 State here is what SQL can ask for. Row positions (ctid), transaction numbers and statistics are not part of it, nor
-is the state of the application's own connections. The order of rows without an ORDER BY comes back too, in tables of
-up to a hundred rows.
+is the state of the application's own connections. A table of up to a hundred rows gives them in their old order even
+without an ORDER BY, until the scenario changes it; after that their order is the server's choice.
 """
 
 from __future__ import annotations
@@ -107,6 +107,8 @@ class Sandbox:
         if replace:
             self._replace()
         else:
+            disordered = {int(oid) for oid in answer["disordered"] or ()}
+            self._keeper.put_in_order([table for table in touched if table.oid in disordered])
             self._keeper.tidy(touched)
             self._restart(answer["at"])
         put_back, left_alone = self._check_shared(answer)
