@@ -11,6 +11,7 @@ from .calendly_news import CANCELED, KNOWN, News
 from .cancelling import Cancelling
 from .context import Context
 from .deliveries import FLAGGED, IGNORED, PARKED, Outcome
+from .machine import IllegalTransition
 from .machine_table import State
 from .progress import Progress
 from .records import Booking
@@ -99,7 +100,10 @@ class CalendlyWebhooks:
             return self._without_booking(news), None
         session = parts.store.session_type(connection, booking.session_type_id) if booking.session_type_id else None
         progress = context.progress(booking, PROVIDER)
-        outcome = parts.calendly_effects.apply(progress, news, session, parts)
+        try:
+            outcome = parts.calendly_effects.apply(progress, news, session, parts)
+        except IllegalTransition:
+            return Outcome(FLAGGED, "not_possible", booking.id), None
         context.save(connection, progress)
         return outcome, progress
 

@@ -92,7 +92,7 @@ class Deliveries:
             "payload": dict(envelope) if waits and envelope is not None else None,
             "appliedAt": now if outcome.outcome == APPLIED else None,
         }
-        if waits:
+        if waits and (named or invitee):
             values |= {"namedBookingId": named, "inviteeUri": invitee}
         connection.execute(update(D).where(D.c.id == delivery_id), values)
 

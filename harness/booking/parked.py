@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from .calendly_news import News
 from .context import Context
+from .deliveries import FLAGGED, Outcome
+from .machine import IllegalTransition
 from .progress import Progress
 from .records import SessionType
 
@@ -16,11 +19,22 @@ def apply_waiting(context: Context, connection: Connection, progress: Progress, 
     parts = context.parts
     booking = progress.booking
     waiting = parts.deliveries.waiting(connection, booking.id, booking.calendly_invitee_uri)
-    actor, progress.actor = progress.actor, "calendly"
     for parked in waiting:
         news = parts.calendly_reader.read(parked.envelope, parts.booking_ids, context.settings.calendly_base)
-        outcome = parts.calendly_effects.apply(progress, news, session, parts)
-        context.save(connection, progress)
+        outcome = _apply(context, connection, progress, news, session)
         parts.deliveries.conclude(connection, parked.id, outcome, progress.now, envelope=parked.envelope)
         context.journal.info("webhook.applied", bookingId=booking.id, event=news.event, outcome=outcome.outcome)
-    progress.actor = actor
+
+
+def _apply(
+    context: Context, connection: Connection, progress: Progress, news: News, session: SessionType | None
+) -> Outcome:
+    """What became of one delivery. One that is not possible any more is left to a person, and changes nothing."""
+    attempt = context.progress(progress.booking, "calendly")
+    try:
+        outcome = context.parts.calendly_effects.apply(attempt, news, session, context.parts)
+    except IllegalTransition:
+        return Outcome(FLAGGED, "not_possible", progress.booking.id)
+    context.save(connection, attempt)
+    progress.adopt(attempt)
+    return outcome

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, or_, select, update
 
+from .confirmation import text_or_none
 from .context import Context
 from .machine_table import Event, State
 from .models import Refund, table_of
@@ -78,15 +79,27 @@ class PayingBack:
 
     def _ask(self, owed: Owed) -> tuple[str, str | None]:
         """Stripe's word on it: succeeded, processing or failed. Raises a Refusal when Stripe does not answer."""
-        if owed.payment_intent is None:
+        intent = owed.payment_intent or self._intent(owed.booking_id)
+        if intent is None:
             return "failed", None
         metadata = {"bookingId": owed.booking_id, "refundId": owed.id}
         amount = minor_units(owed.amount, owed.currency)
         try:
-            made = self._context.stripe.refund(owed.payment_intent, amount, metadata, f"refund-{owed.id}")
+            made = self._context.stripe.refund(intent, amount, metadata, f"refund-{owed.id}")
         except StripeRefused as refused:
             return ("succeeded" if refused.code == DONE else "failed"), None
         return refund_status(made.get("status")), made.get("id")
+
+    def _intent(self, booking_id: str) -> str | None:
+        """The payment of a booking that was paid before payments were kept: its payment page knows it."""
+        with self._context.reader.connect() as connection:
+            booking = self._context.parts.store.booking(connection, booking_id)
+        if booking is None or booking.stripe_session_id is None:
+            return None
+        try:
+            return text_or_none(self._context.stripe.checkout(booking.stripe_session_id).get("payment_intent"))
+        except StripeRefused:
+            return None
 
 
 def refund_status(word: object) -> str:

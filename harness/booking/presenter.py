@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from .instants import iso
+from .machine_table import State
 from .records import Booking, SessionType
 
 __all__ = ["GROUPS", "Presenter"]
@@ -19,7 +20,7 @@ class Presenter:
 
     def outcome(self, booking: Booking, *, token: str | None = None) -> dict[str, Any]:
         """The answer to initialize, create, cancel and recover; the token goes to an anonymous visitor only."""
-        body: dict[str, Any] = {"success": True, "bookingId": booking.id, "state": booking.current_state}
+        body: dict[str, Any] = {"success": True, "bookingId": booking.id, "state": booking.current_state or State.IDLE}
         if token is not None:
             body["bookingToken"] = token
         return body

@@ -118,6 +118,12 @@ class Progress:
         self.is_new = False
         self._changes = {}
 
+    def adopt(self, other: Progress) -> None:
+        """Goes on from where `other`, which was saved, has brought the booking."""
+        self.booking = other.booking
+        self.steps += other.steps
+        self._logged = len(self.steps)
+
     def _target(self, edge: Edge) -> str:
         if edge.target == SAME:
             return edge.source

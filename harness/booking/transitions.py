@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from .bookings import with_token
 from .cancelling import Cancelling
 from .context import Context, unknown_booking
-from .identity import Caller
+from .identity import ANONYMOUS, Caller
 from .instants import iso
 from .machine import Who
 from .machine_table import Event
@@ -81,8 +81,9 @@ class Transitions:
             progress = context.progress(booking, caller.name)
             progress.fire(event, who=Who.VISITOR)
             if data.session_type_id and data.session_type_id != booking.session_type_id:
+                owner = caller if booking.client_id else ANONYMOUS  # R16 is about whose the booking is
                 session = parts.session_rules.check(
-                    caller, parts.store.session_type(connection, data.session_type_id), booking.builder_id
+                    owner, parts.store.session_type(connection, data.session_type_id), booking.builder_id
                 )
                 progress.set(**parts.rows.choice(session))
             given = {"pathway": data.pathway, "client_timezone": data.client_timezone}

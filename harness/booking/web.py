@@ -36,9 +36,10 @@ def register_failures(app: Flask, context: Context) -> None:
         if isinstance(error, HTTPException) and not request.path.startswith("/api/"):
             return error
         refusal = context.parts.failures.refusal(error)
-        say = context.journal.error if refusal.status == 500 else context.journal.warning
+        is_ours = refusal.status == 500 or refusal.code == "database_unavailable"
+        say = context.journal.error if is_ours else context.journal.warning
         endpoint = request.endpoint.rpartition(".")[2] if request.endpoint else None
-        detail = {"error": type(error).__name__, "at": place_of(error)} if refusal.status == 500 else {}
+        detail = {"error": type(error).__name__, "at": place_of(error)} if is_ours else {}
         say("request.refused", status=refusal.status, code=refusal.code, endpoint=endpoint, **detail)
         response = json_response(refusal.body, refusal.status)
         if refusal.retry_after is not None:

@@ -389,3 +389,23 @@ def test_available_times_are_of_our_own_event_types_only(bench: Bench) -> None:
     assert ask("retired-call").status == 404
     assert ask("intro-call", days=32).code == "span_too_long"
     assert ask("intro-call", days=-1).code == "invalid_span"
+
+
+def test_nobody_makes_an_anonymous_booking_a_paid_one(bench: Bench) -> None:
+    bench.initialize("intro-call", ID)
+    bench.execute("""UPDATE "Booking" SET "currentState" = 'IDLE' WHERE "id" = %s""", (ID,))
+
+    answer = bench.transition(ID, "SELECT_SESSION_TYPE", {"sessionTypeId": SESSIONS["pathway-30"]["id"]}, by="builder")
+
+    assert answer.status == 403
+    assert bench.booking(ID)["sessionTypeId"] == SESSIONS["intro-call"]["id"]
+
+
+def test_another_session_type_brings_its_own_title_and_price(bench: Bench) -> None:
+    begun(bench, "intro-call")
+    bench.execute("""UPDATE "Booking" SET "currentState" = 'IDLE' WHERE "id" = %s""", (ID,))
+
+    bench.transition(ID, "SELECT_SESSION_TYPE", {"sessionTypeId": SESSIONS["pathway-60"]["id"], "pathway": "play"})
+
+    row = bench.booking(ID)
+    assert (row["title"], str(row["amount"]), row["pathway"]) == (SESSIONS["pathway-60"]["title"], "100.00", "play")

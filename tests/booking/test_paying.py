@@ -442,3 +442,24 @@ def test_a_booking_that_is_not_scheduled_cannot_be_cancelled_by_a_visitor(bench:
     bench.initialize("pathway-30", ID, by="client")
 
     assert cancel(bench).code == "illegal_transition"
+
+
+def test_a_booking_paid_before_payments_were_kept_is_refunded_by_its_payment_page(bench: Bench) -> None:
+    paid(bench)
+    bench.execute("""UPDATE "Booking" SET "stateData" = NULL WHERE "id" = %s""", (ID,))
+
+    assert cancel(bench).body["state"] == "REFUND_COMPLETED"
+    assert len(bench.stripe.list_objects("refund")) == 1
+
+
+def test_a_refund_that_stripe_refuses_stops_and_can_be_recovered(bench: Bench) -> None:
+    paid(bench)
+    bench.execute("""UPDATE "Booking" SET "stateData" = NULL, "stripeSessionId" = NULL WHERE "id" = %s""", (ID,))
+
+    stopped = cancel(bench)
+    token = bench.read(ID, by="client").body["recoveryToken"]
+    recovered = bench.call("POST", "scheduling/bookings/recover", {"token": token})
+
+    assert (stopped.body["state"], bench.rows("Refund")[0]["status"]) == ("ERROR", "required")
+    assert recovered.body["state"] == "REFUND_REQUIRED"
+    assert bench.booking(ID)["status"] == "CANCELLED"

@@ -336,3 +336,18 @@ def test_a_parked_cancellation_cancels_the_booking_when_it_comes(bench: Bench) -
 
     assert begun.body["state"] == "CANCELLATION_COMPLETED"
     assert {row["outcome"] for row in bench.rows("WebhookDelivery")} == {"applied"}
+
+
+def test_news_that_do_not_fit_the_booking_are_left_to_a_person(bench: Bench) -> None:
+    bench.initialize("intro-call", ID, by="client")
+    bench.execute(
+        """UPDATE "Booking" SET "currentState" = 'PAYMENT_PENDING', "calendlyInviteeUri" = NULL WHERE "id" = %s""",
+        (ID,),
+    )
+    before = bench.booking(ID)
+
+    answer = post(bench, created(bench))
+
+    assert answer.body["outcome"] == "flagged"
+    assert bench.rows("WebhookDelivery")[0]["reason"] == "not_possible"
+    assert bench.booking(ID) == before
