@@ -20,7 +20,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from harness.calendly.entities import EventType, Invitee
-from harness.calendly.parameters import is_timezone
+from harness.calendly.parameters import is_email, is_timezone
 from harness.calendly.rendering import TRACKING_KEYS
 from harness.calendly.simulator import Simulator
 from harness.errors import InputError
@@ -74,7 +74,7 @@ def _answer(simulator: Simulator, page: _Page, request: Request) -> Response:
     act = _ACTS.get((page.mode, page.act))
     if act is None:
         return Response.of_json(404, {"message": "This page has no such action."})
-    return Response.of_json(201, act(simulator, page, json.loads(request.body)))
+    return Response.of_json(201, act(simulator, page, _submitted(request)))
 
 
 def _profile(simulator: Simulator, slug: str) -> str | None:
@@ -159,21 +159,43 @@ def _times(simulator: Simulator, kind: EventType, query: Mapping[str, str]) -> l
 
 
 def _book(simulator: Simulator, page: _Page, body: Body) -> Body:
-    kind, location = page.kind, body.get("location")
+    kind, location, guests = page.kind, body.get("location"), body.get("guests") or []
+    if not isinstance(guests, list) or not all(isinstance(guest, str) and is_email(guest) for guest in guests):
+        raise InputError("A guest is an e-mail address.")
+    if location is not None and not isinstance(location, str):
+        raise InputError("A location is a text.")
     place = {"kind": kind.locations[0]["kind"], "location": location} if location and kind.locations else None
     made = simulator.schedule(
         simulator.event_type_uri(kind),
         _start(body),
-        body.get("invitee", {}),
-        answers=body.get("answers", {}),
-        utm=body.get("utm", {}),
-        guests=body.get("guests", ()),
+        _texts(body, "invitee"),
+        answers=_texts(body, "answers"),
+        utm=_texts(body, "utm"),
+        guests=guests,
         location=place,
         check="offered",
     )
     if page.link:
         simulator.use_link(page.link)
     return {"message": made.message, "summary": _summary(kind, made.start)}
+
+
+def _submitted(request: Request) -> Body:
+    try:
+        body = json.loads(request.body)
+        json.dumps(body, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise InputError("The page sent what it should not.") from None
+    if not isinstance(body, dict):
+        raise InputError("The page sent what it should not.")
+    return body
+
+
+def _texts(body: Body, key: str) -> dict[str, str]:
+    given = body.get(key) or {}
+    if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+        raise InputError(f"The page sent no texts as {key}.")
+    return given
 
 
 def _move(simulator: Simulator, page: _Page, body: Body) -> Body:
@@ -183,7 +205,10 @@ def _move(simulator: Simulator, page: _Page, body: Body) -> Body:
 
 
 def _cancel(simulator: Simulator, page: _Page, body: Body) -> Body:
-    simulator.cancel(simulator.uri_of(_whose(page)), reason=body.get("reason") or None)
+    reason = body.get("reason") or None
+    if reason is not None and not isinstance(reason, str):
+        raise InputError("A reason is a text.")
+    simulator.cancel(simulator.uri_of(_whose(page)), reason=reason)
     return {"message": None, "summary": "The event is canceled."}
 
 

@@ -184,4 +184,14 @@ def _body(request: Request) -> dict[str, Any]:
         raise Refusal(400, "The request body is not valid JSON.") from error
     if not isinstance(parsed, dict):
         raise Refusal(400, "The request body must be a JSON object.")
+    if "\\ud" in request.text.lower():
+        _demand_text(parsed)
     return parsed
+
+
+def _demand_text(parsed: dict[str, Any]) -> None:
+    """Half of a surrogate pair is no text; it can be escaped in JSON, but not sent on."""
+    try:
+        json.dumps(parsed, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise Refusal(400, "The request body is not valid JSON.") from error

@@ -145,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             return self._chunks()
         announced = self.headers.get("Content-Length", "0")
-        if not announced.isdigit():
+        if not (announced.isascii() and announced.isdigit()):
             self._refuse(400, "Content-Length is not a number")
             return None
         if int(announced) > _LARGEST_BODY:

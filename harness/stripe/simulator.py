@@ -163,8 +163,9 @@ class Simulator(Provider):
         text = request.text if request.method == "POST" else request.parts.query
         parameters = Parameters(parse_form(text))
         context = Context(self._ledger, self._payments, parameters, match.values, request.path, now, origin)
+        paths = parameters.texts("expand")
         shown = cast("Shown", match.route.handler(context))
-        return expanded(shown, parameters.texts("expand"), self._ledger)
+        return expanded(shown, paths, self._ledger)
 
     def _demand_key(self, request: Request) -> None:
         key = _key_of(request.header("Authorization") or "")

@@ -76,7 +76,7 @@ def test_a_mistake_is_400_and_names_its_place(world: Any, change: Any, parameter
     assert world.api.get("/scheduled_events", user=world.simulator.owner_uri).rows == []
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b'"x"', b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b'"x"', b"[" * 100_000, b'{"event_type": "\\ud800"}'])
 def test_a_body_that_is_no_object_is_400(world: Any, body: bytes) -> None:
     assert world.api.post("/invitees", body).status == 400
 
