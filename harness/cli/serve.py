@@ -60,8 +60,21 @@ def calendly_serve(
     ] = False,
     seed: Annotated[int, typer.Option("--seed", help="Ids follow from it.")] = 0,
     events: Annotated[int, typer.Option("--events", min=0, help="Start with N scheduled events.")] = 0,
+    webhook_url: Annotated[
+        str | None, typer.Option("--webhook-url", help="Your receiver, subscribed to every invitee event.")
+    ] = None,
+    webhook_key: Annotated[str | None, typer.Option("--webhook-key", help="The key that signs them.")] = None,
+    deliver: Annotated[
+        bool, typer.Option("--deliver/--no-deliver", help="Send webhooks as they fall due, or leave them in the outbox.")
+    ] = True,
+    rate_limits: Annotated[
+        bool, typer.Option("--rate-limits/--no-rate-limits", help="Answer 429 beyond Calendly's limits.")
+    ] = True,
+    canonical_uris: Annotated[
+        bool, typer.Option("--canonical-uris", help="Name resources https://api.calendly.com/…, not this server.")
+    ] = False,
 ) -> int:
-    """Serve the Calendly simulator over HTTP until Ctrl-C.
+    """Serve the Calendly simulator over HTTP until Ctrl-C; Stripe's answers on the same port under /v1/.
 
     Examples:
 
@@ -70,6 +83,19 @@ def calendly_serve(
       curl -H 'Authorization: Bearer test-token' http://127.0.0.1:8081/users/me
     """
     from harness.calendly.command import serve_command
+    from harness.stripe.site import stripe_site
 
-    serve_command(port=port, host=host, control=control, seed=seed, events=events)
+    serve_command(
+        port=port,
+        host=host,
+        control=control,
+        seed=seed,
+        events=events,
+        webhook_url=webhook_url,
+        webhook_key=webhook_key,
+        deliver=deliver,
+        rate_limits=rate_limits,
+        canonical_uris=canonical_uris,
+        beside=(stripe_site,),
+    )
     return 0

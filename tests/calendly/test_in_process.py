@@ -138,6 +138,16 @@ def test_a_host_that_is_let_through_is_left_alone(world: Any, session: requests.
         server.server_close()
 
 
+def test_whoever_listens_hears_of_every_call_once(world: Any) -> None:
+    heard: list[Any] = []
+    world.simulator.on_call = heard.append
+    world.simulator.add_fault("GET /users/me", "503")
+    for path in ("/users/me", "/users/me", "/nowhere"):
+        world.api.get(path)
+    assert heard == world.simulator.calls
+    assert [call.status for call in heard] == [503, 200, 404]
+
+
 def test_a_journal_can_be_bounded(make_world: Any) -> None:
     from harness.calendly import Options
 
