@@ -65,7 +65,8 @@ def calendly_serve(
     ] = None,
     webhook_key: Annotated[str | None, typer.Option("--webhook-key", help="The key that signs them.")] = None,
     deliver: Annotated[
-        bool, typer.Option("--deliver/--no-deliver", help="Send webhooks as they fall due, or leave them in the outbox.")
+        bool,
+        typer.Option("--deliver/--no-deliver", help="Send webhooks as they fall due, or leave them in the outbox."),
     ] = True,
     rate_limits: Annotated[
         bool, typer.Option("--rate-limits/--no-rate-limits", help="Answer 429 beyond Calendly's limits.")
