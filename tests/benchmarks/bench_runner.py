@@ -53,7 +53,12 @@ def main() -> bool:
         path = Path(folder) / "scenario.yaml"
         path.write_text(SCENARIO)
         options = RunOptions(
-            paths=(str(path),), root=ROOT, database="embedded", repeat=SCENARIOS, seed=1, reports=Path(folder) / "reports"
+            paths=(str(path),),
+            root=ROOT,
+            database="embedded",
+            repeat=SCENARIOS,
+            seed=1,
+            reports=Path(folder) / "reports",
         )
         run(options)  # imports, caches and the template, which a run pays once
         for _ in range(ROUNDS):
@@ -62,7 +67,9 @@ def main() -> bool:
         loop.close()
     per_bare, per_harness = (statistics.median(x) / SCENARIOS * 1000 for x in (bare, harness))
     ratio = statistics.median(h / b for h, b in zip(harness, bare, strict=True))
-    print(f"  bare loop {per_bare:.2f} ms   harness {per_harness:.2f} ms   ratio {ratio:.2f} (promised: at most {PROMISED})")
+    print(
+        f"  bare loop {per_bare:.2f} ms   harness {per_harness:.2f} ms   ratio {ratio:.2f} (promised: at most {PROMISED})"
+    )
     return ratio <= PROMISED
 
 
@@ -119,11 +126,15 @@ class BareLoop:
         )
         assert answer.status_code == 200, answer.text
         assert answer.json["state"] == "BOOKING_CONFIRMED"
-        one = self.connection.execute('SELECT "clientId", "calendlyInviteeUri", status FROM "Booking" WHERE id = %s', [identifier])
+        one = self.connection.execute(
+            'SELECT "clientId", "calendlyInviteeUri", status FROM "Booking" WHERE id = %s', [identifier]
+        )
         assert one.fetchone() == (None, f"{event}/invitees/{identifier}", "CONFIRMED")
         count = self.connection.execute('SELECT count(*) FROM "BookingTransition" WHERE "bookingId" = %s', [identifier])
         assert (count.fetchone() or (0,))[0] >= 1
-        others = self.connection.execute('SELECT (SELECT count(*) FROM "Booking"), (SELECT count(*) FROM "WebhookDelivery")')
+        others = self.connection.execute(
+            'SELECT (SELECT count(*) FROM "Booking"), (SELECT count(*) FROM "WebhookDelivery")'
+        )
         assert others.fetchone() == (1, 0)
         self.connection.execute('DELETE FROM "BookingTransition"')
         self.connection.execute('DELETE FROM "Booking"')
@@ -147,5 +158,3 @@ class BareLoop:
         self.connection.close()
         self.app.dispose()
         self.database.drop()
-
-

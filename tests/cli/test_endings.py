@@ -61,7 +61,14 @@ def environment(place: Path) -> dict[str, str]:
 def started(place: Path, *arguments: str) -> subprocess.Popen[str]:
     """A run of the slow suite, once its first results are on disk."""
     process = harness_process(
-        "run", str(place / "slow.yaml"), "--database", "embedded", "--report", str(place / "r"), *arguments, env=environment(place)
+        "run",
+        str(place / "slow.yaml"),
+        "--database",
+        "embedded",
+        "--report",
+        str(place / "r"),
+        *arguments,
+        env=environment(place),
     )
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and process.poll() is None:
@@ -104,7 +111,11 @@ def test_a_killed_run_loads_and_its_server_is_swept_by_the_next(place: Path) -> 
 
 
 def test_a_worker_that_dies_costs_its_case_and_is_told(place: Path) -> None:
-    (place / "verbs.py").write_text(VERBS.replace("    time.sleep(float(args.seconds))", "    import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))
+    (place / "verbs.py").write_text(
+        VERBS.replace(
+            "    time.sleep(float(args.seconds))", "    import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+        )
+    )
     another = """
   - scenario: Another
     repeat: 5
@@ -112,7 +123,15 @@ def test_a_worker_that_dies_costs_its_case_and_is_told(place: Path) -> None:
 """
     (place / "slow.yaml").write_text(SUITE.replace("repeat: 200", "repeat: 1") + another)
     done = harness(
-        "run", str(place / "slow.yaml"), "-n", "2", "--database", "embedded", "--report", str(place / "r"), env=environment(place)
+        "run",
+        str(place / "slow.yaml"),
+        "-n",
+        "2",
+        "--database",
+        "embedded",
+        "--report",
+        str(place / "r"),
+        env=environment(place),
     )
     assert done.code == 3, done
     assert "5 passed, 1 lost with a worker that died" in done.out
@@ -122,7 +141,14 @@ def test_a_worker_that_dies_costs_its_case_and_is_told(place: Path) -> None:
 def test_a_reader_that_goes_away_does_not_lose_the_report(place: Path) -> None:
     (place / "slow.yaml").write_text(SUITE.replace("repeat: 200", "repeat: 20"))
     process = harness_process(
-        "run", str(place / "slow.yaml"), "-v", "--database", "embedded", "--report", str(place / "r"), env=environment(place)
+        "run",
+        str(place / "slow.yaml"),
+        "-v",
+        "--database",
+        "embedded",
+        "--report",
+        str(place / "r"),
+        env=environment(place),
     )
     with process:
         assert process.stdout is not None

@@ -1,0 +1,125 @@
+"""Each check passes on what is so, fails on what is not, and never passes when there is nothing to look at."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.scenario.running.conftest import Play
+
+BOOKED = """
+when:
+  - select_session: intro-call
+  - schedule: "2030-03-06T10:00Z"
+    as: event
+  - create: {}
+    as: booking
+"""
+USE = '  - sql: {query: "SELECT 1 AS one", value: 1}\n'
+
+
+@pytest.mark.parametrize(
+    "holds",
+    [
+        "changed: {Booking: {added: [{id: $booking.id, clientId: null}]}, BookingTransition: {added: <gte 1>}}",
+        "changed: {Booking: {added: 1}, others: ignore}",
+        "changed: {Booking: any, BookingTransition: {added: 2}}",
+        "rows: {Booking: 1}",
+        "rows: {Booking: {count: <gte 1>, every: {status: CONFIRMED}}}",
+        "rows: {Booking: {where: {id: $booking.id}, count: 1}, SessionType: {some: {title: Office hours}}}",
+        'rows: {Booking: [{startTime: "2030-03-06T10:00Z", amount: 0}]}',
+        'calls: {some: "GET /scheduled_events/*", count: 2}',
+        'calls: ["GET /scheduled_events/*", {method: GET, status: 200}]',
+        "deliveries: none",
+        "logs: {some: {level: info, userId: anonymous, isAuthenticated: false}, none: {level: error}}",
+        "sql: {query: 'SELECT count(*) AS n FROM \"Booking\"', value: 1}",
+        "sql: {query: 'SELECT status::text FROM \"Booking\" WHERE id = %(id)s', params: {id: $booking.id}, rows: [{status: CONFIRMED}]}",
+        "invariant: one-active-booking-per-invitee",
+    ],
+)
+def test_what_is_so_passes(play: Play, holds: str) -> None:
+    played = play(
+        f"{BOOKED}then:\n  - {holds}\n  - rows: {{Booking: {{every: {{calendlyEventUri: $event.event_uri, id: $booking.id}}}}}}"
+    )
+    assert played.outcome == "passed", played.failure
+
+
+@pytest.mark.parametrize(
+    ("fails", "said"),
+    [
+        ("changed: none", "$.changed   expected nothing   got Booking +1"),
+        ("changed: {Booking: {added: 1}}", "expected no other change   got BookingTransition +2"),
+        ("changed: {Booking: {added: [{status: PENDING}]}, others: ignore}", "$.changed.Booking.added[0].status   expected PENDING   got CONFIRMED"),
+        ("changed: {Booking: {added: 2}, others: ignore}", "$.changed.Booking.added.count   expected 2   got 1"),
+        ("changed: {Booking: {removed: 1}, others: ignore}", "$.changed.Booking.removed.count   expected 1   got 0"),
+        ("rows: {Booking: 2}", "$.Booking.count   expected 2   got 1"),
+        ("rows: {Booking: {some: {status: CANCELLED}}}", "$.Booking.some.status   expected CANCELLED   got CONFIRMED"),
+        ("rows: {Booking: {none: {status: CONFIRMED}}}", "expected none like it"),
+        ("rows: {WebhookDelivery: {every: {event: invitee.created}}}", "expected all, and at least one   got none"),
+        ("calls: none", "$.calls   expected none"),
+        ("calls: {some: \"DELETE /scheduled_events/*\"}", "DELETE /scheduled_events/*"),
+        ("calls: {every: {status: 500}}", "$.calls.every.status   expected 500   got 200"),
+        ("deliveries: {some: invitee.created}", "expected at least one   got none"),
+        ("logs: {some: {isAuthenticated: true, userId: anonymous}}", "expected true   got false"),
+        ("sql: {query: 'SELECT count(*) AS n FROM \"Booking\"', value: 7}", "$.value   expected 7   got 1"),
+    ],
+)  # fmt: skip
+def test_what_is_not_so_fails_with_what_was_found(play: Play, fails: str, said: str) -> None:
+    played = play(
+        f"{BOOKED}then:\n  - {fails}\n  - rows: {{Booking: {{every: {{calendlyEventUri: $event.event_uri, id: $booking.id}}}}}}"
+    )
+    assert played.outcome == "failed", played.failure
+    assert said in played.failure, played.failure
+    assert "rerun   harness run " in played.failure
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ("sql: {query: 'SELECT nothing FROM \"Booking\"', count: 1}", "does not exist"),
+        ("sql: {query: 'SELECT 1 AS a, 2 AS b', value: 1}", "`value` needs one row with one column"),
+        ("rows: {Booking: {every: {id: $booking.nothing}}}", "nothing"),
+    ],
+)
+def test_what_cannot_be_looked_at_is_an_error_never_a_pass(play: Play, broken: str, said: str) -> None:
+    played = play(
+        f"{BOOKED}then:\n  - {broken}\n  - rows: {{Booking: {{every: {{calendlyEventUri: $event.event_uri, id: $booking.id}}}}}}"
+    )
+    assert played.outcome == "error", played.failure
+    assert said in played.failure, played.failure
+
+
+def test_an_invariant_is_watched_after_every_step(play: Play) -> None:
+    played = play(
+        """
+when:
+  - select_session: intro-call
+  - schedule: "2030-03-06T10:00Z"
+  - create: {}
+  - sql: UPDATE "Booking" SET "paymentStatus" = 'REFUNDED'
+  - select_session: office-hours
+then: [{rows: {Booking: 1}}]
+"""
+    )
+    assert played.outcome == "failed"
+    assert "step 4  sql" in played.failure
+    assert "$.invariant." in played.failure
+    assert len([s for s in played.tables["steps"] if s.phase == "when"]) == 4, (
+        "the scenario stops at the step that broke it"
+    )
+
+
+def test_an_eventual_check_looks_again_and_says_how_often(play: Play) -> None:
+    played = play(
+        """
+when:
+  - http: {GET: /api/scheduling/session-types}
+    expect: 200
+then:
+  - rows: {Booking: 1}
+    eventually: {within: 300ms, every: 50ms}
+"""
+    )
+    assert played.outcome == "failed"
+    checks = [c for c in played.tables["checks"] if c.path == "$.Booking.count"]
+    assert checks[-1].tries >= 3
+    assert "looked" in played.failure

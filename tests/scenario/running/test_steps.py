@@ -1,0 +1,183 @@
+"""What steps do: requests, time, faults, webhooks, several visitors, several at once."""
+
+from __future__ import annotations
+
+import json
+
+from tests.scenario.running.conftest import Play
+
+BOOKING = """
+  - select_session: intro-call
+  - schedule: "2030-03-06T10:00Z"
+"""
+
+
+def test_a_step_without_expect_must_succeed(play: Play) -> None:
+    played = play("when:\n  - http: {GET: /api/nowhere}\nthen: [{changed: none}]")
+    assert played.outcome == "failed"
+    assert "$.status   expected success   got 404" in played.failure
+
+
+def test_every_mismatch_of_a_step_is_told_and_the_next_step_does_not_run(play: Play) -> None:
+    played = play(
+        """
+when:
+  - http: {GET: /api/scheduling/session-types}
+    expect: {status: 201, body: {success: false, nothing: 1}}
+  - http: {GET: /api/scheduling/session-types}
+    expect: 200
+"""
+    )
+    for line in (
+        "$.status   expected 201   got 200",
+        "$.success   expected false   got true",
+        "$.nothing   expected 1   got <absent>",
+    ):
+        assert line in played.failure, played.failure
+    assert len(played.tables["exchanges"]) == 1
+
+
+def test_a_fault_strikes_where_it_was_set(play: Play) -> None:
+    played = play(
+        f"""
+when:{BOOKING}
+  - fault: {{calendly: {{on: "GET /scheduled_events/*", do: timeout}}}}
+  - create: {{}}
+    expect: {{status: <one of 502|503|504>}}
+  - create: {{}}
+    expect: 200
+then: [{{rows: {{Booking: 1}}}}, {{calls: {{some: {{fault: <string>, status: null}}}}}}]
+"""
+    )
+    assert played.outcome == "passed", played.failure
+
+
+def test_a_fault_that_never_struck_fails_the_scenario(play: Play) -> None:
+    played = play(
+        """
+when:
+  - fault: {calendly: {on: "POST /invitees", do: 500}}
+  - http: {GET: /api/scheduling/session-types}
+    expect: 200
+"""
+    )
+    assert played.outcome == "failed"
+    assert "never struck: POST /invitees: 500" in played.failure
+
+
+def test_an_unexpected_request_fails_the_scenario_and_says_what_would_have_matched(play: Play) -> None:
+    head = "feature: A test\nuse: [asking.py]\ngiven: {catalog: production, visitor: anonymous}\nscenarios:\n"
+    played = play(
+        "when:\n  - ask_calendly: /scheduled_evnts/x\nthen: [{changed: none}]", head=head, files={"asking.py": ASKING}
+    )
+    assert played.outcome == "failed"
+    assert "GET https://api.calendly.com/scheduled_evnts/x" in played.failure
+    assert "/scheduled_events" in played.failure
+
+
+ASKING = '''
+from dataclasses import dataclass
+import requests
+from harness.scenario.registry import verb
+
+@dataclass(frozen=True)
+class AskArgs:
+    path: str
+
+@verb("ask_calendly", shorthand="path", kind="low")
+def ask_calendly(world, args: AskArgs):
+    """Ask Calendly as the application would."""
+    requests.get("https://api.calendly.com" + args.path, headers={"Authorization": "Bearer x"}, timeout=5)
+'''
+
+
+def test_two_branches_are_released_together_and_one_wins(play: Play) -> None:
+    played = play(
+        f"""
+when:{BOOKING}
+  - parallel: [[{{create: {{}}}}]]
+    copies: 8
+    outcomes: {{200: 8}}
+then: [{{rows: {{Booking: 1}}}}]
+"""
+    )
+    assert played.outcome == "passed", played.failure
+    assert [e.exchange for e in played.tables["exchanges"]] == list(range(1, 9))
+
+
+def test_an_outcome_that_was_not_named_fails(play: Play) -> None:
+    played = play(
+        f"""
+when:{BOOKING}
+  - parallel: [[{{create: {{}}}}], [{{http: {{GET: /api/nowhere}}}}]]
+    outcomes: {{200: 1}}
+then: [{{rows: {{Booking: 1}}}}]
+"""
+    )
+    assert played.outcome == "failed"
+    assert "404: 1" in played.failure
+
+
+def test_time_moves_only_when_the_scenario_moves_it(play: Play) -> None:
+    played = play(
+        """
+when:
+  - http: {GET: /api/scheduling/session-types}
+    expect: 200
+  - clock: +36h
+  - clock: {to: "2031-01-01T00:00Z"}
+then: [{changed: none}]
+"""
+    )
+    clocks = [step.clock.isoformat() for step in played.tables["steps"]]
+    assert clocks[1:] == ["2030-03-04T09:00:00+00:00"] * 2 + ["2030-03-05T21:00:00+00:00", "2031-01-01T00:00:00+00:00"]
+
+
+def test_a_webhook_meets_the_application_and_is_recorded(play: Play) -> None:
+    played = play(
+        f"""
+when:{BOOKING}
+  - create: {{}}
+  - deliver: {{event: invitee.created, times: 2}}
+  - deliver: {{event: invitee.created, sign: none}}
+then: [{{deliveries: {{count: 3}}}}]
+"""
+    )
+    assert played.outcome == "passed", played.failure
+    assert [(d.status, d.outcome) for d in played.tables["deliveries"]] == [(200, "delivered")] * 2 + [(401, "refused")]
+
+
+def test_nothing_secret_or_personal_is_in_the_records(play: Play) -> None:
+    played = play(
+        """
+given: {catalog: production, visitor: client}
+when:
+  - select_session: intro-call
+  - schedule: {at: "2030-03-06T10:00Z", invitee: {name: Sam Canary, email: canary@example.test}}
+  - create: {}
+  - deliver: invitee.created
+then: [{rows: {Booking: 1}}]
+"""
+    )
+    assert played.outcome == "passed", played.failure
+    from harness.scenario.credentials import SECRETS
+
+    text = json.dumps([str(record) for records in played.tables.values() for record in records])
+    assert "canary@example.test" not in text
+    assert not [secret for secret in SECRETS if secret in text]
+    assert "eyJ" not in text, "a token of a visitor"
+
+
+def test_the_same_seed_leaves_the_same_records(play: Play) -> None:
+    body = f"when:{BOOKING}\n  - create: {{}}\n  - deliver: invitee.created\nthen: [{{rows: {{Booking: 1}}}}]"
+    first, second, other = play(body, seed=3), play(body, seed=3), play(body, seed=4)
+
+    def evidence(played: object) -> list[str]:
+        rows = []
+        for records in played.tables.values():  # type: ignore[attr-defined]  # a Played
+            for record in records:
+                rows.append(str({k: getattr(record, k) for k in record.__slots__ if k not in record.MEASURED}))
+        return rows
+
+    assert evidence(first) == evidence(second)
+    assert evidence(first) != evidence(other)
