@@ -16,8 +16,10 @@ from harness.errors import InputError
 from harness.report.analysis.present import duration_text
 from harness.report.disk import disk_errors, replace_bytes, replace_text, sha256_of
 from harness.report.dossier.execute import Executed, execute
+from harness.report.dossier.files import read_notebook
 from harness.report.dossier.render import page, render
 from harness.report.dossier.tables import write_tables
+from harness.report.dossier.traps import check_notebook
 from harness.report.load import Run, load
 from harness.report.manifest import MANIFEST
 
@@ -25,7 +27,7 @@ __all__ = ["ORDER", "Dossier", "audit", "find_notebooks"]
 
 ORDER = ("suite_health", "anonymous_vs_authenticated", "rules", "migration", "strength", "incident")
 _GOOD = frozenset({"passed", "absent"})
-_LARGEST_PAGE = 2_500_000  # the page of a longer run stays beside the dossier, which is to be sent
+_LARGEST = 4_900_000  # bytes of a dossier, which is to be sent; the page of a long run stays where it is
 _MARKS = {
     "passed": "✓ passed",
     "absent": "○ not judged",
@@ -117,10 +119,20 @@ def _execute_all(
             f"Parameters are given for {', '.join(sorted(unknown))}, which is not executed.", "Name it too."
         )
 
+    values_of = {path: {"run_path": "."} | dict(parameters.get(path.stem, {})) for path in chosen}
+    for (
+        path,
+        values,
+    ) in values_of.items():  # all of them before any is run, and in one thread: imports are not safe in two
+        check_notebook(path, read_notebook(path), values)
+
     def one(path: Path) -> Executed:
-        values = {"run_path": "."} | dict(parameters.get(path.stem, {}))
         done = execute(
-            path, where / "executed" / path.name, parameters=values, directory=run.directory, timeout_s=timeout_s
+            path,
+            where / "executed" / path.name,
+            parameters=values_of[path],
+            directory=run.directory,
+            timeout_s=timeout_s,
         )
         progress(f"{_MARKS[done.outcome]:14} {done.name}  {duration_text(done.duration_us)}")
         return done
@@ -130,9 +142,12 @@ def _execute_all(
 
 
 def _copy_run(run: Run, where: Path) -> None:
-    for name in (MANIFEST, "report.html"):
-        if (run.directory / name).is_file() and (run.directory / name).stat().st_size < _LARGEST_PAGE:
-            replace_bytes(where / name, (run.directory / name).read_bytes())
+    """The manifest, and the page of the whole run where the dossier stays small enough with it."""
+    replace_bytes(where / MANIFEST, (run.directory / MANIFEST).read_bytes())
+    page_of_run = run.directory / "report.html"
+    size = sum(path.stat().st_size for path in where.rglob("*") if path.is_file() and path.name != page_of_run.name)
+    if page_of_run.is_file() and size + page_of_run.stat().st_size < _LARGEST:
+        replace_bytes(where / page_of_run.name, page_of_run.read_bytes())
 
 
 def _failure(executed: Executed) -> str:
