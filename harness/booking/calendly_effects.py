@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .calendly_news import CANCELED, CREATED, NO_SHOW, News
-from .deliveries import APPLIED, FLAGGED, Outcome
+from .deliveries import APPLIED, FLAGGED, PARKED, Outcome
 from .instants import iso
 from .machine import Guard
 from .machine_table import Event, State
@@ -42,10 +42,8 @@ class CalendlyEffects:
         booking = progress.booking
         if news.old_invitee_uri and booking.calendly_invitee_uri == news.old_invitee_uri:
             return self.moved(progress, news, parts.rows)
-        if news.invitee.uri in booking.data.get("rescheduledFrom", ()):
-            return self._applied(progress, "rescheduled")
         if booking.calendly_invitee_uri not in (None, news.invitee.uri):
-            return self._flagged(progress, "another_invitee")
+            return self.overtaken(progress, news)
         if self._is_over(progress):
             return self._applied(progress, "already_over")
         self._describe(progress, news, parts.rows)
@@ -55,6 +53,18 @@ class CalendlyEffects:
             progress.fire(Event.CALENDLY_WEBHOOK_RECEIVED)
             parts.confirming.after_scheduling(progress)
         return self._applied(progress)
+
+    def overtaken(self, progress: Progress, news: News) -> Outcome:
+        """News of another invitee than the booking's: from before its last move, or after one not heard of yet (W08)."""
+        data = progress.booking.data
+        if news.invitee.uri in data.get("rescheduledFrom", ()):
+            self._forward(progress, news)
+            return self._applied(progress, "rescheduled")
+        if news.old_invitee_uri:
+            return Outcome(PARKED, "earlier_move_missing", progress.booking.id)
+        if iso(news.occurred_at) <= data.get("rescheduledAt", ""):
+            return self._applied(progress, "rescheduled")
+        return self._flagged(progress, "another_invitee")
 
     def moved(self, progress: Progress, news: News, rows: RowBuilder) -> Outcome:
         """The new event of a reschedule: where and when change, payment and state stay."""
@@ -91,8 +101,10 @@ class CalendlyEffects:
 
     def _forward(self, progress: Progress, news: News) -> None:
         if news.old_invitee_uri:
-            earlier = progress.booking.data.get("rescheduledFrom", [])
-            progress.note(rescheduledFrom=[*earlier, news.old_invitee_uri])
+            data = progress.booking.data
+            earlier = [uri for uri in data.get("rescheduledFrom", []) if uri != news.old_invitee_uri]
+            latest = max(data.get("rescheduledAt", ""), iso(news.occurred_at))
+            progress.note(rescheduledFrom=[*earlier, news.old_invitee_uri], rescheduledAt=latest)
 
     def _describe(self, progress: Progress, news: News, rows: RowBuilder) -> None:
         scheduled = news.scheduled

@@ -10,9 +10,10 @@ from sqlalchemy import Connection
 from .calendly_news import CANCELED, KNOWN, News
 from .cancelling import Cancelling
 from .context import Context
-from .deliveries import FLAGGED, IGNORED, PARKED, Outcome
+from .deliveries import APPLIED, FLAGGED, IGNORED, PARKED, Outcome
 from .machine import IllegalTransition
 from .machine_table import State
+from .parked import apply_waiting
 from .progress import Progress
 from .records import Booking
 
@@ -105,6 +106,8 @@ class CalendlyWebhooks:
         except IllegalTransition:
             return Outcome(FLAGGED, "not_possible", booking.id), None
         context.save(connection, progress)
+        if outcome.outcome == APPLIED:
+            apply_waiting(context, connection, progress, session)
         return outcome, progress
 
     def _finish(self, progress: Progress) -> None:

@@ -22,7 +22,11 @@ WAITING = (
     select(D.c.id, D.c.payload)
     .where(
         D.c.outcome == PARKED,
-        or_(D.c.namedBookingId == bindparam("booking"), D.c.inviteeUri == bindparam("invitee")),
+        or_(
+            D.c.namedBookingId == bindparam("booking"),
+            D.c.inviteeUri == bindparam("invitee"),
+            D.c.payload["payload"]["old_invitee"].astext == bindparam("invitee"),
+        ),
     )
     .order_by(D.c.occurredAt, D.c.event.desc(), D.c.id)
     .with_for_update()

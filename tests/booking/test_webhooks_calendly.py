@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import itertools
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -351,3 +352,31 @@ def test_news_that_do_not_fit_the_booking_are_left_to_a_person(bench: Bench) -> 
     assert answer.body["outcome"] == "flagged"
     assert bench.rows("WebhookDelivery")[0]["reason"] == "not_possible"
     assert bench.booking(ID) == before
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(5)))[::9])
+@pytest.mark.parametrize("first", ["created", "begun"])
+def test_two_moves_told_in_any_order_end_where_the_person_ended(
+    bench: Bench, order: tuple[int, ...], first: str
+) -> None:
+    if first == "begun":
+        bench.initialize("intro-call", ID, by="client")
+    event = bench.schedule("intro-call", booking_id=ID)
+    if first == "created":
+        bench.create("intro-call", event, ID)
+    moved = bench.calendly.reschedule(event.invitee_uri, SLOT + timedelta(days=1))
+    last = bench.calendly.reschedule(moved.invitee_uri, SLOT + timedelta(days=2))
+    waiting = list(bench.calendly.outbox)
+
+    for place in order:
+        assert (
+            bench.call(
+                "POST", "webhooks/calendly", data=waiting[place].body, headers=dict(waiting[place].headers)
+            ).status
+            == 200
+        )
+
+    row = bench.booking(ID)
+    assert (row["calendlyInviteeUri"], row["currentState"]) == (last.invitee_uri, "BOOKING_CONFIRMED")
+    assert row["startTime"] == (SLOT + timedelta(days=2)).replace(tzinfo=None)
+    assert {delivery["outcome"] for delivery in bench.rows("WebhookDelivery")} <= {"applied", "ignored"}
