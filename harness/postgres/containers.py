@@ -47,24 +47,26 @@ class StartedContainer:
     stop: Callable[[], None]
 
 
-def why_no_container() -> str | None:
+def why_no_container(note: Callable[[str], None] | None = None) -> str | None:
     """One sentence why this machine cannot run one; None when it can (an image may have been pulled then)."""
     try:
         with docker_client() as client:
-            choose_image(client, None)
+            choose_image(client, None, note)
     except MachineError as error:
         return error.what
     return None
 
 
-def start_container(asked: str | None, places: Places | None = None) -> StartedContainer:
+def start_container(
+    asked: str | None, places: Places | None = None, note: Callable[[str], None] | None = None
+) -> StartedContainer:
     """Start a server of the image `asked` (None: the best at hand). Sweeps first. MachineError when it cannot be."""
     places = places or Places.find()
     secure_directory(places.cache)
     swept = sweep(places)
     with docker_client() as client:
         swept += sweep_containers(client)
-        image = choose_image(client, asked)
+        image = choose_image(client, asked, note)
         described = client.images.get(image).attrs
     instance = Instance.create(places)
     try:
@@ -81,7 +83,7 @@ def _start(instance: Instance, image: str, described: dict[str, Any], swept: int
         container = _container(instance, image, described, password)
         with contextlib.closing(container.get_docker_client().client):
             _launch(container, image)
-            host, port = _address(container)
+            host, port = _address(container, image)
             parameters = {"host": host, "port": str(port), "user": _USER, "password": password, "dbname": "postgres"}
             version = _wait_until_ready(container, parameters, image)
     digest = next(iter(described.get("RepoDigests") or ()), described.get("Id"))
@@ -124,12 +126,19 @@ def _on_this_machine(container: DockerContainer) -> bool:
     return bool(container.get_docker_client().client.info().get("Name") == socket.gethostname())
 
 
-def _address(container: DockerContainer) -> tuple[str, int]:
+def _address(container: DockerContainer, image: str) -> tuple[str, int]:
     if not _on_this_machine(container):
         return container.get_container_host_ip(), container.get_exposed_port(_PORT)
     wrapped = container.get_wrapped_container()
     wrapped.reload()
-    return "127.0.0.1", int(wrapped.attrs["NetworkSettings"]["Ports"][f"{_PORT}/tcp"][0]["HostPort"])
+    bindings = wrapped.attrs["NetworkSettings"]["Ports"].get(f"{_PORT}/tcp")
+    if not bindings:
+        raise _stopped(container, image)
+    return "127.0.0.1", int(bindings[0]["HostPort"])
+
+
+def _stopped(container: DockerContainer, image: str) -> MachineError:
+    return MachineError(f"The container of {image} stopped: {_logs(container)}.", "Is it a PostgreSQL image?")
 
 
 def _settings(described: dict[str, Any]) -> Iterator[str]:
@@ -164,7 +173,7 @@ def _wait_until_ready(container: DockerContainer, parameters: dict[str, str], im
             said = " ".join(str(error).split())
         container.reload()
         if container.status not in ("created", "running"):
-            raise MachineError(f"The container of {image} stopped: {_logs(container)}.", "Is it a PostgreSQL image?")
+            raise _stopped(container, image)
         time.sleep(0.02)
     raise MachineError(
         f"PostgreSQL in a container of {image} did not start within {_START_LIMIT:.0f} seconds: {said}.",

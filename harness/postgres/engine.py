@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,7 @@ _TIMEOUT = 60  # seconds for one answer of the engine
 @contextmanager
 def docker_client() -> Iterator[Any]:
     """A client of the engine that the environment names. MachineError when none answers."""
-    if not _may_answer():
-        raise MachineError("No Docker engine answers: there is no socket of one.", _remedy())
+    _probe()
     import docker
     from docker.errors import DockerException
     from requests.exceptions import RequestException
@@ -50,14 +49,17 @@ def docker_client() -> Iterator[Any]:
         yield client
 
 
-def _may_answer() -> bool:
-    """Without this look an absent engine would cost the import of its client."""
-    home = Path.home()
-    places = [Path("/var/run/docker.sock"), home / ".docker/run/docker.sock", home / ".docker/config.json"]
-    if runtime := os.environ.get("XDG_RUNTIME_DIR"):
-        places.append(Path(runtime) / "docker.sock")
-    named = any(name in os.environ for name in ("DOCKER_HOST", "TC_HOST", "DOCKER_CONTEXT"))
-    return named or any(place.exists() for place in places)
+def _probe() -> None:
+    """Knock at a local engine's socket: its client costs an import, and leaves a socket open when nobody answers."""
+    address = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    if not address.startswith("unix://"):
+        return
+    with socket.socket(socket.AF_UNIX) as knock:
+        knock.settimeout(_TIMEOUT)
+        try:
+            knock.connect(address.removeprefix("unix://"))
+        except OSError as error:
+            raise MachineError(f"No Docker engine answers at {address}: {error.strerror}.", _remedy()) from error
 
 
 def _remedy() -> str:
@@ -68,15 +70,17 @@ def _short(error: Exception) -> str:
     return " ".join(str(error).split())[:200].rstrip(".")
 
 
-def choose_image(client: Any, asked: str | None) -> str:
+def choose_image(client: Any, asked: str | None, note: Callable[[str], None] | None = None) -> str:
     """The image to run: the one asked for, else one that is here, else the default. Pulls it when it is not here.
 
-    MachineError when it cannot be had.
+    `note` is told before that, since it takes a while. MachineError when it cannot be had.
     """
     candidates = [asked] if asked else [DEFAULT_IMAGE, *_offline_images(client)]
     for image in candidates:
         if _present(client, image):
             return image
+    if note:
+        note(f"Pulling the image {candidates[0]}.")
     return _pull(client, candidates[0])
 
 

@@ -68,7 +68,7 @@ def _open_existing(choice: Choice, note: Note) -> Server:
 def _open_container(choice: Choice, note: Note) -> Server:
     from harness.postgres.containers import start_container
 
-    started = start_container(choice.argument)
+    started = start_container(choice.argument, note=note)
     _tell_swept(started.swept, note)
     info = ServerInfo("testcontainers", started.version, started.image, started.digest, choice.shown)
     note(f"Database: PostgreSQL {info.version} in a container of {info.image} ({info.image_digest}).")
@@ -78,7 +78,7 @@ def _open_container(choice: Choice, note: Note) -> Server:
 def _open_best(choice: Choice, note: Note) -> Server:
     from harness.postgres.containers import why_no_container
 
-    reason = why_no_container()
+    reason = why_no_container(note)
     if reason is None:
         return _open_container(choice, note)
     note(f"No container: {reason}")

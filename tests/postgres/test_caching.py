@@ -63,3 +63,12 @@ cached_directory(pathlib.Path({str(tmp_path)!r}), "entry", make)
     entry = cached_directory(tmp_path, "entry", lambda target: (target / "other").write_text("whole") and None)
     assert [path.name for path in entry.iterdir()] == ["other"]
     assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "entry"]
+
+
+def test_entries_that_nobody_used_for_a_month_go_when_another_is_made(tmp_path: Path) -> None:
+    for name in ("old", "used"):
+        cached_directory(tmp_path, name, lambda target: None)
+        os.utime(tmp_path / name, (0, 0))
+    cached_directory(tmp_path, "used", lambda target: None)
+    cached_directory(tmp_path, "new", lambda target: None)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "new", "used"]
