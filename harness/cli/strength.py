@@ -1,0 +1,129 @@
+"""`harness strength`: which injected defects the suite notices."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from harness.strength import Result
+
+__all__ = ["strength"]
+
+
+def strength(
+    paths: Annotated[
+        list[str] | None, typer.Argument(help="Files or folders of scenarios. Default: scenarios/", metavar="[PATH]...")
+    ] = None,
+    defect: Annotated[
+        list[str] | None, typer.Option("--defect", help="Only this defect of the catalogue; may be given again.")
+    ] = None,
+    mutants: Annotated[
+        str, typer.Option("--mutants", help="How many generic mutants: a number, or all.", metavar="N|all")
+    ] = "600",
+    every: Annotated[
+        bool, typer.Option("--every", help="Do not stop at the first scenario that notices: the whole matrix.")
+    ] = False,
+    workers: Annotated[
+        str, typer.Option("-n", "--workers", help="How many at once, each with a server of its own.")
+    ] = "auto",
+    database: Annotated[
+        str,
+        typer.Option(
+            "--database", help="auto, embedded, testcontainers[:IMAGE] or postgresql://…", envvar="HARNESS_DATABASE"
+        ),
+    ] = "auto",
+    seed: Annotated[int, typer.Option("--seed", help="Ids and randomness of the scenarios follow from it.")] = 1,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Where run directories go. Default: reports/", metavar="DIR")
+    ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List the catalogue and run nothing.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON document on standard output and nothing else there.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="The summary only.")] = False,
+) -> int:
+    """Put defects into the reference, one at a time, and see which scenario notices.
+
+    Writes strength.parquet into the report of the run without defects.
+
+    Exit code 0: every defect of the catalogue and nine mutants of ten are noticed; 1: not so.
+
+    Examples:
+
+      harness strength                              the catalogue and 600 mutants
+
+      harness strength --defect I4 --mutants 0      one defect
+
+      harness strength --every --mutants 0          who notices what, for the strength notebook
+
+      harness strength --list                       the catalogue
+    """
+    if list_:
+        return _listed(as_json)
+    from harness.cli.run import _workers
+    from harness.strength import Options, measure
+
+    options = Options(
+        paths=tuple(paths or ()),
+        defects=tuple(defect) if defect else None,
+        mutants=_count(mutants),
+        every=every,
+        database=database,
+        workers=_workers(workers),
+        seed=seed,
+        reports=report,
+    )
+    silent = quiet or as_json
+    result = measure(options, lambda text: None if silent else print(text, file=sys.stderr, flush=True))
+    print(json.dumps(result.document(), ensure_ascii=False) if as_json else summary(result))
+    return result.exit_code
+
+
+def summary(result: Result) -> str:
+    """What a person reads at the end."""
+    lines = []
+    for kind, noun in (("catalogue", "defects of the catalogue"), ("mutant", "mutants")):
+        counts, share = result.counts(kind), result.share(kind)
+        if share is None:
+            continue
+        said = ", ".join(
+            f"{counts[name]} {name.replace('_', ' ')}"
+            for name in ("noticed", "survived", "not_reached", "equivalent")
+            if counts[name]
+        )
+        lines.append(f"{sum(counts.values())} {noun}: {said} ({share:.1%} noticed)")
+    lost = [f"  {each.outcome:<11}  {each.defect_id:<28}  {each.title}" for each in result.survivors]
+    if lost:
+        lines += ["", "Nobody noticed:", *lost, ""]
+    if result.not_green:
+        lines.append(f"{len(result.not_green)} scenarios fail without any defect and notice nothing")
+    lines.append(f"{result.scenarios} scenarios, {result.elapsed_s:.0f} s; {result.path}")
+    return "\n".join(lines)
+
+
+def _listed(as_json: bool) -> int:
+    from harness.defects import CATALOGUE
+
+    if as_json:
+        rows = [
+            {"id": d.id, "kind": d.kind, "title": d.title, "wrong": d.wrong, "seen": d.seen, "rules": list(d.rules)}
+            for d in CATALOGUE.values()
+        ]
+        print(json.dumps(rows, ensure_ascii=False))
+        return 0
+    for each in CATALOGUE.values():
+        print(f"{each.id:<20} {each.kind:<7} {each.title}  [{' '.join(each.rules)}]")
+    return 0
+
+
+def _count(text: str) -> int | None:
+    if text == "all":
+        return None
+    if text.isdigit():
+        return int(text)
+    raise typer.BadParameter(f"{text!r} is neither all nor a number", param_hint="--mutants")

@@ -1,0 +1,205 @@
+"""Measuring: the suite without a defect, the survey, then every defect and mutant."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessFault, InputError
+from harness.scenario.model import Case, Suite
+from harness.session import RunOptions
+from harness.session import run as run_session
+from harness.session.plan import make_plan
+from harness.session.workers import Died, Finished, Worker, run_forked
+from harness.strength.equivalents import judged, read
+from harness.strength.ground import Ground
+from harness.strength.judging import Judge, Unviable
+from harness.strength.mutants import mutants
+from harness.strength.reach import BOOKING, Reach, digest, load, store, tracer
+from harness.strength.subjects import Subject, catalogue, of_defect, of_mutant
+from harness.strength.surveying import Surveyor, setup_lines
+from harness.strength.verdicts import FILE, Verdict, write
+
+__all__ = ["MUTANTS", "Options", "Result", "measure"]
+
+ENOUGH = 0.9
+"""The share of mutants that a suite must notice."""
+
+MUTANTS = 600
+"""How many mutants are drawn unless another number is asked for."""
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """`defects` None: the whole catalogue. `mutants` None: all there are. `every`: do not stop at the first notice."""
+
+    paths: tuple[str, ...] = ()
+    root: Path = field(default_factory=Path.cwd)
+    defects: tuple[str, ...] | None = None
+    mutants: int | None = MUTANTS
+    every: bool = False
+    database: str = "auto"
+    workers: int = 1
+    seed: int = 1
+    reports: Path | None = None
+
+
+@dataclass(slots=True)
+class Result:
+    """`unviable` mutants are not counted: they were none. `not_green` are scenarios that fail without any defect."""
+
+    verdicts: list[Verdict]
+    path: Path
+    scenarios: int
+    population: int
+    unviable: int
+    elapsed_s: float
+    not_green: list[str] = field(default_factory=list)
+
+    def counts(self, kind: str) -> Counter[str]:
+        """Outcomes of one kind: `catalogue` or `mutant`."""
+        return Counter(each.outcome for each in self.verdicts if each.kind == kind)
+
+    def share(self, kind: str) -> float | None:
+        """What is noticed of what counts, 0 to 1; None when nothing counts."""
+        counts = self.counts(kind)
+        counted = sum(counts.values()) - counts["equivalent"]
+        return counts["noticed"] / counted if counted else None
+
+    @property
+    def survivors(self) -> list[Verdict]:
+        """What nobody noticed."""
+        return [each for each in self.verdicts if each.outcome in ("survived", "not_reached")]
+
+    @property
+    def exit_code(self) -> int:
+        """1 when a defect of the catalogue went unnoticed, less than nine tenths of the mutants, or the suite is not green."""
+        lost = any(each.kind == "catalogue" for each in self.survivors)
+        share = self.share("mutant")
+        return int(lost or bool(self.not_green) or (share is not None and share < ENOUGH))
+
+    def document(self) -> dict[str, Any]:
+        """The JSON document of `harness strength --json`."""
+        return {
+            "scenarios": self.scenarios,
+            "not_green": self.not_green,
+            "elapsed_s": round(self.elapsed_s, 1),
+            "file": str(self.path),
+            "catalogue": {**self.counts("catalogue"), "share": self.share("catalogue")},
+            "mutants": {
+                **self.counts("mutant"),
+                "share": self.share("mutant"),
+                "population": self.population,
+                "unviable": self.unviable,
+            },
+            "defects": [each.as_json() for each in self.verdicts],
+        }
+
+
+def measure(options: Options, note: Note) -> Result:
+    """Measure the strength of the suite; `note` is told what goes on, a line at a time.
+
+    Raises:
+        InputError: mistakes in the files, an unknown defect, or a suite in which nothing passes without a defect.
+        MachineError: no database, or a package of the development extras is missing.
+    """
+    began = time.perf_counter()
+    tracer()  # what is missing is told before anything runs
+    defects = catalogue(options.defects)
+    directory, wrong = _without_defects(options, note)
+    run_options = RunOptions(paths=options.paths, root=options.root, seed=options.seed)
+    plan = make_plan(run_options, options.root / "reports")
+    cases = {case.scenario_id: case for case in plan.cases if not case.scenario.skip}
+    reach = _reach(options, plan.suite, list(cases.values()), note)
+    covers = {each: frozenset(case.scenario.covers) for each, case in cases.items()}
+    drawn, population = mutants(options.mutants) if options.mutants != 0 else ([], 0)
+    subjects = [of_defect(each, reach, covers) for each in defects] + [of_mutant(each, reach) for each in drawn]
+    note(f"{len(defects)} defects and {len(drawn)} of {population} mutants, {options.workers} workers")
+    verdicts, unviable = _judged(options, plan.suite, cases, reach, subjects, note)
+    final = judged(verdicts, read())
+    path = write(directory / FILE, final)
+    return Result(final, path, len(cases), population, unviable, time.perf_counter() - began, wrong)
+
+
+def _without_defects(options: Options, note: Note) -> tuple[Path, list[str]]:
+    """Run the suite as it is: its report directory, and what fails without a defect and so notices nothing."""
+    result = run_session(
+        RunOptions(
+            paths=options.paths,
+            root=options.root,
+            seed=options.seed,
+            database=options.database,
+            workers=options.workers,
+            reports=options.reports,
+            command="harness strength",
+        )
+    )
+    note(f"without a defect: {result.headline()}")
+    wrong = [each.scenario_id for each in result.scenarios if each.outcome in ("failed", "error")]
+    if result.report is None or len(wrong) == len(result.scenarios):
+        raise InputError("No scenario passes without a defect.", "Mend the suite first: harness run.")
+    return result.report.parent, wrong
+
+
+def _reach(options: Options, suite: Suite, cases: Sequence[Case], note: Note) -> Reach:
+    """The reach of every case: what was kept, or a survey."""
+    named = [*suite.digests.items(), ("seed", str(options.seed)), *(("case", case.scenario_id) for case in cases)]
+    folders = [BOOKING, BOOKING.parent / "scenario", BOOKING.parent / "strength", options.root / "fixtures"]
+    path = options.root / ".harness" / "strength" / f"{digest(named, folders)}.json"
+    kept = load(path)
+    if kept is not None:
+        return kept
+    note(f"survey of {len(cases)} cases")
+
+    def surveyor(_: int) -> Worker:
+        return Surveyor(_ground(options, suite), cases)
+
+    found = {}
+    for happening in run_forked(surveyor, range(len(cases)), options.workers, threading.Event()):
+        match happening:
+            case Finished(index=index, result=result):
+                found[cases[index].scenario_id] = result
+            case Died(why=why):
+                raise HarnessFault(f"The survey did not end: {why}.")
+    reach = Reach(found, setup_lines())
+    store(path, reach)
+    return reach
+
+
+def _judged(
+    options: Options,
+    suite: Suite,
+    cases: dict[str, Case],
+    reach: Reach,
+    subjects: Sequence[Subject],
+    note: Note,
+) -> tuple[list[Verdict], int]:
+    def judge(_: int) -> Worker:
+        return Judge(_ground(options, suite), cases, reach, subjects, options.every)
+
+    found: dict[int, Verdict] = {}
+    unviable = 0
+    for happening in run_forked(judge, range(len(subjects)), options.workers, threading.Event()):
+        match happening:
+            case Finished(index=index, result=Verdict() as verdict):
+                found[index] = verdict
+                if verdict.outcome != "noticed":
+                    note(f"{verdict.outcome}  {verdict.defect_id}  {verdict.title}")
+            case Finished(result=Unviable()):
+                unviable += 1
+            case Died(index=int(index), why=why):
+                lost = subjects[index]
+                found[index] = Verdict(lost.id, lost.title, lost.kind, lost.rules, "survived", reason=why)
+                note(f"lost  {lost.id}: {why}")
+    return [found[index] for index in sorted(found)], unviable
+
+
+def _ground(options: Options, suite: Suite) -> Ground:
+    return Ground(suite, options.root, options.database, options.seed)

@@ -1,0 +1,65 @@
+"""What is put in: one entry of the catalogue, or one mutant, with the scenarios that could notice it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.defects import CATALOGUE, Defect
+from harness.strength.mutants import Mutant
+from harness.strength.reach import Reach
+from harness.strength.source import function_lines, statement_lines
+
+__all__ = ["Subject", "of_defect", "of_mutant"]
+
+Kind = Literal["catalogue", "mutant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """`candidates` are scenario ids, the quickest first. `rebuilt`: the application must be built with it inside.
+
+    `place` is what subjects share that the same scenario is likely to notice.
+    """
+
+    id: str
+    title: str
+    kind: Kind
+    rules: tuple[str, ...]
+    candidates: tuple[str, ...]
+    place: str
+    mutant: Mutant | None = None
+    rebuilt: bool = True
+
+
+def of_defect(defect: Defect, reach: Reach, covers: dict[str, frozenset[str]]) -> Subject:
+    """A defect of the catalogue. Scenarios that cover a rule it breaks come first; the schema concerns all."""
+    if defect.kind == "schema":
+        found = reach.all()
+    else:
+        found = reach.touching(line for name in defect.replaced for line in function_lines(name))
+    rules = frozenset(defect.rules)
+    found.sort(key=lambda each: (not (covers.get(each, frozenset()) & rules), reach.cases[each].duration_us, each))
+    return Subject(defect.id, defect.title, "catalogue", defect.rules, tuple(found), defect.id)
+
+
+def of_mutant(mutant: Mutant, reach: Reach) -> Subject:
+    """A mutant: whoever executes the changed statement could notice."""
+    lines = statement_lines(mutant.module, mutant.line)
+    candidates = tuple(reach.touching(lines))
+    rebuilt = bool(lines & reach.setup)
+    return Subject(mutant.id, mutant.title, "mutant", (), candidates, mutant.name, mutant, rebuilt)
+
+
+def catalogue(ids: Iterable[str] | None = None) -> list[Defect]:
+    """The defects `ids`, or all. Raises InputError for an unknown one."""
+    from harness.errors import InputError
+    from harness.scenario.suggest import did_you_mean
+
+    if ids is None:
+        return list(CATALOGUE.values())
+    for each in ids:
+        if each not in CATALOGUE:
+            raise InputError(f"There is no defect {each!r}.", did_you_mean(each, CATALOGUE, noun="defects"))
+    return [CATALOGUE[each] for each in ids]

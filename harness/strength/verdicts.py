@@ -1,0 +1,70 @@
+"""What became of one defect or mutant, and the table of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+__all__ = ["FILE", "Outcome", "Verdict", "write"]
+
+FILE = "strength.parquet"
+Outcome = Literal["noticed", "survived", "not_reached", "equivalent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One row of `strength.parquet`.
+
+    `noticed_by` are scenario ids, in the order in which they were tried; unless all were asked for, the first only.
+    `check` is the first comparison that failed. `reason` says why an equivalent one is, or what happened instead of a
+    failed check. `duration_us` is what it took to find out.
+    """
+
+    defect_id: str
+    title: str
+    kind: str
+    rules: tuple[str, ...]
+    outcome: Outcome
+    noticed_by: tuple[str, ...] = ()
+    check: str | None = None
+    duration_us: int = 0
+    reason: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The verdict as a JSON object."""
+        return {
+            "defect_id": self.defect_id,
+            "title": self.title,
+            "kind": self.kind,
+            "rules": list(self.rules),
+            "outcome": self.outcome,
+            "noticed_by": list(self.noticed_by),
+            "check": self.check,
+            "duration_us": self.duration_us,
+            "reason": self.reason,
+        }
+
+
+def write(path: Path, verdicts: Sequence[Verdict]) -> Path:
+    """Write the table to `path` (Parquet, zstd): one row a verdict; `rules` and `noticed_by` are lists of text."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    words = pa.list_(pa.string())
+    schema = pa.schema(
+        [
+            ("defect_id", pa.string()),
+            ("title", pa.string()),
+            ("kind", pa.string()),
+            ("rules", words),
+            ("outcome", pa.string()),
+            ("noticed_by", words),
+            ("check", pa.string()),
+            ("duration_us", pa.int64()),
+            ("reason", pa.string()),
+        ]
+    )
+    pq.write_table(pa.Table.from_pylist([each.as_json() for each in verdicts], schema), path, compression="zstd")
+    return path
