@@ -118,6 +118,28 @@ class Logged(logging.Handler):
         return [record.fields for record in self.records if record.getMessage() == message]  # type: ignore[attr-defined]  # structured records carry them
 
 
+class Shared:
+    """The application that tests share, so that its connections stay open; its clock and ids are the bench's of the moment."""
+
+    url = ""
+    made: Application | None = None
+
+    @classmethod
+    def app(cls, settings: Settings) -> Application:
+        if cls.made is None or cls.url != settings.database_url:
+            cls.dispose()
+            parts = Parts(clock=lambda: Providers.now().clock(), new_id=lambda: Providers.now().ids())
+            cls.url, cls.made = settings.database_url, create_app(settings, parts)
+        cls.made.reset()
+        return cls.made
+
+    @classmethod
+    def dispose(cls) -> None:
+        if cls.made is not None:
+            cls.made.dispose()
+            cls.made = None
+
+
 class Bench:
     """The application on its database, with Calendly and Stripe simulated."""
 
@@ -128,7 +150,7 @@ class Bench:
         self.ids = Ids()
         self.apps: list[Application] = []
         self.parts = Parts(clock=clock, new_id=self.ids)
-        self.app = self.build()
+        self.app = Shared.app(settings)
         self.calendly = Simulator(clock=clock, options=CalendlyOptions(token=settings.calendly_token))
         self.stripe = Stripe(clock=clock, options=StripeOptions(api_key=settings.stripe_key))
         self.logged = Logged()
@@ -286,6 +308,7 @@ def template(server: Server) -> Template:
 def sandbox(template: Template) -> Iterator[Sandbox]:
     made = Sandbox(template)
     yield made
+    Shared.dispose()
     made.close()
 
 
@@ -317,8 +340,7 @@ def mock() -> Iterator[None]:
 @pytest.fixture
 def bench(sandbox: Sandbox, mock: None) -> Iterator[Bench]:
     sandbox.begin()
-    made = Bench(sandbox, settings_for(sandbox.database.sqlalchemy_url), Clock())
-    Providers.bench = made
+    made = Providers.bench = Bench(sandbox, settings_for(sandbox.database.sqlalchemy_url), Clock())
     logger = logging.getLogger("booking")
     logger.setLevel(logging.DEBUG)
     logger.addHandler(made.logged)

@@ -125,7 +125,6 @@ def check(description: dict[str, Any], operation: dict[str, Any], answer: Answer
 
 
 def prepared(bench: Bench) -> list[Any]:
-    bench.app.dispose()
     bench.app = bench.build(anonymous_inserts=10**9)
     return [bench.schedule(session, SLOT) for session in ("intro-call", "pathway-30", "group-class")]
 
