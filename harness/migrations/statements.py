@@ -147,8 +147,10 @@ def _pieces_by_scanner(text: str) -> Iterator[tuple[int, int, Mapping[str, Any] 
     except ParseError as problem:  # an unclosed quote or comment: nothing after it can be told apart
         yield 0, len(text), None, _reason(problem)
         return
+    done = 0
     for piece in slices:
         start, end = piece.start, piece.stop
+        done = max(done, end)
         try:
             trees = json.loads(parse_sql_json(text[start:end])).get("stmts", ())
         except ParseError as problem:
@@ -156,6 +158,8 @@ def _pieces_by_scanner(text: str) -> Iterator[tuple[int, int, Mapping[str, Any] 
             continue
         if trees:
             yield start, end, trees[0]["stmt"], ""
+    if text[done:].strip(" \t\r\n;"):  # the scanner drops what follows an unclosed parenthesis
+        yield done, len(text), None, "the statement does not end"
 
 
 def _reason(problem: Exception) -> str:

@@ -1,0 +1,105 @@
+"""Migrations on disk: order, baselines, what changed since a commit."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InputError
+from harness.migrations.bookkeeping import Entry, stuck
+from harness.migrations.reading import plan, read
+from tests.migrations.places import PRODUCTION, UPDATE
+
+
+def folder(path: Path, *names: str) -> Path:
+    for name in names:
+        (path / name).mkdir(parents=True)
+        (path / name / "migration.sql").write_text(f"SELECT '{name}';")
+    return path
+
+
+def test_prisma_folders_go_by_name_undated_last_loose_files_after(tmp_path: Path) -> None:
+    folder(tmp_path, "20250202000000_b", "add_by_hand", "20250101000000_a")
+    (tmp_path / "loose.sql").write_text("SELECT 1;")
+    assert [s.name for s in read(tmp_path)] == ["20250101000000_a", "20250202000000_b", "add_by_hand", "loose.sql"]
+
+
+def test_the_checksum_is_that_of_the_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a.sql").write_bytes(b"SELECT 1;\r\n")
+    assert read(tmp_path)[0].checksum == hashlib.sha256(b"SELECT 1;\r\n").hexdigest()
+
+
+def test_a_prisma_migration_stands_on_those_before_it(tmp_path: Path) -> None:
+    folder(tmp_path, "20250101000000_a", "20250202000000_b", "20250303000000_c")
+    planned = plan(tmp_path / "20250202000000_b")
+    assert [s.name for s in planned.baseline] == ["20250101000000_a"]
+    assert planned.prisma
+
+
+def test_productions_history_gives_the_baseline_of_the_update() -> None:
+    for planned in (plan(UPDATE), plan(UPDATE, [PRODUCTION])):
+        assert [s.name for s in planned.target] == ["make_client_id_nullable.sql"]
+        assert planned.baseline[0].name.endswith("_init")
+        assert len(planned.baseline) == 9
+
+
+def test_a_baseline_that_holds_the_migration_ends_before_it(tmp_path: Path) -> None:
+    for name in ("1.sql", "2.sql", "3.sql"):
+        (tmp_path / name).write_text("SELECT 1;")
+    assert [s.name for s in plan(tmp_path / "2.sql", [tmp_path]).baseline] == ["1.sql"]
+
+
+def test_since_takes_what_changed_and_leaves_the_rest_as_baseline(tmp_path: Path) -> None:
+    def git(*words: str) -> None:
+        subprocess.run(
+            ["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@example.test", *words],
+            check=True,
+            capture_output=True,
+        )
+
+    git("init", "-q")
+    folder(tmp_path, "20250101000000_a")
+    git("add", ".")
+    git("commit", "-qm", "first")
+    folder(tmp_path, "20250202000000_b")
+    planned = plan(tmp_path, since="HEAD")
+    assert [s.name for s in planned.target] == ["20250202000000_b"]
+    assert [s.name for s in planned.baseline] == ["20250101000000_a"]
+    with pytest.raises(InputError, match="git cannot say"):
+        plan(tmp_path, since="no-such-revision")
+
+
+def test_down_scripts_are_found_and_not_run_as_migrations(tmp_path: Path) -> None:
+    (tmp_path / "1_add.up.sql").write_text("SELECT 1;")
+    (tmp_path / "1_add.down.sql").write_text("SELECT 2;")
+    (script,) = read(tmp_path)
+    assert script.down is not None
+    assert script.down.name == "1_add.down.sql"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda p: p / "nowhere.sql", "does not exist"),
+        (lambda p: p, "holds no .sql file"),
+        (lambda p: (p / "20250101000000_x").mkdir() or folder(p, "20250202000000_y"), "has no migration.sql"),
+    ],
+)
+def test_what_cannot_be_read_says_why(tmp_path: Path, make: object, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read(make(tmp_path))  # type: ignore[operator]  # a small maker per case
+
+
+def test_bytes_that_are_not_utf8_are_refused_with_their_line(tmp_path: Path) -> None:
+    (tmp_path / "a.sql").write_bytes(b"SELECT 1;\nSELECT '\xff';")
+    with pytest.raises(InputError, match=r"a\.sql:2:1: this file is not UTF-8"):
+        _ = read(tmp_path)[0].text
+
+
+def test_an_unfinished_prisma_migration_is_seen() -> None:
+    entries = [Entry("a", "x", finished=True, rolled_back=False), Entry("b", "y", finished=False, rolled_back=False)]
+    assert stuck(entries) == entries[1]
+    assert stuck([Entry("b", "y", finished=False, rolled_back=True)]) is None

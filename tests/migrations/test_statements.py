@@ -1,0 +1,72 @@
+"""SQL taken apart: statements with positions, COPY rows, psql lines, suppressions."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.migrations.statements import split
+
+
+def test_each_statement_knows_its_line_and_column() -> None:
+    source = split("-- é first\nSELECT 'a;b';  ALTER TABLE \"é\" ADD x int;\n\n  DROP TABLE t\n", "m.sql")
+    assert [(str(s.position), s.kind) for s in source.statements] == [
+        ("m.sql:2:1", "SelectStmt"),
+        ("m.sql:2:16", "AlterTableStmt"),
+        ("m.sql:4:3", "DropStmt"),
+    ]
+
+
+def test_a_statement_that_is_not_understood_hides_no_other() -> None:
+    source = split("SELECT 1;\nALTER TABEL t ADD x int;\nSELECT 2;", "m.sql")
+    assert [s.tree is None for s in source.statements] == [False, True, False]
+    assert "TABEL" in source.statements[1].error
+
+
+def test_an_unclosed_quote_is_one_statement_with_a_reason() -> None:
+    (statement,) = split("SELECT 'open;\nSELECT 2;", "m.sql").statements
+    assert "unterminated" in statement.error
+
+
+def test_rows_of_copy_belong_to_their_statement_and_move_no_line() -> None:
+    source = split("COPY t (a) FROM stdin;\n1;\n2\n\\.\n\nSELECT 1;", "dump.sql")
+    assert source.statements[0].copy_data == "1;\n2\n"
+    assert source.statements[1].position.line == 6
+
+
+def test_psql_lines_are_taken_out_but_not_from_a_body() -> None:
+    source = split("\\restrict abc\nDO $$ BEGIN\n\\inside\nEND $$;\n", "m.sql")
+    assert [meta.command for meta in source.meta_commands] == ["restrict"]
+    assert "\\inside" in source.statements[0].text
+
+
+def test_begin_atomic_is_one_statement() -> None:
+    sql = "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; SELECT 2; END;"
+    assert len(split(sql, "m.sql").statements) == 1
+
+
+@pytest.mark.parametrize(
+    ("comment", "ids", "reason"),
+    [
+        ("-- harness: allow rewrite because it is empty", ("rewrite",), "it is empty"),
+        ("-- harness: allow lock.*, data.loss: agreed", ("lock.*", "data.loss"), "agreed"),
+        ("-- harness: allow rewrite", ("rewrite",), ""),
+    ],
+)
+def test_a_suppression_names_ids_and_a_reason(comment: str, ids: tuple[str, ...], reason: str) -> None:
+    (statement,) = split(f"{comment}\nSELECT 1;", "m.sql").statements
+    assert [(a.ids, a.reason) for a in statement.allowances] == [(ids, reason)]
+
+
+def test_a_suppression_at_the_end_of_a_line_belongs_to_that_line() -> None:
+    first, second = split("SELECT 1; -- harness: allow rewrite because x\nSELECT 2;", "m.sql").statements
+    assert len(first.allowances) == 1
+    assert second.allowances == ()
+
+
+@given(st.text(alphabet="aé;'\"$-/*\\\n ()", max_size=60))
+def test_no_text_makes_it_raise(text: str) -> None:
+    for statement in split(text, "m.sql").statements:
+        assert statement.position.line >= 1
+        assert statement.text.strip()
