@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import bench_records, bench_runner, bench_start
+from tests.benchmarks import bench_records, bench_runner, bench_server, bench_start
 
-BENCHMARKS = {"runner": bench_runner.main, "start": bench_start.main, "records": bench_records.main}
+BENCHMARKS = {
+    "runner": bench_runner.main,
+    "start": bench_start.main,
+    "records": bench_records.main,
+    "server": bench_server.main,
+}
 
 
 def main(names: list[str]) -> int:

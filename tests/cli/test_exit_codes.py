@@ -125,7 +125,7 @@ use: [verbs.py]
 given: {catalog: production, visitor: anonymous}
 scenarios:
   - scenario: At the second attempt
-    when: [{second_time_lucky: {}}]
+    when: [{second_time_lucky: {}, expect: 200}]
 """
     )
     done = run(tmp_path / "flaky.yaml", "--retries", "1", "--fail-on-flaky", "--report", tmp_path / "r")

@@ -1,0 +1,50 @@
+"""What the scenarios make Calendly say, held against the schemas: nothing missing, nothing unknown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.calendly.conformance import Conformance
+from harness.postgres import open_server
+from harness.scenario.fixtures import Catalogue
+from harness.scenario.loader import load
+from harness.scenario.runner import run_case
+from harness.scenario.simulators import Simulators
+from harness.scenario.stage import Stage
+from harness.scenario.targets import parse_target
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_answer_and_delivery_of_the_suite_conforms(monkeypatch: pytest.MonkeyPatch) -> None:
+    conformance = Conformance(ROOT / "fixtures" / "calendly" / "schemas")
+    fresh = Simulators.fresh
+    problems: list[str] = []
+    judged = {"calls": 0, "deliveries": 0}
+
+    def watched(self: Simulators, seed: int, catalogue: Catalogue) -> object:
+        pair = fresh(self, seed, catalogue)
+        made.append(pair[0])
+        return pair
+
+    made: list[object] = []
+    monkeypatch.setattr(Simulators, "fresh", watched)
+    suite = load(["scenarios"], project=ROOT)
+    with open_server("embedded") as server:
+        stage = Stage(server, parse_target("reference"), suite, ROOT / "fixtures", lambda _: None, "conformance", 1)
+        for case in suite.cases:
+            made.clear()
+            run_case(stage, case)
+            for simulator in made:
+                for call in simulator.calls:  # type: ignore[attr-defined]  # a Calendly simulator
+                    judged["calls"] += 1
+                    problems += [f"{case.scenario_id}: {text}" for text in conformance.of_call(call)]
+                for delivery in simulator.deliveries:  # type: ignore[attr-defined]  # a Calendly simulator
+                    judged["deliveries"] += 1
+                    problems += [f"{case.scenario_id}: {text}" for text in conformance.of_delivery(delivery)]
+        stage.close()
+    assert not problems, problems[:5]
+    assert judged["calls"] > 200
+    assert judged["deliveries"] > 200
