@@ -81,7 +81,7 @@ class CalendlyEffects:
         if news.is_rescheduled:
             return self._applied(progress, "rescheduled")
         if progress.booking.calendly_invitee_uri not in (None, news.invitee.uri):
-            return self._flagged(progress, "another_invitee")
+            return self._elsewhere(progress, news)
         if progress.machine.states[progress.state].terminal:
             return self._applied(progress, "already_over")
         recover(progress)
@@ -95,9 +95,15 @@ class CalendlyEffects:
     def no_show(self, progress: Progress, news: News) -> Outcome:
         """Marks and unmarks (W09)."""
         if progress.booking.calendly_invitee_uri != news.invitee.uri:
-            return self._flagged(progress, "another_invitee")
+            return self._elsewhere(progress, news)
         progress.note(noShow={"at": iso(news.occurred_at)} if news.event == NO_SHOW else None)
         return self._applied(progress)
+
+    def _elsewhere(self, progress: Progress, news: News) -> Outcome:
+        """News of an invitee whom a move leads to that is still to be heard of (W08) waits; anybody else's is flagged."""
+        if news.old_invitee_uri and news.invitee.uri not in progress.booking.data.get("rescheduledFrom", ()):
+            return Outcome(PARKED, "earlier_move_missing", progress.booking.id)
+        return self._flagged(progress, "another_invitee")
 
     def _forward(self, progress: Progress, news: News) -> None:
         if news.old_invitee_uri:
