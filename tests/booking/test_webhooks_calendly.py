@@ -380,3 +380,19 @@ def test_two_moves_told_in_any_order_end_where_the_person_ended(
     assert (row["calendlyInviteeUri"], row["currentState"]) == (last.invitee_uri, "BOOKING_CONFIRMED")
     assert row["startTime"] == (SLOT + timedelta(days=2)).replace(tzinfo=None)
     assert {delivery["outcome"] for delivery in bench.rows("WebhookDelivery")} <= {"applied", "ignored"}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_moved_and_cancelled_told_in_any_order_is_cancelled(bench: Bench, order: tuple[int, ...]) -> None:
+    event = bench.schedule("intro-call", booking_id=ID)
+    bench.create("intro-call", event, ID)
+    moved = bench.calendly.reschedule(event.invitee_uri, SLOT + timedelta(days=1))
+    bench.calendly.cancel(moved.invitee_uri)
+    waiting = list(bench.calendly.outbox)
+
+    for place in order:
+        bench.call("POST", "webhooks/calendly", data=waiting[place].body, headers=dict(waiting[place].headers))
+
+    row = bench.booking(ID)
+    assert (row["currentState"], row["calendlyInviteeUri"]) == ("CANCELLATION_COMPLETED", moved.invitee_uri)
+    assert {delivery["outcome"] for delivery in bench.rows("WebhookDelivery")} <= {"applied", "ignored"}
