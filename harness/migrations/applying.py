@@ -202,6 +202,8 @@ class _Run:
         missing = identity.missing(before)
         if missing:
             return self._refuse(f"the target is not what the check saw: it lacks {described(missing)}")
+        if other := identity.elsewhere(before):
+            self.say(f"otherwise than checked, where the migration does not go: {described(other)}")
         return True
 
     def _refuse(self, why: str) -> bool:

@@ -23,6 +23,7 @@ from harness.migrations.values import NUMBERS, plain_value, spelled
 
 __all__ = ["Generated", "fill", "fill_awkward", "insertion_order", "row_sql"]
 
+_SOME = NUMBERS.format(series="unnest(ARRAY[1, 2, 3, 50, 1000, 100003]) AS g")  # rows on which a value is tried
 PARENTS = 20_000  # existing keys that foreign keys choose from
 
 
@@ -165,7 +166,7 @@ def _fitting_checks(
         pairs = [
             f"({value})::{column.type} AS {_q(column.name)}" for column, value in zip(limited, combination, strict=True)
         ]
-        sql = f"SELECT {conditions} FROM (SELECT {', '.join(pairs)} FROM {NUMBERS.format(series='generate_series(1, 1) AS g')}) AS candidate"
+        sql = f"SELECT bool_and({conditions}) FROM (SELECT {', '.join(pairs)} FROM {_SOME}) AS candidate"
         try:
             row = _execute(connection, sql).fetchone()
         except psycopg.Error:

@@ -56,7 +56,11 @@ def insert_given(connection: psycopg.Connection[Any], schema: Schema, given: Giv
         raise InputError(f"table {unknown[0]!r} of the catalogue is not in the baseline.", "", Position(given.file))
     for table in insertion_order(schema):
         for row in given.rows.get(table, ()):
-            _insert(connection, schema, table, row)
+            try:
+                _insert(connection, schema, table, row)
+            except psycopg.Error as problem:
+                what = f"{table} refuses the row {row}: {problem.diag.message_primary or problem}"
+                raise InputError(what, "The rows must fit the baseline.", Position(given.file)) from problem
 
 
 def _insert(connection: psycopg.Connection[Any], schema: Schema, table: str, row: Mapping[str, Any]) -> None:

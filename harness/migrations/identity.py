@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,10 +32,25 @@ class Identity:
         """Facts that it ends."""
         return tuple(line for line in self.before if line not in self.after)
 
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Facts of `before` that the migration rests on: its tables, and everything about the columns it changes."""
+        changed = [line.split(": ", 1)[1] for line in (*self.made, *self.ended)]
+        names = {match[1] for line in self.before if (match := _COLUMN.match(line))}
+        touched = {name for name in names if any(_names(line, name) for line in changed)}
+        return tuple(
+            line for line in self.before if ": there is a" in line or any(_names(line, name) for name in touched)
+        )
+
     def missing(self, schema: Schema) -> list[str]:
-        """Facts of `before` that do not hold in `schema`: the target is not what the check saw. More is not less."""
+        """Needed facts that do not hold in `schema`: the target is not what the check saw."""
         there = set(lines_of(schema, self.tables))
-        return [line for line in self.before if line not in there]
+        return [line for line in self.needed if line not in there]
+
+    def elsewhere(self, schema: Schema) -> list[str]:
+        """Facts about its tables that the migration does not rest on and that do not hold."""
+        there = set(lines_of(schema, self.tables))
+        return [line for line in self.before if line not in there and line not in self.needed]
 
     def unmet(self, schema: Schema) -> list[str]:
         """What of the outcome does not hold in `schema`: empty when the migration is there as a whole."""
@@ -88,6 +104,13 @@ def lines_of(schema: Schema, tables: Collection[str] | None) -> tuple[str, ...]:
     lines += [f"{name}: view {text}" for name, text in schema.views.items()]
     lines += [f"{name.rsplit('.', 1)[0]}: trigger {text}" for name, text in schema.triggers.items()]
     return tuple(sorted(line for line in lines if tables is None or _table(line) in tables))
+
+
+_COLUMN = re.compile(r"^[^:]+: column (\S+) ")
+
+
+def _names(line: str, column: str) -> bool:
+    return re.search(rf"(?<![\w]){re.escape(column)}(?![\w])", line.split(": ", 1)[-1]) is not None
 
 
 _KINDS = {"r": "table", "p": "partitioned table", "v": "view", "m": "materialized view", "f": "foreign table"}

@@ -147,8 +147,8 @@ class Rehearsal:
     def awkward(self) -> Template:
         """Some plain rows, the given rows, and every kind of row that the schema still allows."""
         literals = literals_in(self.statements)
-        digest = hashlib.sha256(f"{sorted(literals.by_column.items())} {self.options.data}".encode()).hexdigest()[:12]
-        return self.base.derive(f"awkward-{digest}", lambda connection: self._make_awkward(connection))
+        digest = hashlib.sha256(f"{sorted(literals.by_column.items())} {self._given_digest}".encode()).hexdigest()[:12]
+        return self.base.derive(f"awkward-{digest}", self._make_awkward)
 
     @property
     def widest(self) -> Template:
@@ -164,16 +164,21 @@ class Rehearsal:
             self._widest.append(self.awkward if complete else self.sized(min(self.options.rows, 1000)))
 
     def _make_awkward(self, connection: psycopg.Connection[Any]) -> None:
-        self._note(fill(connection, self.before, dict.fromkeys(self.before.tables, AWKWARD_BASE)))
         self._insert_given(connection)
+        self._note(fill(connection, self.before, dict.fromkeys(self.before.tables, AWKWARD_BASE)))
         fill_awkward(connection, self.before, literals_in(self.statements))
+
+    @property
+    def _given_digest(self) -> str:
+        data = self.options.data
+        return hashlib.sha256(data.read_bytes()).hexdigest()[:12] if data is not None and data.is_file() else str(data)
 
     @cached_property
     def given(self) -> Template | None:
         """The rows given with --data (or that the baseline inserted); None without any."""
         if self.options.data is None:
             return None
-        return self.base.derive(f"given-{self.options.data}", self._insert_given)
+        return self.base.derive(f"given-{self._given_digest}", self._insert_given)
 
     @contextmanager
     def clone(self, template: Template) -> Iterator[Database]:

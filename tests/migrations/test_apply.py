@@ -1,0 +1,249 @@
+"""`apply`: dry by default, refuses what was not checked, verifies, keeps a record, never says the password."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import InputError, MachineError
+from harness.migrations.applying import Applied, ApplyOptions, apply, identity_from_document
+from harness.migrations.as_json import render
+from harness.migrations.checking import check
+from harness.migrations.identity import Identity
+from harness.migrations.patience import Patience
+from harness.migrations.reading import Script, plan, read
+from harness.migrations.rehearsal import Options
+from harness.migrations.targets import ADVISORY_KEY, shown
+from harness.postgres import Database, Server
+from harness.scenario.fixtures import catalogue, history, populate
+from tests.migrations.places import FIXTURES, UPDATE
+
+NULLABLE = "SELECT NOT attnotnull FROM pg_attribute WHERE attrelid = '\"Booking\"'::regclass AND attname = 'clientId'"
+
+
+@dataclass
+class Production:
+    """A stand-in for production, and what a check saw of it."""
+
+    database: Database
+    identity: Identity
+    scripts: list[Script]
+    records: Path
+
+    def apply(self, **options: Any) -> Applied:
+        chosen = {
+            "execute": True,
+            "identity": self.identity,
+            "records": self.records,
+            "patience": Patience(lock_timeout=0.05, attempts=4, first_pause=0.01),
+        }
+        return apply(str(self.database.dsn), self.scripts, ApplyOptions(**{**chosen, **options}))
+
+    def ask(self, sql: str) -> Any:
+        with self.database.connect() as connection:
+            row = connection.execute(sql).fetchone()  # type: ignore[call-overload]  # the test's own SQL
+        return row[0] if row else None
+
+
+@pytest.fixture(scope="module")
+def identity(server: Server) -> Identity:
+    report = check(server, plan(UPDATE), Options(rows=50, phases=("observe",)))
+    assert report.identity is not None
+    return report.identity
+
+
+@pytest.fixture
+def production(server: Server, identity: Identity, tmp_path: Path) -> Iterator[Production]:
+    template = server.template(
+        "production", lambda c: populate(c, history(FIXTURES, ("before",)), catalogue(FIXTURES, "production"))
+    )
+    database = template.clone()
+    yield Production(database, identity, read(UPDATE), tmp_path / "records")
+    database.drop()
+
+
+def test_a_dry_run_changes_nothing_and_says_what_would_hold(production: Production) -> None:
+    result = production.apply(execute=False)
+    assert result.good
+    assert production.ask(NULLABLE) is False
+    text = "\n".join(result.lines)
+    assert "dry run: nothing is changed" in text
+    assert "then it must hold that Booking: column clientId text" in text
+
+
+def test_it_applies_verifies_and_records(production: Production) -> None:
+    result = production.apply()
+    assert (result.outcome, result.good) == ("applied", True)
+    assert production.ask(NULLABLE) is True
+    assert "its transactions wrote no row" in result.verified
+    assert result.record is not None
+    record = json.loads(result.record.read_text())
+    assert record["outcome"] == "applied"
+    assert record["attempts"][0]["failure"] is None
+    assert record["scripts"][0]["checksum"] == production.scripts[0].checksum
+
+
+def test_a_second_time_finds_it_there(production: Production) -> None:
+    production.apply()
+    result = production.apply()
+    assert (result.outcome, result.good) == ("already applied", True)
+    assert result.attempts == []
+
+
+def test_a_target_that_the_check_did_not_see_is_refused(production: Production) -> None:
+    with production.database.connect() as connection:
+        connection.execute('ALTER TABLE "Booking" DROP CONSTRAINT "Booking_clientId_fkey"')
+    result = production.apply()
+    assert (result.outcome, result.good) == ("refused", False)
+    assert "it lacks Booking: constraint Booking_clientId_fkey" in result.lines[-1]
+    assert production.ask(NULLABLE) is False
+
+
+def test_more_than_the_check_saw_is_no_obstacle(production: Production) -> None:
+    with production.database.connect() as connection:
+        populate(connection, history(FIXTURES, ("reference",)), None)
+    assert production.apply().outcome == "applied"
+
+
+def test_another_file_than_the_checked_one_is_refused(production: Production, tmp_path: Path) -> None:
+    other = tmp_path / UPDATE.name
+    other.write_text(UPDATE.read_text() + '\nDROP TABLE "Booking";\n')
+    production.scripts = read(other)
+    with pytest.raises(InputError, match="is not the file that was checked"):
+        production.apply()
+    assert production.ask('SELECT count(*) FROM "Booking"') == 0  # it is still there
+
+
+def test_two_at_once_cannot(production: Production) -> None:
+    with production.database.connect() as other:
+        other.execute("SELECT pg_advisory_lock(%s)", (ADVISORY_KEY,))
+        result = production.apply(wait_for_other=0.2)
+    assert (result.outcome, result.good) == ("refused", False)
+    assert "another migration is running" in result.lines[-1]
+    assert production.ask(NULLABLE) is False
+
+
+def test_it_waits_for_its_turn(production: Production) -> None:
+    results: list[Applied] = []
+    threads = [threading.Thread(target=lambda: results.append(production.apply())) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(result.outcome for result in results) == ["already applied", "applied"]
+
+
+def test_a_lock_that_is_never_free_is_a_failure(production: Production) -> None:
+    with production.database.connect() as holder:
+        holder.execute("BEGIN")
+        holder.execute('SELECT 1 FROM "Booking"')
+        result = production.apply()
+    assert (result.outcome, result.good) == ("failed", False)
+    assert len(result.attempts) == 4
+    assert production.ask(NULLABLE) is False
+    assert "55P03" in result.lines[-1]
+
+
+def test_an_alter_that_fails_is_not_a_success(production: Production, tmp_path: Path) -> None:
+    """S7: the original exited 0 though the ALTER failed."""
+    broken = tmp_path / "broken.sql"
+    broken.write_text('ALTER TABLE "Booking" ALTER COLUMN "nowhere" DROP NOT NULL;')
+    production.scripts = read(broken)
+    result = production.apply(identity=None)
+    assert (result.outcome, result.good) == ("failed", False)
+    assert "42703" in result.lines[-1]
+
+
+def test_an_outcome_that_does_not_hold_is_not_verified(production: Production) -> None:
+    wrong = replace(production.identity, after=(*production.identity.after, "Booking: column never_there text"))
+    result = production.apply(identity=wrong)
+    assert (result.outcome, result.good) == ("not verified", False)
+    assert "missing: Booking: column never_there text" in result.lines[-1]
+
+
+def test_rows_written_by_a_migration_that_writes_none_are_noticed(production: Production, tmp_path: Path) -> None:
+    with production.database.connect() as connection:
+        connection.execute(
+            "CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN UPDATE \"User\" SET name = 'x' WHERE name <> 'x'; END $$"
+        )
+        connection.execute("CREATE EVENT TRIGGER meddler ON ddl_command_end EXECUTE FUNCTION meddle()")
+    result = production.apply()
+    assert result.outcome == "not verified"
+    assert 'rows of "User" were written by a migration that writes none' in result.lines[-1]
+
+
+def test_prismas_book_is_read_and_kept(production: Production) -> None:
+    with production.database.connect() as connection:
+        connection.execute(
+            "CREATE TABLE _prisma_migrations (id varchar(36) PRIMARY KEY, checksum varchar(64) NOT NULL, finished_at timestamptz, "
+            "migration_name varchar(255) NOT NULL, logs text, rolled_back_at timestamptz, started_at timestamptz NOT NULL DEFAULT now(), "
+            "applied_steps_count integer NOT NULL DEFAULT 0)"
+        )
+        connection.execute(
+            "INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ('1', 'x', '20250101000000_broken')"
+        )
+    assert "20250101000000_broken began and never finished (P3009)" in production.apply().lines[-1]
+    with production.database.connect() as connection:
+        connection.execute("UPDATE _prisma_migrations SET finished_at = now()")
+    production.scripts = [replace(production.scripts[0], prisma=True)]
+    assert production.apply().outcome == "applied"
+    assert (
+        production.ask("SELECT checksum FROM _prisma_migrations WHERE migration_name LIKE 'make%'")
+        == production.scripts[0].checksum
+    )
+
+
+def test_what_reaches_outside_is_refused_here_too(production: Production, tmp_path: Path) -> None:
+    file = tmp_path / "evil.sql"
+    file.write_text("DROP DATABASE production;")
+    with pytest.raises(InputError, match="would reach outside"):
+        apply(str(production.database.dsn), read(file), ApplyOptions(execute=True, records=None))
+
+
+def test_the_checks_document_carries_the_identity(server: Server, tmp_path: Path, identity: Identity) -> None:
+    report = check(server, plan(UPDATE), Options(rows=50, phases=("observe",)))
+    file = tmp_path / "migration.json"
+    file.write_text(render(report))
+    assert identity_from_document(file) == identity
+    file.write_text("{}")
+    with pytest.raises(InputError, match="does not say what a check saw"):
+        identity_from_document(file)
+
+
+SECRET = "hunter2-not-to-be-seen"
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        (
+            f"postgresql://sam:{SECRET}@db.example.test:6543/booking?schema=public&connection_limit=5",
+            "sam@db.example.test:6543/booking",
+        ),
+        (f"postgres://sam:{SECRET}@db.example.test/booking", "sam@db.example.test:5432/booking"),
+        (f"host=db user=sam password={SECRET} dbname=booking", "sam@db:5432/booking"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(url: str, name: str) -> None:
+    assert shown(url) == name
+
+
+def test_no_password_in_what_is_said_when_nobody_answers(tmp_path: Path) -> None:
+    url = f"postgresql://sam:{SECRET}@127.0.0.1:1/booking"
+    with pytest.raises(MachineError) as caught:
+        apply(url, read(UPDATE), ApplyOptions(records=tmp_path))
+    assert SECRET not in str(caught.value)
+    assert "sam@127.0.0.1:1/booking does not answer" in str(caught.value)
+
+
+def test_an_address_that_is_none_is_a_mistake_without_quoting_it() -> None:
+    with pytest.raises(InputError) as caught:
+        shown(f"mysql+{SECRET}")
+    assert SECRET not in str(caught.value)

@@ -1,0 +1,120 @@
+"""The matrix and the order that follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from harness.errors import InputError
+from harness.migrations.checking import check
+from harness.migrations.findings import Finding
+from harness.migrations.reading import plan
+from harness.migrations.rehearsal import Options
+from harness.migrations.rollout import SuiteOutcome, as_document, as_text, rollout
+from harness.postgres import Server
+from tests.migrations.places import ROOT, UPDATE
+
+
+class FakeSuite:
+    """Outcomes by cell: what is listed fails, the rest passes."""
+
+    def __init__(
+        self, failing: dict[tuple[str, str], set[str]], names: Sequence[str] = ("signed-in", "anonymous", "paid")
+    ) -> None:
+        self.failing, self.names = failing, names
+
+    def __call__(self, profile: str, schema: str) -> list[SuiteOutcome]:
+        bad = self.failing.get((profile, schema), set())
+        return [
+            SuiteOutcome(
+                name,
+                f"scenario {name}",
+                (f"R-{name}",),
+                name,
+                "failed" if name in bad else "passed",
+                "got 500" if name in bad else "",
+            )
+            for name in self.names
+        ]
+
+
+EXPAND = FakeSuite(
+    {("legacy", "before"): {"anonymous"}, ("legacy", "after"): {"anonymous"}, ("reference", "before"): {"anonymous"}}
+)
+CONTRACT = FakeSuite({("legacy", "after"): {"paid", "anonymous"}, ("legacy", "before"): {"anonymous"}})
+
+
+@pytest.fixture(scope="module")
+def findings(server: Server) -> list[Finding]:
+    return check(server, plan(UPDATE), Options(rows=100, phases=("observe", "compatibility", "way back"))).findings
+
+
+def test_a_migration_that_the_old_code_survives_goes_first(findings: list[Finding]) -> None:
+    result = rollout(EXPAND, findings)
+    assert result.clear
+    texts = [step.text for step in result.order]
+    assert texts[0].startswith("Migrate, with the running release in place")
+    assert texts[1] == "Do not release the new code before that."
+    assert "anonymous visitors" in result.order[1].because
+    assert result.order[1].proof == ("reference on before",)
+    assert texts[2].startswith("Release the new code")
+    assert "the old release is at risk" in texts[3]
+    assert "returned NULL in Booking.clientId" in result.order[3].because
+    assert "way back ends there" in texts[4]
+
+
+def test_a_migration_that_breaks_the_old_code_goes_after_the_release() -> None:
+    result = rollout(CONTRACT, ())
+    assert result.clear
+    assert [step.text for step in result.order] == [
+        "Release the new code first: it copes with the old schema.",
+        "Then migrate.",
+    ]
+
+
+def test_when_neither_order_keeps_what_works_it_says_so() -> None:
+    result = rollout(FakeSuite({("legacy", "after"): {"paid"}, ("reference", "before"): {"paid"}}), ())
+    assert not result.clear
+
+
+def test_a_cell_in_which_nothing_ran_proves_nothing() -> None:
+    with pytest.raises(InputError, match="no scenario ran in the cell legacy on before"):
+        rollout(FakeSuite({}, names=()), ())
+
+
+def test_the_table_shows_rules_that_differ(findings: list[Finding]) -> None:
+    text = as_text(rollout(EXPAND, findings))
+    assert "2 of 3 pass" in text
+    assert "R-anonymous  failed  failed  failed  passed" in " ".join(text.split()).replace(
+        "R-anonymous failed failed failed passed", "R-anonymous  failed  failed  failed  passed"
+    )
+    assert "R-paid" not in text
+
+
+def test_the_document_has_cells_and_order() -> None:
+    document = as_document(rollout(EXPAND, ()))
+    assert [(cell["profile"], cell["schema"]) for cell in document["cells"]] == [
+        ("legacy", "before"),
+        ("legacy", "after"),
+        ("reference", "before"),
+        ("reference", "after"),
+    ]
+    assert document["order"][0]["proof"] == ["legacy on before", "legacy on after"]
+
+
+@pytest.mark.slow
+def test_the_motivating_case_with_the_real_suite(findings: list[Finding], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Migrating first is right; new code first fails for anonymous visitors; going back is at risk."""
+    from harness.cli.migrate import _Suite
+
+    monkeypatch.chdir(ROOT)
+    suite = _Suite(("scenarios/anonymous/booking.yaml", "scenarios/authenticated"), (), 1, 1, "embedded")
+    result = rollout(suite, findings)
+    before, after = result.cell("legacy", "before"), result.cell("legacy", "after")
+    assert before.passed == after.passed != frozenset()
+    assert result.cell("reference", "before").rules["R04"] == "failed"
+    assert result.cell("reference", "after").rules["R04"] == "passed"
+    assert all(outcome.outcome == "passed" for outcome in result.cell("reference", "after").outcomes)
+    assert result.order[0].text.startswith("Migrate")
+    assert "anonymous visitors" in result.order[1].because
