@@ -1,0 +1,39 @@
+"""This suite's own verbs. A function with `@verb` is a verb: typed arguments, known to the loader and to editors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from harness.errors import InputError
+from harness.migrations.applying import ApplyOptions, apply
+from harness.migrations.patience import Patience
+from harness.migrations.reading import plan
+from harness.scenario.registry import verb
+from harness.scenario.world import World
+
+__all__ = ["MigrateArgs", "migrate"]
+
+
+@dataclass(frozen=True)
+class MigrateArgs:
+    """Which migration, and whether it is for earnest."""
+
+    file: Annotated[str, "a file of fixtures/migrations"]
+    execute: Annotated[bool, "false: only say what would be done"] = True
+
+
+@verb("migrate", shorthand="file", kind="low")
+def migrate(world: World, args: MigrateArgs) -> Any:
+    """Apply a migration to the scenario's own database, as `harness migrate apply` does (R02).
+
+    Gives `{outcome, exit_code}`: the exit code is 0 only when the migration is there, or would be.
+    """
+    path = world.stage.fixtures / "migrations" / args.file
+    if not path.is_file():
+        raise InputError(f"There is no migration {args.file}.", "Name a file of fixtures/migrations.")
+    options = ApplyOptions(execute=args.execute, patience=Patience(attempts=3), records=None)
+    applied = apply(world.stage.sandbox.database.dsn, plan(path).target, options)
+    world.touched()
+    world.tell(migrated=applied.lines)
+    return {"outcome": applied.outcome, "exit_code": 0 if applied.good else 1}
