@@ -100,14 +100,3 @@ BEGIN NEW."clientId" := COALESCE(NEW."clientId", (SELECT id FROM "User" ORDER BY
 CREATE TRIGGER "absentClient" BEFORE INSERT ON "Booking" FOR EACH ROW EXECUTE FUNCTION "absentClient"();
 """
     )
-
-
-@BOOK.history(
-    "B07-no-index",
-    "The index that keeps invitees apart is missing",
-    seen="Two bookings at once for one invitee are both stored.",
-    rules="B07",
-)
-def no_index(file: str, sql: str) -> str:
-    """The database leaves it to the code."""
-    return sql.replace("CREATE UNIQUE INDEX", "CREATE INDEX") if file.endswith("03_booking_indexes.sql") else sql

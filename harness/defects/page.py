@@ -122,16 +122,16 @@ class NoId(Flow):
 
 @BOOK.page(
     "R17-question",
-    "The id is put into another question",
-    seen="The answer to `Booking ID` is empty at Calendly.",
+    "The question that carries the id is left empty",
+    seen="The answer to `Booking ID` is empty at Calendly; the id stands in utm_content only.",
     rules="R17 F03",
 )
-class AnotherQuestion(Flow):
-    """The form was changed and the code was not."""
+class EmptyAnswer(Flow):
+    """The answer is thought to be filled in by the widget."""
 
     def embed(self) -> dict[str, Any]:
         opened = super().embed()
-        return opened | {"answers": {"Booking reference": self.booking_id}}
+        return opened | {"answers": {}}
 
 
 @BOOK.page(

@@ -364,9 +364,9 @@ class Reversed(Deliveries):
 class NoTimes(CalendlyEffects):
     """Only the URIs are taken from the delivery."""
 
-    def created(self, progress: Progress, news: News, rows: RowBuilder) -> Outcome:
+    def created(self, progress: Progress, news: News, parts: Parts) -> Outcome:
         before = progress.booking.start_time, progress.booking.end_time
-        outcome = super().created(progress, news, rows)
+        outcome = super().created(progress, news, parts)
         if outcome.outcome == APPLIED and outcome.reason != "rescheduled":
             progress.set(start_time=before[0], end_time=before[1])
         return outcome

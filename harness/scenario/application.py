@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,9 +38,16 @@ class Application:
             self.app.reset()
 
     def expire(self) -> None:
-        """Do what a deployment's timer does: expire unconfirmed anonymous bookings."""
-        if self.app is not None:
+        """Do what a deployment's timer does: expire unconfirmed anonymous bookings.
+
+        What fails there is the product's failure: it is logged, as a timer would, and nobody is answered.
+        """
+        if self.app is None:
+            return
+        try:
             self.app.expire()
+        except Exception as error:  # noqa: BLE001 - whatever the product raises is its own doing, and evidence
+            logging.getLogger("booking").error("timer.failed", extra={"fields": {"error": type(error).__name__}})
 
     def quiesce(self) -> None:
         """Give back every connection, so that the database can be put back."""

@@ -21,7 +21,7 @@ Schema = Literal["before", "after"]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A parsed `--target`. `schema` says whether the update's migration has been applied to its database."""
+    """A parsed `--target`. `defects` are what differs from the reference: defects, or a correct variant. `schema` says whether the update's migration has been applied to its database."""
 
     name: str
     profile: Literal["reference", "legacy", "url"]
@@ -45,9 +45,9 @@ class Target:
     @property
     def schema_key(self) -> str:
         """Differs where this target's defects make another schema of the same history."""
-        from harness.defects import CATALOGUE
+        from harness.defects import schema_key
 
-        return "+".join(each for each in self.defects if CATALOGUE[each].sql)
+        return schema_key(self.defects)
 
     def rewritten(self, path: Path, sql: str) -> str:
         """The SQL applied for a file of the migration history: its own, or what this target's defects make of it."""
@@ -57,7 +57,7 @@ class Target:
 
 
 def parse_target(text: str, schema: str | None = None) -> Target:
-    """`reference`, `legacy`, `defect:ID[+ID…]` or a URL; `schema` overrides what the target was made for.
+    """`reference`, `legacy`, `defect:ID[+ID…]`, `variant:NAME` or a URL; `schema` overrides what the target was made for.
 
     Raises:
         InputError: none of these, an unknown defect, or a schema that is neither `before` nor `after`.
@@ -72,9 +72,11 @@ def parse_target(text: str, schema: str | None = None) -> Target:
         return Target(text + suffix, "legacy", _schema(schema, "before"))
     if word == "defect":
         return Target(text + suffix, "reference", _schema(schema, "after"), defects=_defects(rest))
+    if word == "variant":
+        return Target(text + suffix, "reference", _schema(schema, "after"), defects=_variant(rest))
     if word in {"http", "https"} and urlsplit(text).netloc:
         return Target(text.rstrip("/"), "url", _schema(schema, "after"), url=text.rstrip("/"))
-    known = ("reference", "legacy", "defect:ID", "https://…")
+    known = ("reference", "legacy", "defect:ID", "variant:NAME", "https://…")
     raise InputError(f"There is no target {text!r}.", did_you_mean(text, known, noun="targets"))
 
 
@@ -90,3 +92,11 @@ def _defects(text: str) -> tuple[str, ...]:
         if each not in CATALOGUE:
             raise InputError(f"There is no defect {each!r}.", did_you_mean(each, CATALOGUE, noun="defects"))
     return wanted
+
+
+def _variant(name: str) -> tuple[str, ...]:
+    from harness.defects import VARIANTS
+
+    if name not in VARIANTS:
+        raise InputError(f"There is no variant {name!r}.", did_you_mean(name, VARIANTS, noun="variants"))
+    return (name,)

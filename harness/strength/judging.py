@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ class Judge:
     subjects: Sequence[Subject]
     every: bool = False
     _noticed: dict[str, list[str]] = field(default_factory=dict)
+    _kills: Counter[str] = field(default_factory=Counter)
 
     def open(self) -> dict[str, object]:
         """Start the server."""
@@ -93,12 +95,16 @@ class Judge:
         if found.by:
             known = self._noticed.setdefault(subject.place, [])
             known[:] = [found.by[0], *(each for each in known if each != found.by[0])][:5]
+            self._kills[found.by[0]] += 1
         return found
 
     def _ordered(self, subject: Subject) -> list[str]:
-        """Those first that noticed something at the same place before."""
-        known = [each for each in self._noticed.get(subject.place, ()) if each in subject.candidates]
-        return [*known, *(each for each in subject.candidates if each not in known)]
+        """Those first that noticed something at the same place before; then, for a mutant, those that notice most."""
+        wanted = set(subject.candidates)
+        first = [each for each in self._noticed.get(subject.place, ()) if each in wanted]
+        if subject.mutant:
+            first += [each for each, _ in self._kills.most_common(40) if each in wanted and each not in first][:8]
+        return [*first, *(each for each in subject.candidates if each not in set(first))]
 
     def _limit(self, scenario_id: str) -> float:
         """Seconds: far more than the scenario takes when all is well."""

@@ -122,8 +122,11 @@ def measure(options: Options, note: Note) -> Result:
     drawn, population = mutants(options.mutants) if options.mutants != 0 else ([], 0)
     subjects = [of_defect(each, reach, covers) for each in defects] + [of_mutant(each, reach) for each in drawn]
     note(f"{len(defects)} defects and {len(drawn)} of {population} mutants, {options.workers} workers")
-    verdicts, unviable = _judged(options, plan.suite, cases, reach, subjects, note)
-    final = judged(verdicts, read())
+    reasons = {} if options.every else read()
+    known = judged([_unnoticed(each) for each in subjects if each.id in reasons], reasons)
+    tried = [each for each in subjects if each.id not in reasons]
+    verdicts, unviable = _judged(options, plan.suite, cases, reach, tried, note)
+    final = judged([*verdicts, *known], read())
     path = write(directory / FILE, final)
     return Result(final, path, len(cases), population, unviable, time.perf_counter() - began, wrong)
 
@@ -199,6 +202,11 @@ def _judged(
                 found[index] = Verdict(lost.id, lost.title, lost.kind, lost.rules, "survived", reason=why)
                 note(f"lost  {lost.id}: {why}")
     return [found[index] for index in sorted(found)], unviable
+
+
+def _unnoticed(subject: Subject) -> Verdict:
+    """What is known to be equivalent is not tried, unless all is asked for."""
+    return Verdict(subject.id, subject.title, subject.kind, subject.rules, "survived")
 
 
 def _ground(options: Options, suite: Suite) -> Ground:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice, zip_longest
 from typing import Literal
 
 from harness.defects import CATALOGUE, Defect
@@ -14,6 +15,9 @@ from harness.strength.source import function_lines, statement_lines
 __all__ = ["Subject", "of_defect", "of_mutant"]
 
 Kind = Literal["catalogue", "mutant"]
+
+MOST = 100
+"""How many cases are tried on a mutant, if not one of every scenario; a defect is tried on all that can notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +44,28 @@ def of_defect(defect: Defect, reach: Reach, covers: dict[str, frozenset[str]]) -
     else:
         found = reach.touching(line for name in defect.replaced for line in function_lines(name))
     rules = frozenset(defect.rules)
-    found.sort(key=lambda each: (not (covers.get(each, frozenset()) & rules), reach.cases[each].duration_us, each))
-    return Subject(defect.id, defect.title, "catalogue", defect.rules, tuple(found), defect.id)
+    first = [each for each in found if covers.get(each, frozenset()) & rules]
+    ordered = (*varied(first), *varied(each for each in found if each not in set(first)))
+    return Subject(defect.id, defect.title, "catalogue", defect.rules, ordered, defect.id)
 
 
 def of_mutant(mutant: Mutant, reach: Reach) -> Subject:
-    """A mutant: whoever executes the changed statement could notice."""
+    """A mutant: whoever executes the changed statement could notice; of many, each scenario is tried once."""
     lines = statement_lines(mutant.module, mutant.line)
-    candidates = tuple(reach.touching(lines))
+    found = reach.touching(lines)
+    scenarios = len({each.partition("[")[0] for each in found})
+    candidates = tuple(islice(varied(found), max(scenarios, MOST)))
     rebuilt = bool(lines & reach.setup)
     return Subject(mutant.id, mutant.title, "mutant", (), candidates, mutant.name, mutant, rebuilt)
+
+
+def varied(ids: Iterable[str]) -> Iterator[str]:
+    """`ids` with the first case of every scenario before the second of any: cases of one scenario are much alike."""
+    groups: dict[str, list[str]] = {}
+    for each in ids:
+        groups.setdefault(each.partition("[")[0], []).append(each)
+    for row in zip_longest(*groups.values()):
+        yield from (each for each in row if each is not None)
 
 
 def catalogue(ids: Iterable[str] | None = None) -> list[Defect]:
