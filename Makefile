@@ -30,7 +30,10 @@ run: $(READY) ## run the whole suite against the reference
 
 test: $(READY) ## lint, types and the test suite
 	@$(MAKE) --no-print-directory lint types
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -q $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -q -m "not slow" $(ARGS)
+
+soak: $(READY) ## the long tests: 20,000 requests, 20,000 mutated files, races repeated, shuffled runs
+	@$(BIN)/python -m pytest -q -m slow --timeout 3600 $(ARGS)
 
 lint: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
