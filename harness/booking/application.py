@@ -10,6 +10,7 @@ from .asking import Asking
 from .context import Context
 from .endpoints import Endpoints
 from .limits import MemoryWindows
+from .page import Profile, page_blueprint
 from .parts import Parts
 from .services import Services, wire
 from .settings import Settings
@@ -48,13 +49,16 @@ class Application(Flask):
         self.context.engine.dispose()
 
 
-def create_app(settings: Settings, parts: Parts | None = None) -> Application:
-    """The reference. Raises ConfigurationError (from Settings) rather than start without keys."""
+def create_app(settings: Settings, parts: Parts | None = None, *, profile: Profile = "reference") -> Application:
+    """The reference. Raises ConfigurationError (from Settings) rather than start without keys.
+
+    `profile` says which page it shows, this one or the one before the update."""
     context = build_context(settings, parts or Parts())
     services = wire(context)
     app = Application(context, services)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.register_blueprint(blueprint(Endpoints(Asking(context), services)))
+    app.register_blueprint(page_blueprint(context, services, profile))
     register_failures(app, context)
     return app
 

@@ -47,6 +47,10 @@ class CalendlyClient:
         """GET /scheduled_events/{event}/invitees/{invitee}: the resource."""
         return _resource(self._read(f"/scheduled_events/{event_id}/invitees/{invitee_id}"))
 
+    def event_type(self, event_type_id: str) -> dict[str, Any]:
+        """GET /event_types/{id}: the resource."""
+        return _resource(self._read(f"/event_types/{event_type_id}"))
+
     def available_times(self, event_type_uri: str, start: str, end: str) -> list[dict[str, Any]]:
         """GET /event_type_available_times: the collection."""
         found = self._read(

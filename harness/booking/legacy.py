@@ -29,4 +29,4 @@ class ClientRequired(Access):
 
 def create_app(settings: Settings, parts: Parts | None = None) -> Application:
     """The application as it was. Other parts than the access policy are the caller's."""
-    return application.create_app(settings, replace(parts or Parts(), access=ClientRequired()))
+    return application.create_app(settings, replace(parts or Parts(), access=ClientRequired()), profile="legacy")

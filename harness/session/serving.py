@@ -139,6 +139,7 @@ def _application(target: Target, database: Database, url: str, providers: str, k
         stripe_key=keys.stripe,
         stripe_webhook_keys=(keys.stripe_webhook,),
         calendly_base=providers,
+        calendly_embed_base=providers,
         stripe_base=providers,
         public_url=url,
     )
@@ -192,7 +193,7 @@ def _greeting(deployed: Deployment, target: Target) -> str:
         f"the booking page ({target.name})   {deployed.url}/",
         f"Calendly and Stripe, simulated     {deployed.providers.url}/",
         "sign in as:",
-        *(f"  {key:20} {deployed.url}/?signin={token}" for key, token in deployed.tokens.items()),
+        *(f"  {key:20} {deployed.url}/#signin={token}" for key, token in deployed.tokens.items()),
         "Stop with Ctrl-C. Nothing is kept.",
     ]
     return "\n".join(lines)

@@ -1,0 +1,38 @@
+// What one tab remembers. It ends with the tab: an anonymous booking's token does not stay on a shared computer.
+// early.js, which runs before anything is painted, writes what came in the address: booking.signin, booking.link.
+
+const store = window.sessionStorage;
+
+function read(key, fallback) {
+  try {
+    return JSON.parse(store.getItem(key)) ?? fallback;
+  } catch {
+    return fallback; // something else wrote there; as good as nothing
+  }
+}
+
+export const signIn = {
+  get: () => store.getItem("booking.signin"),
+  clear() {
+    for (const key of ["booking.signin", "booking.attempt", "booking.tokens"]) store.removeItem(key);
+  },
+};
+
+export const attempt = {
+  get: () => read("booking.attempt", {}),
+  set: (kept) => store.setItem("booking.attempt", JSON.stringify(kept)),
+  clear: () => store.removeItem("booking.attempt"),
+};
+
+export const tokens = {
+  get: (bookingId) => read("booking.tokens", {})[bookingId] ?? null,
+  set: (bookingId, token) => store.setItem("booking.tokens", JSON.stringify({ ...read("booking.tokens", {}), [bookingId]: token })),
+};
+
+/** The booking whose private link was opened, once. */
+export function takeLink() {
+  const link = read("booking.link", null);
+  store.removeItem("booking.link");
+  if (link) tokens.set(link.booking, link.bookingToken);
+  return link?.booking ?? null;
+}
