@@ -45,7 +45,7 @@ def render(failure: Failure, *, outcome: str, place: str, title: str, seed: int,
     word = "FAIL " if outcome == "failed" else "ERROR"
     lines = [_right(f"{word} {place}  {title}", f"seed {seed}"), *_step_lines(failure)]
     lines += [f"    {line}" for line in (failure.error or "").splitlines()]
-    lines += [_right(f"    {_mismatch(m)}", str(m.position)) for m in failure.mismatches]
+    lines += [_right(f"    {_mismatch(m)}", _near(m.position, failure.position)) for m in failure.mismatches]
     if failure.tries > 1:
         lines.append(f"  looked         {failure.tries} times")
     lines += _bodies(failure)
@@ -85,6 +85,11 @@ def _bodies(failure: Failure) -> list[str]:
 
 def _mismatch(mismatch: Comparison) -> str:
     return f"{mismatch.path}   expected {mismatch.expected}   got {mismatch.actual}"
+
+
+def _near(position: Position, step: Position) -> str:
+    """A place as it reads below the step's: line and column say enough in the same file."""
+    return f"{position.line}:{position.column}" if position.file == step.file else str(position)
 
 
 def _calls(failure: Failure) -> str:

@@ -106,6 +106,7 @@ class Loading:
         self.digests: dict[str, str] = {}
         self.sources: dict[str, Source] = {}
         self.libraries: dict[str, dict[str, Fragment]] = {}
+        self.verb_files: set[Path] = set()
         self.around: Surroundings
 
     def surroundings(self, registry: Registry | None, tables: Tables | None) -> None:
@@ -140,6 +141,10 @@ class Loading:
         self.around.known = Known(rules, named, catalogues, roles)
 
     def verbs(self, path: Path) -> None:
+        """The verbs of a Python file; several scenario files may use the same one."""
+        if path.resolve() in self.verb_files:
+            return
+        self.verb_files.add(path.resolve())
         load_verbs(path, self.around.registry, shown=relative(path, self.project))
         self.digest(path)
 

@@ -20,6 +20,7 @@ from harness.scenario.failure import Failure, render
 from harness.scenario.matching import Comparison
 from harness.scenario.recorder import Recorder, compact
 from harness.scenario.scope import capture
+from harness.scenario.userverbs import VERB_MODULE
 
 if TYPE_CHECKING:
     from harness.scenario.model import Case, CheckSpec, Step
@@ -51,6 +52,7 @@ class _Execution:
     recorder: Recorder
     started: float = field(default_factory=time.perf_counter)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    here: tuple[str, Position] | None = None  # the verb that runs, and where it stands
 
     # -- the course of a scenario -------------------------------------------------------------------------------
 
@@ -67,9 +69,9 @@ class _Execution:
         except MachineError:
             raise
         except HarnessError as error:
-            return self.broken("error", self.faulty(scenario.position, str(error)))
+            return self.broken("error", self.faulty(str(error)))
         except Exception as error:  # noqa: BLE001 - a fault of ours is an outcome of its own: never a pass, never the product's failure
-            return self.broken("error", self.faulty(scenario.position, _told(error)))
+            return self.broken("error", self.faulty(_told(error)))
         return self.ended("passed", None, None)
 
     def not_for_target(self) -> str | None:
@@ -95,6 +97,7 @@ class _Execution:
     ) -> None:
         """Do `work` and write the step's record, however it ends."""
         began, clock, outcome = time.perf_counter(), world.clock(), "error"
+        self.here = verb, position
         try:
             work()
             outcome = "passed"
@@ -214,8 +217,10 @@ class _Execution:
             bodies=self.recorder.bodies,
         )
 
-    def faulty(self, position: Position, error: str) -> Failure:
-        return Failure(step=self.recorder.step, verb="", position=position, mismatches=[], error=error)
+    def faulty(self, error: str) -> Failure:
+        """Something broke that is not the product; told at the step that ran."""
+        verb, position = self.here or ("", self.case.scenario.position)
+        return Failure(step=self.recorder.step, verb=verb, position=position, mismatches=[], error=error)
 
     # -- the record ---------------------------------------------------------------------------------------------
 
@@ -278,7 +283,13 @@ def _microseconds(began: float) -> int:
 
 
 def _told(error: Exception) -> str:
+    """What broke and where: in a verb of the project's own, or else in the harness."""
     import traceback
+    from pathlib import Path
 
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    return f"A fault of the harness: {type(error).__name__}: {error} ({where.name}, line {where.lineno})"
+    frames = list(traceback.walk_tb(error.__traceback__))
+    own = [each for each in frames if str(each[0].f_globals.get("__name__")).startswith(VERB_MODULE)]
+    frame, line = (own or frames)[-1]
+    whose = "This verb failed" if own else "A fault of the harness"
+    place = f"{frame.f_code.co_name}, {Path(frame.f_code.co_filename).name} line {line}"
+    return f"{whose}: {type(error).__name__}: {error} ({place})"

@@ -184,8 +184,8 @@ class Stage:
         return open_application(self.target, sandbox.database, clock=self.clock, new_id=self.ids)
 
     @contextlib.contextmanager
-    def database_errors(self, position: Position) -> Iterator[None]:
-        """What the database refuses in this block is a mistake of the scenario at `position`."""
+    def database_errors(self, position: Position | None) -> Iterator[None]:
+        """What the database refuses in this block is a mistake of the scenario at `position` (None: at its step)."""
         import psycopg
 
         try:

@@ -11,7 +11,10 @@ from pathlib import Path
 from harness.errors import HarnessError, InputError, Position
 from harness.scenario.registry import Registry
 
-__all__ = ["load_verbs"]
+__all__ = ["VERB_MODULE", "load_verbs"]
+
+VERB_MODULE = "harness_verbs_"
+"""How the modules made of such files begin."""
 
 
 def load_verbs(path: Path, registry: Registry, *, shown: str = "") -> None:
@@ -21,7 +24,7 @@ def load_verbs(path: Path, registry: Registry, *, shown: str = "") -> None:
         InputError: the file cannot be run, or declares a verb badly; with the line where it happened.
     """
     name = shown or str(path)
-    module_name = f"harness_verbs_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
+    module_name = f"{VERB_MODULE}{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise InputError("This is no Python file.", "Name it verbs.py.", Position(name))

@@ -68,11 +68,16 @@ def _aspect(word: str, answer: Sequence[Mapping[str, Any]], pattern: Pattern) ->
         return list(answer)
     if len(answer) != 1 or len(answer[0]) != 1:
         raise InputError(
-            f"`value` needs one row with one column; the query gave {len(answer)} rows.",
+            f"`value` needs one row with one column; the query gave {_size(answer)}.",
             "Use `rows` or `count`.",
             pattern.position,
         )
     return next(iter(answer[0].values()))
+
+
+def _size(answer: Sequence[Mapping[str, Any]]) -> str:
+    rows = "1 row" if len(answer) == 1 else f"{len(answer)} rows"
+    return f"{rows} with {', '.join(answer[0])}" if answer else "no row"
 
 
 @check("invariant")

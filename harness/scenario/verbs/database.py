@@ -26,5 +26,5 @@ def sql(world: World, args: SqlArgs) -> Any:
     Gives the rows, if there are any.
     """
     world.touched()
-    with world.stage.database_errors(world.case.scenario.position):
+    with world.stage.database_errors(None):
         return world.stage.sandbox.execute(args.run, args.params)

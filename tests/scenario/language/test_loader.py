@@ -382,3 +382,11 @@ def test_own_verbs_reach_no_other_project(project: Path, registry: Registry) -> 
     write(project / "scenarios" / "verbs.py", VERBS)
     assert "think" in load_project(project, registry).registry.verbs
     assert "think" not in registry.verbs
+
+
+def test_several_files_use_the_same_verbs(project: Path, registry: Registry) -> None:
+    write(project / "scenarios" / "own.py", VERBS)
+    for name in ("a", "b"):
+        write(project / "scenarios" / f"{name}.yaml", scenario("when: [{think: 5}]", head="use: [own.py]\n" + HEAD))
+    suite = load_project(project, registry)
+    assert [case.steps[0].verb for case in suite.cases] == ["think", "think"]
