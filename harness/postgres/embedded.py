@@ -36,6 +36,10 @@ class EmbeddedServer:
         """How to connect."""
         return {"host": str(self.instance.path), "port": str(_PORT), "user": SUPERUSER, "dbname": "postgres"}
 
+    def said(self) -> str:
+        """The last lines of the server's log."""
+        return _said(self.instance)
+
     def stop(self) -> None:
         """Stop the server and remove its directory."""
         self.instance.remove()

@@ -44,7 +44,7 @@ def _open_embedded(choice: Choice, note: Note) -> Server:
     _tell_swept(started.swept, note)
     place = started.instance.path.parent
     note(f"Database: embedded PostgreSQL {info.version} ({started.binaries.origin}), in {place}.")
-    return Server(info, started.parameters, owned=True, stop=started.stop)
+    return Server(info, started.parameters, owned=True, stop=started.stop, explain=started.said)
 
 
 def _tell_swept(number: int, note: Note) -> None:

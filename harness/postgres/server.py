@@ -18,6 +18,7 @@ from harness.postgres.database import MARK, Database, drop_database, end_connect
 from harness.postgres.dsn import Dsn
 from harness.postgres.endings import close_at_the_end, forget
 from harness.postgres.existing import hold_run, sweep_databases
+from harness.postgres.places import room_remedy
 from harness.postgres.records import ServerInfo
 from harness.postgres.template import Template
 
@@ -33,13 +34,20 @@ class Server:
     """
 
     def __init__(
-        self, info: ServerInfo, parameters: Mapping[str, str], *, owned: bool, stop: Callable[[], None] | None = None
+        self,
+        info: ServerInfo,
+        parameters: Mapping[str, str],
+        *,
+        owned: bool,
+        stop: Callable[[], None] | None = None,
+        explain: Callable[[], str] | None = None,
     ) -> None:
         self.info = info
         self.owned = owned
         self.admin_dsn = Dsn.of(parameters)
         self._parameters = dict(parameters)
         self._stop = stop
+        self._explain = explain  # the last words of the server's log
         self._run = secrets.token_hex(4)
         self._numbers = itertools.count(1)
         self._lock = threading.RLock()
@@ -130,10 +138,14 @@ class Server:
                 if not self.owned:
                     hold_run(self._admin, self._run)
             except psycopg.OperationalError as error:
-                raise MachineError(
-                    f"The database server does not answer: {_first_line(error)}.", "Is it up?"
-                ) from error
+                raise self._unreachable(error) from error
         return self._admin
+
+    def _unreachable(self, error: psycopg.Error) -> MachineError:
+        said = self._explain() if self._explain else ""
+        if remedy := room_remedy(said):
+            return MachineError(f"There is no room left, so the database server stopped: {said}.", remedy)
+        return MachineError(f"The database server does not answer: {_first_line(error)}.", "Is it up?")
 
     def _create(self, name: str, template: str | None) -> None:
         statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import psycopg
 import pytest
 
 from harness.postgres import Sandbox, Server, Template, open_server
+from harness.postgres.engine import OFFLINE_IMAGE, docker_client
 from tests.postgres.shop import SHOP
 from tests.support.engine import demand_engine
 
@@ -20,8 +22,19 @@ def _engine_when_marked(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(scope="session")
+def image() -> str:
+    """The image that .ci/docker.sh builds. Asks for the engine itself: fixtures come before a test's own marks."""
+    demand_engine()
+    with docker_client() as client:
+        found = next((tag for one in client.images.list(name=OFFLINE_IMAGE) for tag in one.tags), None)
+    assert found, "the engine has no offline image; .ci/docker.sh builds it"
+    return str(found)
+
+
+@pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    with open_server("embedded") as opened:
+    """BOOKING_HARNESS_TEST_DATABASE names another one, to try another version."""
+    with open_server(os.environ.get("BOOKING_HARNESS_TEST_DATABASE", "embedded")) as opened:
         yield opened
 
 

@@ -40,7 +40,7 @@ class Machine:
         return os.environ | {
             "BOOKING_HARNESS_CACHE": str(self.cache),
             "BOOKING_HARNESS_RUNNING": str(self.running),
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         }
 
     def left(self) -> list[str]:

@@ -14,19 +14,11 @@ import pytest
 from harness.errors import MachineError
 from harness.postgres import Sandbox, Server, open_server
 from harness.postgres import engine as engine_module
-from harness.postgres.engine import OFFLINE_IMAGE, OWNER_LABEL, choose_image, docker_client
+from harness.postgres.engine import OWNER_LABEL, choose_image, docker_client
 from tests.postgres.processes import Machine, harness, short_directory
 from tests.postgres.shop import SHOP, state_of
 
 pytestmark = pytest.mark.docker
-
-
-@pytest.fixture(scope="module")
-def image() -> str:
-    with docker_client() as client:
-        found = next((tag for one in client.images.list(name=OFFLINE_IMAGE) for tag in one.tags), None)
-    assert found, "no offline image; .ci/docker.sh builds it"
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,14 +14,6 @@ from harness.postgres.engine import OFFLINE_IMAGE, docker_client
 from tests.postgres.processes import ROOT
 
 pytestmark = pytest.mark.docker
-
-
-@pytest.fixture(scope="module")
-def image() -> str:
-    with docker_client() as client:
-        found = next((tag for one in client.images.list(name=OFFLINE_IMAGE) for tag in one.tags), None)
-    assert found, "no offline image; .ci/docker.sh builds it"
-    return found
 
 
 @contextmanager
@@ -114,12 +105,3 @@ def test_the_script_of_ci_does_nothing_the_second_time() -> None:
     assert "installing" not in done.stdout
     assert "starting" not in done.stdout
     assert f"image {OFFLINE_IMAGE}:" in done.stdout or not done.stdout
-
-
-@pytest.mark.parametrize(
-    "script", [".ci/docker.sh", "fixtures/postgres-image/build.sh", "fixtures/postgres-image/entrypoint.sh"]
-)
-def test_scripts_are_well_formed_and_name_no_host(script: str) -> None:
-    path: Path = ROOT / script
-    subprocess.run(["bash", "-n", path], check=True)
-    assert "://" not in path.read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ Connection = psycopg.Connection[Any]
 @pytest.fixture(scope="module")
 def alone() -> Iterator[Sandbox]:
     """A sandbox with a server to itself, where roles and settings are put back too."""
-    with open_server("embedded") as server:
+    with open_server(os.environ.get("BOOKING_HARNESS_TEST_DATABASE", "embedded")) as server:
         server.admin("CREATE ROLE guest; GRANT pg_read_all_settings TO guest")
         template = server.template("shop", lambda connection: connection.execute(SHOP) and None)
         with Sandbox(template) as sandbox:
