@@ -68,6 +68,10 @@ class HarnessError(Exception):
         self.what = what
         self.remedy = remedy
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows instead of a traceback: the message is the help."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class InputError(HarnessError):
     """The input is wrong: one place, one mistake."""

@@ -10,9 +10,11 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "harness"
 
-GROUND = {"errors", "records", "redaction", "rules"}
+GROUND = {"errors", "progress", "project", "records", "redaction", "rules"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "progress": set(),
+    "project": set(),
     "records": set(),
     "redaction": set(),
     "rules": set(),
@@ -27,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "migrations": GROUND | {"booking", "calendly", "stripe", "provider", "postgres", "defects", "scenario"},
     "session": GROUND | {"scenario", "report", "postgres", "booking", "defects", "calendly", "stripe", "provider"},
 }
-DOORS = {"cli", "pytest_plugin", "", "__main__", "strength"}
+DOORS = {"cli", "notebook", "pytest_plugin", "", "__main__", "strength"}
 
 
 def room_of(module: str) -> str:

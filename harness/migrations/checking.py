@@ -63,9 +63,21 @@ class Report:
         highest = worst(self.findings)
         return highest is not None and highest >= threshold
 
+    def _repr_html_(self) -> str:
+        from harness.migrations.as_html import render
 
-def check(server: Server, plan: Plan, options: Options, traffic: Traffic | None = None) -> Report:
-    """Rehearse `plan` on `server`, in databases made for it.
+        return render(self)
+
+
+def check(
+    server: Server,
+    plan: Plan,
+    options: Options,
+    traffic: Traffic | None = None,
+    *,
+    begun: Callable[[str], None] = lambda _: None,
+) -> Report:
+    """Rehearse `plan` on `server`, in databases made for it. `begun` is told each phase as it begins.
 
     Raises InputError for SQL that would reach outside, a baseline that fails, an unknown runner or phase.
     """
@@ -75,7 +87,7 @@ def check(server: Server, plan: Plan, options: Options, traffic: Traffic | None 
     report = Report(plan, _runner(rehearsal), f"PostgreSQL {server.info.version} ({server.info.kind})")
     report.rows, report.production_rows = options.rows, options.production_rows
     report.findings += lint(plan.target)
-    _Phases(rehearsal, report, wanted, traffic).run()
+    _Phases(rehearsal, report, wanted, traffic, begun).run()
     report.notes = (*plan.notes, *rehearsal.notes)
     report.findings += unused_allowances(plan.target, report.findings)
     report.findings.sort(key=lambda f: (-f.severity, f.position, f.id))
@@ -96,8 +108,16 @@ def _runner(rehearsal: Rehearsal) -> str:
 class _Phases:
     """Runs the phases of one check and keeps their book."""
 
-    def __init__(self, rehearsal: Rehearsal, report: Report, wanted: Sequence[str], traffic: Traffic | None) -> None:
+    def __init__(
+        self,
+        rehearsal: Rehearsal,
+        report: Report,
+        wanted: Sequence[str],
+        traffic: Traffic | None,
+        begun: Callable[[str], None],
+    ) -> None:
         self.rehearsal, self.report, self.wanted, self.traffic = rehearsal, report, wanted, traffic
+        self.begun = begun
         self.observed: Observed | None = None
 
     def run(self) -> None:
@@ -120,6 +140,7 @@ class _Phases:
         if obstacle:
             self.report.phases.append(PhaseReport(name, "not checked", obstacle))
             return
+        self.begun(name)
         start = time.perf_counter()
         self.report.findings += work()
         self.report.phases.append(PhaseReport(name, "run", duration_us=int((time.perf_counter() - start) * 1e6)))

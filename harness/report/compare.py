@@ -47,6 +47,24 @@ class Comparison:
         lines.append(f"\nunchanged {self.unchanged}")
         return "\n".join(lines)
 
+    def finding(self) -> str:
+        """The comparison in one sentence."""
+        names = ("broken", "still_failing", "fixed", "new", "removed", "slower")
+        counts = [(len(getattr(self, name)), name.replace("_", " ")) for name in names]
+        said = ", ".join(f"{count} {name}" for count, name in counts if count)
+        return f"{said or 'nothing changed'}; {self.unchanged} unchanged"
+
+    def _repr_html_(self) -> str:
+        from harness.report.analysis.present import heading, note, table
+
+        rows = self.table[self.table["change"] != "unchanged"].drop(columns=["name"])
+        parts = (
+            heading(self.finding(), level=3),
+            note(f"{self.before} → {self.after}"),
+            table(rows, "What changed", name="changes"),
+        )
+        return "".join(part.html for part in parts)
+
 
 def compare(
     before: Run | str | Path, after: Run | str | Path, *, slower_by: float = 2.0, at_least_us: int = 50_000

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import InputError
+from harness.project import place
 from harness.records import SCHEMA_VERSION, TABLES
 from harness.report.arrow import arrow_schema, arrow_table
 from harness.report.compaction import EVENTS, MEASURED
@@ -38,7 +39,8 @@ def load(path: str | Path = "reports/latest") -> Run:
 
 
 def find_run(path: Path) -> Path:
-    """The directory of the run that `path` names. InputError when there is none."""
+    """The directory of the run that `path` names, here or in the project's folder. InputError when there is none."""
+    path = place(path)
     if (path / "manifest.json").is_file():
         return path.resolve()
     if (path / "latest" / "manifest.json").is_file():
@@ -127,6 +129,7 @@ class Run:
         return self.table("bodies")
 
     def _repr_html_(self) -> str:
+        from harness.report.analysis.cases import failures
         from harness.report.analysis.health import finding, overview
         from harness.report.analysis.present import heading, note, table
 
@@ -134,6 +137,9 @@ class Run:
             heading(f"{self.run_id}: {finding(self)}", level=3),
             table(overview(self), "Outcomes", name="overview"),
         ]
+        bad = failures(self)[["scenario_id", "outcome", "failure", "rerun"]]
+        if len(bad):
+            parts.append(table(bad.head(20), f"Did not hold: {len(bad)}", code=["rerun"], name="failures"))
         return "".join(part.html for part in (*parts, *map(note, self.notes[:10])))
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from harness.report.load import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["KINDS", "chart", "checks", "choose", "finding", "gate", "row_diff", "timeline"]
+__all__ = ["KINDS", "case_rows", "chart", "checks", "choose", "finding", "gate", "row_diff", "timeline"]
 
 KINDS = ("step", "request", "call", "delivery", "row", "log", "check")
 
@@ -58,6 +58,11 @@ def checks(run: Run, scenario_id: str) -> pd.DataFrame:
     """Every check of the case: step, kind, path, matcher, expected, actual, outcome."""
     rows = _Parts(run, scenario_id).rows("checks")
     return rows[["step", "kind", "path", "matcher", "expected", "actual", "outcome"]]
+
+
+def case_rows(run: Run, scenario_id: str, table: str) -> pd.DataFrame:
+    """The rows of `table` that belong to the attempt of the case that decides."""
+    return _Parts(run, scenario_id).rows(table)
 
 
 def row_diff(run: Run, scenario_id: str) -> pd.DataFrame:

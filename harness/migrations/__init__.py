@@ -1,0 +1,21 @@
+"""Rehearsed migrations: what a change of the schema does, measured before production sees it.
+
+`harness.migrations.check(path, baseline=…)` is for notebooks and prompts; the modules hold the parts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.migrations.interactive import check
+
+__all__ = ["check"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "check":  # imported when asked for: it brings a parser of SQL and a database driver
+        from harness.migrations.interactive import check
+
+        return check
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
