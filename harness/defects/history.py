@@ -1,4 +1,4 @@
-"""The schema's history gone wrong (DOMAIN.md 8: S1, S7, G1, G9; R01): files of it that say something else."""
+"""The schema's history gone wrong (DOMAIN.md 8: S1, S7, G1 to G9; R01): files of it that say something else."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ __all__ = ["BOOK"]
 BOOK = Book()
 UPDATE = "make_client_id_nullable.sql"
 STATE_FIELDS = "add_booking_state_fields/migration.sql"
+MEND = "06_mend_states.sql"
 
 
 @BOOK.history(
@@ -76,7 +77,7 @@ ALTER TABLE "Booking" ADD CONSTRAINT "Booking_clientId_fkey" FOREIGN KEY ("clien
 )
 def enum_column(file: str, sql: str) -> str:
     """`currentState` takes only what the abandoned type "BookingState" knows."""
-    if not file.endswith("06_mend_states.sql"):
+    if not file.endswith(MEND):
         return sql
     check = 'ALTER TABLE "Booking" ADD CONSTRAINT "Booking_state" CHECK ("currentState"::"BookingState" IS NOT NULL);'
     return f"{sql}\n{check}\n"
@@ -100,3 +101,49 @@ BEGIN NEW."clientId" := COALESCE(NEW."clientId", (SELECT id FROM "User" ORDER BY
 CREATE TRIGGER "absentClient" BEFORE INSERT ON "Booking" FOR EACH ROW EXECUTE FUNCTION "absentClient"();
 """
     )
+
+
+@BOOK.history(
+    "G2",
+    "A backfill touches nothing",
+    seen="After the states are mended, a booking that took place is still IDLE.",
+    rules="R01 B20",
+)
+def empty_backfill(file: str, sql: str) -> str:
+    """It looks for NULL where the column was added with a default."""
+    if not file.endswith(MEND):
+        return sql
+    return sql.partition("WHERE")[0] + 'WHERE "currentState" IS NULL;'
+
+
+@BOOK.history(
+    "G4",
+    "The update fails when it is run again",
+    seen="Rolling out a second time ends with an error.",
+    rules="R01 R02",
+)
+def only_once(file: str, sql: str) -> str:
+    """It makes a type without asking whether it is there."""
+    return f"CREATE TYPE \"ClientKind\" AS ENUM ('known', 'anonymous');\n{sql}" if file.endswith(UPDATE) else sql
+
+
+@BOOK.history(
+    "G5",
+    "A migration fails over a history that was made by hand",
+    seen="Where the column was added in the database console, the migration ends with an error.",
+    rules="R01 R02",
+)
+def no_column_expected(file: str, sql: str) -> str:
+    """It does not ask whether the column is there."""
+    return sql.replace("IF NOT EXISTS ", "") if file.endswith("add_booking_pathway.sql") else sql
+
+
+@BOOK.history(
+    "G8",
+    "The update cannot be undone: it forgets whose bookings there are",
+    seen="After the update, bookings from before have no client.",
+    rules="R01",
+)
+def forgets_clients(file: str, sql: str) -> str:
+    """It makes existing bookings anonymous along with the column."""
+    return f'{sql}\nUPDATE "Booking" SET "clientId" = NULL;\n' if file.endswith(UPDATE) else sql

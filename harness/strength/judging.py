@@ -69,6 +69,7 @@ class Judge:
         with grafted(subject.mutant) if subject.mutant else nullcontext():
             if subject.mutant and subject.rebuilt:
                 self.ground.drop()
+                _starts()
             yield
         if subject.rebuilt:
             self.ground.drop()
@@ -124,6 +125,17 @@ class Judge:
             duration_us,
             reason,
         )
+
+
+def _starts() -> None:
+    """Raises NotViable when the application cannot even be built: no scenario is needed to see that."""
+    from harness.booking import Parts, create_app
+    from harness.scenario.application import settings_for
+
+    try:
+        create_app(settings_for("postgresql+psycopg://nobody@localhost/nothing"), Parts()).dispose()
+    except Exception as error:
+        raise NotViable(f"the application does not start: {type(error).__name__}") from error
 
 
 @dataclass
