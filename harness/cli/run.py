@@ -49,6 +49,15 @@ def run(
             "--target", help="reference, legacy, defect:ID[+ID…] or the URL of a deployment.", rich_help_panel=_HOW
         ),
     ] = "reference",
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--start",
+            help="The command that serves a URL target, over this run's database and simulators.",
+            metavar="CMD",
+            rich_help_panel=_HOW,
+        ),
+    ] = None,
     schema: Annotated[
         str | None,
         typer.Option(
@@ -166,6 +175,7 @@ def run(
         seed=seed,
         target=target,
         schema=schema,
+        start=start,
         database=database,
         workers=_workers(workers),
         fail_fast=exit_first,

@@ -15,6 +15,7 @@ from harness.scenario.credentials import (
     STRIPE_WEBHOOK_KEYS,
     TOKEN_KEY,
 )
+from harness.scenario.deployment import Deployment
 from harness.scenario.transport import InProcess, Socket, Transport
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Application:
 
     transport: Transport
     app: Any = None
+    deployment: Deployment | None = None
 
     def reset(self) -> None:
         """Forget what the process remembers between requests: limiters, caches."""
@@ -54,6 +56,8 @@ class Application:
 
     def close(self) -> None:
         self.transport.close()
+        if self.deployment is not None:
+            self.deployment.close()
         if self.app is not None:
             self.app.dispose()
 
@@ -74,11 +78,15 @@ def settings_for(database_url: str) -> Settings:
 
 
 def open_application(
-    target: Target, database: Database, *, clock: Callable[[], datetime], new_id: Callable[[], str]
+    target: Target, database: Database, *, clock: Callable[[], datetime], new_id: Callable[[], str], providers: str
 ) -> Application:
-    """Build the target over `database`; for a URL only the socket is prepared."""
+    """Build the target over `database`. A URL is reached by a socket, and started if the target has a command for that.
+
+    `providers` is where a deployment finds the simulators.
+    """
     if target.url is not None:
-        return Application(Socket(target.url))
+        started = Deployment(target.start, target.url, database, providers) if target.start else None
+        return Application(Socket(target.url), deployment=started)
     from harness.booking import Parts
 
     settings = settings_for(database.sqlalchemy_url)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["EPOCH", "Clock"]
+from harness.errors import InputError
+
+__all__ = ["EPOCH", "Clock", "WallClock"]
 
 EPOCH = datetime(2030, 3, 4, 9, 0, tzinfo=UTC)
 """Where a scenario's clock stands when it does not say: a Monday morning, years from any real expiry."""
@@ -35,3 +37,21 @@ class Clock:
         with self._lock:
             self._now += by
             return self._now
+
+
+class WallClock(Clock):
+    """The machine's own time, for a deployment that looks at no other. Nobody can move it."""
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC)
+
+    def set(self, instant: datetime) -> None:
+        """Where a scenario wants to begin does not matter here."""
+
+    def advance(self, by: timedelta) -> datetime:
+        """Cannot be done.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError(f"A deployment's clock cannot be moved by {by}.")

@@ -60,6 +60,7 @@ class Recorder:
         self._identity: dict[str, Any] = {"run_id": run_id, "scenario_id": scenario_id, "attempt": attempt}
         self._redactor = redactor
         self._local = threading.local()
+        self._lock = threading.RLock()
         self._numbers: Counter[str] = Counter()
         self._kept: dict[type[records.Record], list[Kept[Any]]] = {}
         self.bodies: dict[str, str] = {}
@@ -89,6 +90,10 @@ class Recorder:
             self._emit(record, raw or {})
 
     def _emit(self, record: records.Record, raw: Mapping[str, Any]) -> None:
+        with self._lock:  # a deployment's calls come in threads of the simulators' server
+            self._number(record, raw)
+
+    def _number(self, record: records.Record, raw: Mapping[str, Any]) -> None:
         column = _NUMBERED.get(type(record))
         if column:
             self._numbers[column] += 1

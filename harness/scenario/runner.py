@@ -6,6 +6,7 @@ a mistake of the scenario or a fault of the harness is `error` and never counts 
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -78,6 +79,8 @@ class _Execution:
         """Why this target cannot be asked at all; None when it can."""
         if REFERENCE_ONLY in self.case.scenario.tags and self.stage.target.profile == "legacy":
             return "about something that the flow before the update never had"
+        if self.stage.target.url is not None and any(step.verb == "clock" for step in self.case.steps):
+            return "moves time, and a deployment's clock is not the scenario's"
         return None
 
     def play(self, world: World) -> None:
@@ -114,12 +117,12 @@ class _Execution:
                 step=number,
                 phase=phase,
                 verb=verb,
-                title=title or verb,
+                title=self.recorder.text(title or verb),
                 line=position.line,
                 column=position.column,
                 outcome=outcome,
                 clock=clock,
-                detail=compact(world.step_detail()),
+                detail=self.recorder.text(compact(world.step_detail())),
                 duration_us=_microseconds(began),
             )
 
@@ -264,8 +267,10 @@ class _Execution:
         return record
 
     def rerun(self) -> str:
-        target = "" if self.stage.target.name == "reference" else f" --target {self.stage.target.name}"
-        return f"harness run {self.case.selector}{target} --seed {self.stage.seed}"
+        target = self.stage.target
+        named = "" if target.name == "reference" else f" --target {target.name}"
+        started = f" --start {shlex.quote(target.start)}" if target.start else ""
+        return f"harness run {self.case.selector}{named}{started} --seed {self.stage.seed}"
 
 
 def run_case(stage: Stage, case: Case, attempt: int = 1) -> records.Scenario:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from harness import calendly, stripe
-from harness.provider import Call
+from harness.provider import Call, Request, Response
 from harness.scenario.credentials import CALENDLY_TOKEN, CALENDLY_WEBHOOK_KEYS, STRIPE_KEY, STRIPE_WEBHOOK_KEYS
 
 if TYPE_CHECKING:
@@ -27,15 +27,28 @@ CALLBACKS = {
 
 
 class Simulators:
-    """Makes the providers of each scenario and answers the application's `requests` with those of the moment."""
+    """Makes the providers of each scenario and answers the application with those of the moment.
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    An application in this process asks through `requests`, and is answered there; with `on_port` the same simulators
+    listen on a port of this machine, `url`, for one in a process of its own.
+    """
+
+    def __init__(self, clock: Callable[[], datetime], *, on_port: bool = False) -> None:
         self._clock = clock
+        self._on_port = on_port
+        self.url = ""
         self._now: tuple[calendly.Simulator, stripe.Simulator] | None = None
         self._transport: Any = None
 
     def start(self) -> None:
-        """Put the mock in front of `requests`; from now on no request reaches the network."""
+        """Put the mock in front of `requests` (from now on no request reaches the network), or listen on the port."""
+        if self._on_port:
+            from harness.provider.http_server import HttpServer
+
+            self._transport = HttpServer(self._handle)
+            self.url = self._transport.url
+            self._transport.start()
+            return
         from harness.provider.in_process import ResponsesTransport
 
         self._transport = ResponsesTransport(
@@ -49,6 +62,11 @@ class Simulators:
         if self._transport is not None:
             self._transport.stop()
             self._transport = None
+
+    def _handle(self, request: Request) -> Response:
+        """One port for both: Stripe's paths begin with /v1/."""
+        pair = self._pair()
+        return pair[1].handle(request) if request.path.startswith("/v1/") else pair[0].handle(request)
 
     def _pair(self) -> tuple[calendly.Simulator, stripe.Simulator]:
         assert self._now is not None  # a world is open

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from harness import records
 from harness.errors import InputError, MachineError, Position
 from harness.postgres import Sandbox, Server
-from harness.redaction import Redactor
+from harness.redaction import SHORTEST_SECRET, Redactor
 from harness.scenario.application import Application, open_application
-from harness.scenario.clock import Clock
+from harness.scenario.clock import Clock, WallClock
 from harness.scenario.credentials import SECRETS
 from harness.scenario.fixtures import Catalogue, catalogue, history, populate
 from harness.scenario.ids import SeededIds
@@ -64,21 +64,32 @@ class Stage:
     redactor: Redactor = field(default_factory=Redactor)
 
     def __post_init__(self) -> None:
-        self.clock = Clock()
+        self.clock = Clock() if self.target.url is None else WallClock()
         self.ids = SeededIds()
         self.post = Post(self)
-        self.simulators = Simulators(self.clock)
+        self.simulators = Simulators(self.clock, on_port=self.target.url is not None)
         self.world_now: World | None = None
         self._sets: dict[str, _Set] = {}
         self._set: _Set | None = None
         self._handler = _Handler(self)
-        for secret in SECRETS:
+        for secret in sorted(self._secrets()):
             self.redactor.add_secret(secret)
         self.simulators.start()
         logger = logging.getLogger("booking")
         logger.addHandler(self._handler)
         logger.setLevel(logging.DEBUG)
         logger.propagate = False
+
+    def _secrets(self) -> set[str]:
+        """What no record may hold: the run's keys, the database's password, and what any scenario calls secret.
+
+        Of every scenario, not only of the one that runs: what is masked must not hang on what ran before.
+        """
+        from psycopg.conninfo import conninfo_to_dict
+
+        password = str(conninfo_to_dict(self.server.admin_dsn).get("password") or "")
+        named = {secret for case in self.suite.cases for secret in case.given.secrets.values()}
+        return {*SECRETS, *named, *([password] if len(password) >= SHORTEST_SECRET else ())}
 
     # -- what the current set offers ----------------------------------------------------------------------------
 
@@ -175,13 +186,19 @@ class Stage:
         rewrite = self.target.rewritten
         template = self.server.template(key, lambda connection: populate(connection, migrations, rows, rewrite))
         sandbox = Sandbox(template)
-        with sandbox.database.connect() as connection:
-            types = read_tables(connection).columns
-            invariants = [each for each in self.suite.invariants if _plans(connection, each.sql)]
-        return _Set(rows, sandbox, types, invariants, self._application(sandbox), sandbox.generation)
+        try:
+            with sandbox.database.connect() as connection:
+                types = read_tables(connection).columns
+                invariants = [each for each in self.suite.invariants if _plans(connection, each.sql)]
+            return _Set(rows, sandbox, types, invariants, self._application(sandbox), sandbox.generation)
+        except BaseException:  # an application that does not start, or Ctrl-C: its database must not stay
+            sandbox.close()
+            raise
 
     def _application(self, sandbox: Sandbox) -> Application:
-        return open_application(self.target, sandbox.database, clock=self.clock, new_id=self.ids)
+        return open_application(
+            self.target, sandbox.database, clock=self.clock, new_id=self.ids, providers=self.simulators.url
+        )
 
     @contextlib.contextmanager
     def database_errors(self, position: Position | None) -> Iterator[None]:

@@ -28,6 +28,12 @@ class Target:
     schema: Schema
     defects: tuple[str, ...] = ()
     url: str | None = None
+    start: str | None = None  # the command that serves the URL, if the harness starts it
+
+    @property
+    def observed(self) -> bool:
+        """Whether database and providers are this run's, so that what happens there can be seen."""
+        return self.url is None or self.start is not None
 
     @property
     def sections(self) -> Sequence[str]:
@@ -56,14 +62,18 @@ class Target:
         return migrated(self.defects, path.as_posix(), sql)
 
 
-def parse_target(text: str, schema: str | None = None) -> Target:
+def parse_target(text: str, schema: str | None = None, start: str | None = None) -> Target:
     """`reference`, `legacy`, `defect:ID[+ID…]`, `variant:NAME` or a URL; `schema` overrides what the target was made for.
+
+    `start` is the command that serves the URL, over this run's database and simulators.
 
     Raises:
         InputError: none of these, an unknown defect, or a schema that is neither `before` nor `after`.
     """
     if schema not in {None, "before", "after"}:
         raise InputError(f"The schema {schema!r} is neither before nor after.")
+    if start is not None and not text.startswith(("http://", "https://")):
+        raise InputError("--start needs --target URL: where the command will answer.")
     suffix = "" if schema is None else f"@{schema}"
     word, _, rest = text.partition(":")
     if text == "reference":
@@ -75,7 +85,7 @@ def parse_target(text: str, schema: str | None = None) -> Target:
     if word == "variant":
         return Target(text + suffix, "reference", _schema(schema, "after"), defects=_variant(rest))
     if word in {"http", "https"} and urlsplit(text).netloc:
-        return Target(text.rstrip("/"), "url", _schema(schema, "after"), url=text.rstrip("/"))
+        return Target(text.rstrip("/"), "url", _schema(schema, "after"), url=text.rstrip("/"), start=start)
     known = ("reference", "legacy", "defect:ID", "variant:NAME", "https://…")
     raise InputError(f"There is no target {text!r}.", did_you_mean(text, known, noun="targets"))
 

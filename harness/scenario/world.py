@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["Refusal", "World"]
 
 
+ON_ITS_OWN = frozenset({"http", "sessions", "select_session", "initialize", "resume", "confirm", "parallel"})
+"""The verbs that need nothing but the target's URL."""
+
+
 class Refusal(Exception):
     """The page refused by itself, before any request: a result like an answer, not an error."""
 
@@ -69,6 +73,7 @@ class World:
         self._main_scope: dict[str, Any] = {
             "catalog": self.catalogue.by_key(),
             "seed": self.stage.seed,
+            "secrets": self.case.given.secrets,
             "case": self.case.number,
             **self.case.params,
         }
@@ -149,6 +154,12 @@ class World:
             InputError: an argument that cannot be resolved or is of another type, with its position.
         """
         verb = self.registry.verbs[step.verb]
+        if not self.stage.target.observed and step.verb not in ON_ITS_OWN:
+            raise InputError(
+                f"`{step.verb}` needs the deployment's database and providers, and they are not this run's.",
+                "Let the harness start it, with --start CMD.",
+                step.position,
+            )
         args = bind(verb.args_type, step.args, self.scope)
         try:
             value = self._moment.value = verb.run(self, args)
@@ -240,7 +251,7 @@ class World:
             status=answer.status if answer else None,
             response_headers=recorder.headers(answer.headers if answer else {}),
             response_body=recorder.body(answer.content if answer else None),
-            error=error,
+            error=recorder.text(error) if error else None,
             duration_us=duration_us,
         )
 

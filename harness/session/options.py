@@ -26,6 +26,7 @@ class RunOptions:
     shuffle: bool = False
     seed: int | None = None
     target: str = "reference"
+    start: str | None = None  # the command that serves a URL target
     schema: str | None = None  # 'before' or 'after' the update; None: what the target was made for
     database: str = "auto"
     workers: int = 1

@@ -41,12 +41,16 @@ def run(options: RunOptions, listener: Listener | None = None) -> RunResult:
     """
     heard = listener or Silent()
     reports = options.reports or options.root / "reports"
-    target = parse_target(options.target, options.schema)
+    target = parse_target(options.target, options.schema, options.start)
     plan = make_plan(options, reports)
-    workers = min(options.workers, len(plan.cases))
+    workers = min(options.workers, len(plan.cases)) if target.url is None else 1  # one deployment, one database
     run_id = _run_id(reports, plan.seed)
     result = RunResult(run_id, target.name, plan.seed, planned=len(plan.cases), fail_on_flaky=options.fail_on_flaky)
     heard.planned(cases=len(plan.cases), target=target.name, seed=plan.seed, workers=workers)
+    if target.url is not None:
+        heard.note(
+            "a deployment has its own log and clock: checks of logs are left out, scenarios that move time are skipped"
+        )
     started = time.perf_counter()
     directory = reports / run_id
     info = _info(options, plan, run_id, target, workers)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from harness.errors import HarnessFault, Position
+from harness.errors import HarnessFault, InputError, Position
 from harness.scenario.checks import database, evidence
 from harness.scenario.checks.database import broken_invariants
 from harness.scenario.checks.evidence import compare_answer, shown_answer
@@ -44,6 +44,15 @@ def evaluate(world: World, spec: CheckSpec, *, within_step: bool) -> tuple[list[
     run = world.registry.checks[spec.kind].run
     if run is None:
         raise HarnessFault(f"The check {spec.kind} has no function.")
+    if spec.kind != "response" and not world.stage.target.observed:
+        raise InputError(
+            f"`{spec.kind}` cannot be looked at: the deployment's database and providers are not this run's.",
+            "Let the harness start it, with --start CMD.",
+            spec.position,
+        )
+    if spec.kind == "logs" and world.stage.target.url is not None:
+        world.tell(not_looked_at="logs: a deployment's log is its own")
+        return [], 1
     eventually = spec.eventually
     if eventually is None:
         return run(world, spec.pattern, within_step), 1

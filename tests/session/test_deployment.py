@@ -1,0 +1,95 @@
+"""The same scenarios against an application in a process of its own, reached by URL and started by the harness."""
+
+from __future__ import annotations
+
+import shlex
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InputError
+from harness.report import load
+from harness.session import RunOptions, RunResult, run
+from tests.support.commands import ROOT
+
+START = shlex.join([sys.executable, str(ROOT / "tests" / "support" / "serve_reference.py")])
+SUITE = """
+feature: A deployment
+given: {catalog: production, visitor: anonymous}
+scenarios:
+  - scenario: A free session is booked
+    when:
+      - select_session: intro-call
+      - schedule: "2030-03-06T10:00Z"
+      - create: {}
+        expect: {status: 200, body: {state: BOOKING_CONFIRMED}}
+      - deliver: invitee.created
+    then:
+      - rows: {Booking: [{clientId: null, status: CONFIRMED}]}
+      - calls: {some: "GET /scheduled_events/*"}
+      - deliveries: {every: {status: 200}}
+  - scenario: A second one starts from the same rows
+    when: [{http: {GET: /api/scheduling/session-types}, expect: 200}]
+    then: [{rows: {Booking: 0}}]
+  - scenario: A table is made
+    when: [{sql: CREATE TABLE extra (id int)}, {http: {GET: /api/scheduling/session-types}, expect: 200}]
+    then: [{changed: none}]
+  - scenario: It is gone, and the application still answers
+    when: [{http: {GET: /api/scheduling/session-types}, expect: 200}]
+    then: [{sql: {query: "SELECT to_regclass('extra') IS NULL AS gone", value: true}}]
+  - scenario: Time moves
+    when: [{clock: +1h}]
+    then: [{changed: none}]
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def played(tmp_path: Path, *, start: str | None, text: str = SUITE, port: int | None = None) -> RunResult:
+    path = tmp_path / "deployment.yaml"
+    path.write_text(text)
+    url = f"http://127.0.0.1:{port or free_port()}"
+    options = RunOptions(
+        paths=(str(path),), root=ROOT, database="embedded", seed=1, target=url, start=start, reports=tmp_path / "r"
+    )
+    return run(options)
+
+
+def test_database_and_providers_of_a_started_deployment_are_seen(tmp_path: Path) -> None:
+    result = played(tmp_path, start=START)
+    assert [s.outcome for s in result.scenarios] == ["passed"] * 4 + ["skipped"], [
+        s.failure_text for s in result.scenarios
+    ]
+    recorded = load(tmp_path / "r" / "latest")
+    assert len(recorded.calendly_calls) == 2
+    assert set(recorded.row_changes.table) >= {"Booking", "BookingTransition"}
+
+
+def test_what_cannot_be_seen_is_an_error_never_a_pass(tmp_path: Path) -> None:
+    result = played(tmp_path, start=None)
+    assert "passed" not in {s.outcome for s in result.scenarios}
+    assert "Let the harness start it, with --start CMD." in (result.scenarios[0].failure_text or "")
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        ("/no/such/program", "cannot be run"),
+        (shlex.join([sys.executable, "-c", "print('no key'); raise SystemExit(3)"]), "ended with exit code 3"),
+    ],
+)
+def test_a_command_that_does_not_serve_is_told(tmp_path: Path, start: str, said: str) -> None:
+    result = played(tmp_path, start=start)
+    assert {s.outcome for s in result.scenarios[:4]} == {"error"}
+    assert said in (result.scenarios[0].failure_text or "")
+
+
+def test_start_needs_a_url() -> None:
+    with pytest.raises(InputError, match="--start needs --target URL"):
+        run(RunOptions(root=ROOT, start="true"))
