@@ -78,7 +78,7 @@ def settings_for(database_url: str) -> Settings:
 
 
 def open_application(
-    target: Target, database: Database, *, clock: Callable[[], datetime], new_id: Callable[[], str], providers: str
+    target: Target, database: Database, *, clock: Callable[[], datetime], new_id: Callable[[], str], providers: str = ""
 ) -> Application:
     """Build the target over `database`. A URL is reached by a socket, and started if the target has a command for that.
 
