@@ -41,6 +41,9 @@ lint: $(READY)
 types: $(READY)
 	@$(BIN)/mypy
 
+lab: $(READY) ## JupyterLab on this machine, with the control room and the latest run
+	@$(BIN)/python -m harness.notebook.lab $(ARGS)
+
 bench: $(READY) ## what the harness costs, as ratios to a bare loop
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from harness.report.analysis import incident
@@ -87,10 +88,8 @@ def _requests(rows: pd.DataFrame) -> Shown:
 
 
 def _pretty(text: str) -> str:
-    try:
+    with suppress(ValueError):  # what is no JSON stays as it is
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except ValueError:
-        pass  # not JSON: as it was
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}\n… {len(text) - _LONGEST} characters more"
 
 

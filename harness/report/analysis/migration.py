@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "FILE",
     "SEVERITIES",
     "Rehearsal",
     "chart",
@@ -26,6 +28,7 @@ __all__ = [
     "order",
     "phases",
     "read",
+    "read_file",
     "rollout",
 ]
 
@@ -48,7 +51,11 @@ class Rehearsal:
 
 def read(run: Run) -> Rehearsal:
     """The rehearsal that belongs to `run`. InputError when the file is there and cannot be read."""
-    path = run.directory / FILE
+    return read_file(run.directory / FILE)
+
+
+def read_file(path: Path) -> Rehearsal:
+    """The rehearsal in a file of `harness migrate check --report`. InputError when it is there and cannot be read."""
     if not path.is_file():
         return Rehearsal(False, "", {})
     try:
