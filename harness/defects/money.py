@@ -77,19 +77,6 @@ class NoHalf(RefundPolicy):
 
 
 @BOOK.part(
-    "W12-after-start",
-    "Notice is counted without its sign",
-    seen="Cancelling a day after the session pays everything back.",
-    rules="W12",
-)
-class AfterStart(RefundPolicy):
-    """The difference is taken the wrong way round where it is negative."""
-
-    def percent(self, notice: timedelta) -> int:
-        return super().percent(abs(notice))
-
-
-@BOOK.part(
     "W12-free",
     "Free bookings are refunded",
     seen="Cancelling a free booking leaves a refund of nothing, and never ends.",

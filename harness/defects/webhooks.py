@@ -343,19 +343,6 @@ class Forgotten(Deliveries):
 
 
 @BOOK.part(
-    "W05-reversed",
-    "What waits is applied in the wrong order",
-    seen="Booked and cancelled before create: the booking lives.",
-    rules="W05 W07",
-)
-class Reversed(Deliveries):
-    """The last that came is applied first."""
-
-    def waiting(self, connection: Connection, booking_id: str, invitee_uri: str | None) -> Sequence[Parked]:
-        return list(reversed(super().waiting(connection, booking_id, invitee_uri)))
-
-
-@BOOK.part(
     "W06-times",
     "The webhook does not store the times",
     seen="A booking that Calendly scheduled keeps its placeholder times.",

@@ -231,6 +231,8 @@ def _ask(act: Callable[[], Any]) -> Any:
         raise Refusal(refused.code) from refused
     except NoAnswer:
         return None
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise Refusal(f"the page failed: {type(error).__name__}") from error  # the page is part of the product
     return _captured(value)
 
 
