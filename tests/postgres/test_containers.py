@@ -167,7 +167,7 @@ def test_a_container_whose_directory_is_gone_is_swept_too(machine: Machine, imag
         for path in Path(machine.running).rglob("s-*"):
             path.rmdir()
         with docker_client() as client:
-            assert engine_module.sweep_containers(client) == 1
+            assert engine_module.sweep_containers(client) >= 1
     assert containers(str(machine.running)) == []
 
 
