@@ -19,15 +19,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.booking import issue_token
+from harness.booking import Parts, create_app, issue_token, legacy
 from harness.booking.flow import Answer, Flow
 from harness.migrations.schema import Schema
 from harness.migrations.traffic import Counts, run_in_threads
-from harness.scenario.application import open_application, settings_for
+from harness.scenario.application import settings_for
 from harness.scenario.fixtures import catalogue, history, populate
 from harness.scenario.simulators import Simulators
-from harness.scenario.targets import parse_target
-from harness.scenario.transport import HttpRequest, Transport
+from harness.scenario.transport import HttpRequest, InProcess, Transport
 
 if TYPE_CHECKING:
     from harness.postgres import Database
@@ -71,17 +70,18 @@ class BookingTraffic:
     def _run(self, database: Database, stop: threading.Event, counts: Counts) -> None:
         simulators = Simulators(lambda: NOW)
         simulators.start()
-        target = parse_target(self.profile, "before")
-        application = open_application(target, database, clock=lambda: NOW, new_id=lambda: str(uuid.uuid4()))
+        make = legacy.create_app if self.profile == "legacy" else create_app
+        parts = Parts(clock=lambda: NOW, new_id=lambda: str(uuid.uuid4()))
+        application = make(settings_for(database.sqlalchemy_url), parts)
         try:
             calendly, _ = simulators.fresh(7, catalogue(self.fixtures, "production"))
             workers = [
-                self._visitor(application.transport, calendly, stop, counts, signed_in=signed_in, number=number)
+                self._visitor(InProcess(application), calendly, stop, counts, signed_in=signed_in, number=number)
                 for number, signed_in in enumerate([False, True] * self.visitors)
             ]
             run_in_threads(workers)
         finally:
-            application.close()
+            application.dispose()
             simulators.stop()
 
     def _visitor(

@@ -141,7 +141,8 @@ def _plain_expression(schema: Schema, table: str, column: Column, *, number: str
     for key in schema.foreign_keys(table):
         if column.name in key["columns"] and key["parent"] != table:
             parent_column = key["parent_columns"][key["columns"].index(column.name)]
-            keys = f"ARRAY(SELECT {_q(parent_column)} FROM {_table(key['parent'])} ORDER BY 1 LIMIT {PARENTS})"
+            order = ", ".join(map(_q, key["parent_columns"]))  # one order for all columns of a key
+            keys = f"ARRAY(SELECT {_q(parent_column)} FROM {_table(key['parent'])} ORDER BY {order} LIMIT {PARENTS})"
             counted = f"(SELECT greatest(1, count(*))::int FROM (SELECT FROM {_table(key['parent'])} LIMIT {PARENTS}) parents)"
             return f"({keys})[1 + (({number} - 1) % {counted})::int]"
     return plain_value(column, schema, number=number)

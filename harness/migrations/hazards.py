@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from harness.migrations.actions import quoted
 from harness.migrations.findings import FAMILIES, Finding, Severity, Status
 from harness.migrations.statements import Statement
 
@@ -59,9 +60,9 @@ HAZARDS: dict[str, Hazard] = {
     "rewrite": Hazard(
         "Every row and every index of the table is written anew under ACCESS EXCLUSIVE; it needs as much free disk again.",
         "-- expand and contract: a new column, filled in batches, swapped in at the end\n"
-        "ALTER TABLE {table} ADD COLUMN {column}_new …;\n"
-        "UPDATE {table} SET {column}_new = … WHERE {key} BETWEEN … AND …;  -- in batches of some thousand rows\n"
-        "ALTER TABLE {table} RENAME COLUMN {column} TO {column}_old;\nALTER TABLE {table} RENAME COLUMN {column}_new TO {column};",
+        "ALTER TABLE {table} ADD COLUMN {column_new} …;\n"
+        "UPDATE {table} SET {column_new} = … WHERE {key} BETWEEN … AND …;  -- in batches of some thousand rows\n"
+        "ALTER TABLE {table} RENAME COLUMN {column} TO {column_old};\nALTER TABLE {table} RENAME COLUMN {column_new} TO {column};",
     ),
     "scan.blocks-reads": Hazard(
         "The whole table is read to check it while ACCESS EXCLUSIVE keeps everyone out.",
@@ -96,11 +97,11 @@ HAZARDS: dict[str, Hazard] = {
     "data.loss": Hazard(
         "Values that were there are gone, and no statement brings them back.",
         "-- keep them until the new release has run for a while\n"
-        "CREATE TABLE {table_plain}_kept AS SELECT * FROM {table};  -- or rename instead of dropping",
+        "CREATE TABLE {table_kept} AS SELECT * FROM {table};  -- or rename instead of dropping",
     ),
     "data.changed": Hazard(
         "Values of existing rows are other values afterwards.",
-        "-- keep what was there, to compare and to restore\nALTER TABLE {table} ADD COLUMN {column}_before …;\nUPDATE {table} SET {column}_before = {column};",
+        "-- keep what was there, to compare and to restore\nALTER TABLE {table} ADD COLUMN {column_before} …;\nUPDATE {table} SET {column_before} = {column};",
     ),
     "data.fails-on-existing": Hazard(
         "The statement is refused as soon as one existing row does not fit.",
@@ -168,7 +169,7 @@ HAZARDS: dict[str, Hazard] = {
     ),
     "down.loses-data": Hazard(
         "The way back restores the shape, not the values.",
-        "-- keep a copy before you migrate\nCREATE TABLE {table_plain}_kept AS SELECT * FROM {table};",
+        "-- keep a copy before you migrate\nCREATE TABLE {table_kept} AS SELECT * FROM {table};",
     ),
     "down.none": Hazard(
         "No statement undoes this.",
@@ -205,8 +206,8 @@ HAZARDS: dict[str, Hazard] = {
     ),
     "schema.cascade-on-nullable": Hazard(
         "The owner became optional and the key still cascades: deleting a parent erases the rows that have one, while rows without one stay.",
-        "ALTER TABLE {table} ADD CONSTRAINT {name}_new FOREIGN KEY ({columns}) REFERENCES {parent} ON DELETE SET NULL NOT VALID;\n"
-        "ALTER TABLE {table} VALIDATE CONSTRAINT {name}_new;\nALTER TABLE {table} DROP CONSTRAINT {name};",
+        "ALTER TABLE {table} ADD CONSTRAINT {name_new} FOREIGN KEY ({columns}) REFERENCES {parent} ON DELETE SET NULL NOT VALID;\n"
+        "ALTER TABLE {table} VALIDATE CONSTRAINT {name_new};\nALTER TABLE {table} DROP CONSTRAINT {name};",
     ),
     "schema.unused-type": Hazard(
         "A type that no column uses was abandoned, or its column was forgotten.",
@@ -239,6 +240,16 @@ HAZARDS: dict[str, Hazard] = {
 }
 
 
+def _relation(label: str) -> str:
+    """A table's label as SQL."""
+    return ".".join(quoted(part) for part in label.split(".", 1)) if label else "…"
+
+
+def _suffixed(name: str, suffix: str) -> str:
+    """A quoted or plain identifier with something added to it."""
+    return f'{name[:-1]}{suffix}"' if name.endswith('"') else f"{name}{suffix}"
+
+
 class _Blank(defaultdict[str, str]):
     """Names that a finding does not fill in stay visible as an ellipsis."""
 
@@ -259,15 +270,16 @@ def finding(
 ) -> Finding:
     """A finding of a known hazard; reason and remedy come from HAZARDS. Raises KeyError for an id that is not there."""
     entry = HAZARDS[hazard]
-    filled = _Blank(
-        str,
-        {
-            "statement": statement.text.rstrip(";"),
-            "table": table,
-            "table_plain": table.rsplit(".", maxsplit=1)[-1],
-            **(names or {}),
-        },
-    )
+    given = {"table": _relation(table), **(names or {})}
+    filled = _Blank(str, {"statement": statement.text.rstrip(";"), **given})
+    for name, suffix in (
+        ("table", "kept"),
+        ("column", "new"),
+        ("column", "old"),
+        ("column", "before"),
+        ("name", "new"),
+    ):
+        filled[f"{name}_{suffix}"] = _suffixed(given.get(name, "…").rsplit(".", maxsplit=1)[-1], f"_{suffix}")
     allowance = next((a for a in statement.allowances if a.covers(hazard) and a.reason), None)
     return Finding(
         id=hazard,

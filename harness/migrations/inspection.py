@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from harness.errors import Position
 from harness.migrations.actions import actions, quoted
+from harness.migrations.bookkeeping import applied, stuck
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.hazards import finding
 from harness.migrations.rehearsal import Rehearsal
@@ -23,7 +25,25 @@ def inspect_schema(rehearsal: Rehearsal) -> list[Finding]:
     after = rehearsal.after
     if after is None:
         return []
-    return [*_keys(rehearsal, after), *_types(rehearsal, after)]
+    return [*_keys(rehearsal, after), *_types(rehearsal, after), *_book(rehearsal)]
+
+
+def _book(rehearsal: Rehearsal) -> Iterator[Finding]:
+    """What `_prisma_migrations` of the baseline (a dump with its rows) says against the files."""
+    if "_prisma_migrations" not in rehearsal.before.tables:
+        return
+    with rehearsal.clone(rehearsal.base) as database, database.connect() as connection:
+        entries = applied(connection)
+    known = {entry.name: entry for entry in entries if entry.finished and not entry.rolled_back}
+    for script in (*rehearsal.plan.baseline, *rehearsal.plan.target):
+        entry = known.get(script.name)
+        if entry is not None and entry.checksum != script.checksum:
+            where = Statement(1, script.name, Position(script.display), 1, None)
+            evidence = f"applied with checksum {entry.checksum[:12]}…, the file has {script.checksum[:12]}…"
+            yield finding("drift.edited-migration", Severity.HIGH, PHASE, where, evidence)
+    if (halted := stuck(entries)) is not None:
+        evidence = f"{halted.name} began and never finished: Prisma refuses to deploy with P3009"
+        yield finding("rerun.stuck", Severity.BLOCKER, PHASE, rehearsal.statements[0], evidence)
 
 
 def _keys(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:

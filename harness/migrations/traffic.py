@@ -75,12 +75,25 @@ class Traffic(Protocol):
 
 
 def run_in_threads(workers: Sequence[Callable[[], None]]) -> None:
-    """Run all of them and wait."""
-    threads = [threading.Thread(target=worker) for worker in workers]
+    """Run all of them and wait; the first exception of any of them is raised here."""
+    problems: list[BaseException] = []
+
+    def guarded(worker: Callable[[], None]) -> Callable[[], None]:
+        def work() -> None:
+            try:
+                worker()
+            except BaseException as problem:  # noqa: BLE001 - raised below, in the thread that waits
+                problems.append(problem)
+
+        return work
+
+    threads = [threading.Thread(target=guarded(worker)) for worker in workers]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    if problems:
+        raise problems[0]
 
 
 @dataclass

@@ -61,25 +61,32 @@ def plain_value(column: Column, schema: Schema, *, number: str = "g") -> str:
     if kind.endswith("[]"):
         element = Column(column.table, column.name, kind.removesuffix("[]"), True, None, "", "", 0)
         return f"ARRAY[{plain_value(element, schema, number=number)}]::{column.type}"
-    if kind in {"character varying", "character"}:
-        return _short_text(number, length)
-    if kind == "numeric":
-        return _numeric(number, length)
-    bare = kind.strip('"').split(".")[-1].strip('"')
-    if bare in schema.enums:
-        labels = len(schema.enums[bare])
-        return f"(enum_range(NULL::{column.type}))[1 + (({number}) % {labels})::int]"
-    if number == "g" and kind in {"uuid", "text"}:
-        return f"harness_{kind}"  # hashed once a row, not once a column
-    if column.type in _BY_TYPE or kind in _BY_TYPE:
-        return (_BY_TYPE.get(column.type) or _BY_TYPE[kind])(number)
-    if bare in schema.types:
-        return f"({_BY_TYPE['text'](number)})::{column.type}"
+    value = _of_own_type(column, schema, kind, number) or _of_known_type(kind, length, number)
+    if value:
+        return value
     if not column.not_null or column.default:
         return column.default or "NULL"
     raise InputError(
         f"no value is known for the type {column.type} of {column.table}.{column.name}.", "Give rows with --data."
     )
+
+
+def _of_own_type(column: Column, schema: Schema, kind: str, number: str) -> str:
+    """Enums and domains of this schema."""
+    bare = kind.strip('"').split(".")[-1].strip('"')
+    if bare in schema.enums:
+        return f"(enum_range(NULL::{column.type}))[1 + (({number}) % {len(schema.enums[bare])})::int]"
+    return f"({_BY_TYPE['text'](number)})::{column.type}" if bare in schema.types else ""
+
+
+def _of_known_type(kind: str, length: str, number: str) -> str:
+    if kind in {"character varying", "character"}:
+        return _short_text(number, length)
+    if kind == "numeric":
+        return _numeric(number, length)
+    if number == "g" and kind in {"uuid", "text"}:
+        return f"harness_{kind}"  # hashed once a row, not once a column
+    return _BY_TYPE[kind](number) if kind in _BY_TYPE else ""
 
 
 def spelled(definition: str) -> list[str]:

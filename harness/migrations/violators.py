@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,22 +50,29 @@ def count_violators(statement: Statement, connection: psycopg.Connection[Any]) -
 
 
 def _condition(action: Action, statement: Statement, connection: psycopg.Connection[Any]) -> str:
-    if action.kind in {"set_not_null", "add_not_null"}:
-        columns = [action.column] if action.column else list(action.columns)
-        return " OR ".join(f"{quoted(column)} IS NULL" for column in columns)
-    if action.kind == "add_column" and "required" in action.values and "default" not in action.values:
-        return "true"
-    if action.kind in {"add_unique", "add_primary_key"} or (action.kind == "create_index" and action.unique):
+    """SQL that is true for rows which the action refuses; empty when it has no such shape."""
+    if action.not_valid:
+        return ""
+    if action.kind == "create_index" and action.unique:
         return _repeated(action)
-    if action.kind == "add_foreign_key" and not action.not_valid and action.parent:
-        return _orphans(action.columns, action.parent.sql, action.parent_columns or _key_of(connection, action.parent))
-    if action.kind == "add_check" and not action.not_valid:
-        return f"NOT ({_check_text(statement, action)})"
-    if action.kind == "validate":
-        return _validated(action, connection)
-    if action.kind == "alter_type":
-        return _too_long(action)
-    return ""
+    maker = _CONDITIONS.get(action.kind)
+    return maker(action, statement, connection) if maker else ""
+
+
+def _nulls(action: Action, _statement: Statement, _connection: psycopg.Connection[Any]) -> str:
+    columns = [action.column] if action.column else list(action.columns)
+    return " OR ".join(f"{quoted(column)} IS NULL" for column in columns)
+
+
+def _every_row(action: Action, _statement: Statement, _connection: psycopg.Connection[Any]) -> str:
+    """A required column without a default refuses every row."""
+    return "true" if "required" in action.values and "default" not in action.values else ""
+
+
+def _without_parent(action: Action, _statement: Statement, connection: psycopg.Connection[Any]) -> str:
+    if action.parent is None:
+        return ""
+    return _orphans(action.columns, action.parent.sql, action.parent_columns or _key_of(connection, action.parent))
 
 
 def _repeated(action: Action) -> str:
@@ -141,3 +148,16 @@ def _check_text(statement: Statement, action: Action) -> str:
             ):
                 return str(RawStream()(constraint.raw_expr))
     return "true"
+
+
+_CONDITIONS: dict[str, Callable[[Action, Statement, psycopg.Connection[Any]], str]] = {
+    "set_not_null": _nulls,
+    "add_not_null": _nulls,
+    "add_column": _every_row,
+    "add_unique": lambda action, _statement, _connection: _repeated(action),
+    "add_primary_key": lambda action, _statement, _connection: _repeated(action),
+    "add_foreign_key": _without_parent,
+    "add_check": lambda action, statement, _connection: f"NOT ({_check_text(statement, action)})",
+    "validate": lambda action, _statement, connection: _validated(action, connection),
+    "alter_type": lambda action, _statement, _connection: _too_long(action),
+}

@@ -47,7 +47,7 @@ class Production:
 
     def ask(self, sql: str) -> Any:
         with self.database.connect() as connection:
-            row = connection.execute(sql).fetchone()  # type: ignore[call-overload]  # the test's own SQL
+            row = connection.execute(sql).fetchone()
         return row[0] if row else None
 
 

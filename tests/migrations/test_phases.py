@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import InputError
-from harness.migrations.checking import PHASES
+from harness.migrations.checking import PHASES, check
 from harness.migrations.findings import Severity
+from harness.migrations.reading import plan
+from harness.migrations.rehearsal import Options
 from harness.postgres import Server
 from tests.migrations.conftest import Rehearse
 from tests.migrations.places import ids, of
@@ -187,3 +189,20 @@ def test_both_versions_agree_on_the_motivating_case(either: Server, rehearse: Re
         "down.impossible-after-new-rows",
         "schema.cascade-on-nullable",
     }
+
+
+def test_a_dump_with_prismas_book_shows_an_edited_file_and_a_halt(server: Server, tmp_path: Path) -> None:
+    baseline = tmp_path / "dump.sql"
+    baseline.write_text(
+        "CREATE TABLE t (id integer PRIMARY KEY);\n"
+        "CREATE TABLE _prisma_migrations (id text, checksum text, finished_at timestamptz, migration_name text, logs text, "
+        "rolled_back_at timestamptz, started_at timestamptz DEFAULT now(), applied_steps_count integer);\n"
+        "INSERT INTO _prisma_migrations (id, checksum, finished_at, migration_name) VALUES ('1', 'other', now(), '20250101000000_a');\n"
+        "INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ('2', 'x', '20250202000000_halted');\n"
+    )
+    folder = tmp_path / "migrations" / "20250101000000_a"
+    folder.mkdir(parents=True)
+    (folder / "migration.sql").write_text("ALTER TABLE t ADD COLUMN IF NOT EXISTS a integer;")
+    report = check(server, plan(folder, [baseline]), Options(rows=50, phases=("observe", "schema")))
+    assert "applied with checksum other" in of(report, "drift.edited-migration").evidence
+    assert of(report, "rerun.stuck").evidence.startswith("20250202000000_halted began and never finished")
