@@ -1,55 +1,26 @@
-"""Migrations rehearsed before production sees them: read, traced, judged, tried under traffic, and applied.
+"""Rehearsed migrations: what a change of the schema does, measured before production sees it.
 
-plan(path, baseline)             what is checked on top of what                               (reading)
-check(server, plan, Options())   every phase, each run or not checked because… → Report       (checking)
-rollout(suite, findings)         {legacy, reference} × {before, after}, and the deploy order  (rollout)
-apply(url, scripts, options)     to the database named by DATABASE_URL                        (applying)
+`harness.migrations.check(path, baseline=…)` is for notebooks and prompts; the modules hold the parts:
 
-Nothing is imported until it is asked for. A function that shares its module's name is imported from there:
-`from harness.migrations.rollout import rollout`.
+reading.plan(path, baseline)              what is checked on top of what
+checking.check(server, plan, Options())   every phase, each run or not checked because… → Report
+rollout.rollout(suite, findings)          {legacy, reference} × {before, after}, and the deploy order
+applying.apply(url, scripts, options)     to the database named by DATABASE_URL
 """
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.migrations.applying import Applied, ApplyOptions, apply
-    from harness.migrations.checking import PHASES, Report, check
-    from harness.migrations.findings import Finding, Severity
-    from harness.migrations.reading import Plan, plan
-    from harness.migrations.rehearsal import Options
-    from harness.migrations.traffic import Counts, Traffic
+    from harness.migrations.interactive import check
 
-__all__ = [
-    "PHASES",
-    "Applied",
-    "ApplyOptions",
-    "Counts",
-    "Finding",
-    "Options",
-    "Plan",
-    "Report",
-    "Severity",
-    "Traffic",
-    "apply",
-    "check",
-    "plan",
-]
-
-_HOMES = {
-    "applying": ("Applied", "ApplyOptions", "apply"),
-    "checking": ("PHASES", "Report", "check"),
-    "findings": ("Finding", "Severity"),
-    "reading": ("Plan", "plan"),
-    "rehearsal": ("Options",),
-    "traffic": ("Counts", "Traffic"),
-}
+__all__ = ["check"]
 
 
 def __getattr__(name: str) -> Any:
-    for module, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f"{__name__}.{module}"), name)
+    if name == "check":  # imported when asked for: it brings a parser of SQL and a database driver
+        from harness.migrations.interactive import check
+
+        return check
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
