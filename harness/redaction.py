@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from urllib.parse import quote, quote_plus
 
-__all__ = ["EMAIL_MASK", "MASK", "Redactor"]
+__all__ = ["EMAIL_MASK", "MASK", "SHORTEST_SECRET", "Redactor"]
 
 MASK = "***"
 EMAIL_MASK = "***@***"
@@ -33,7 +33,10 @@ _SECRET_KEYS = re.compile(
     r"(?i)^(?:.*[_.-])?(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|signing[_-]?key|token[_-]?key|private[_-]?key|authorization|client[_-]?secret)$"
 )
 _SECRET_KEY_WORDS = re.compile(r"(?i)pass|secret|token|key|authorization")  # every key that _SECRET_KEYS takes has one
-_SHORTEST = 4  # a shorter secret would mask half the report
+SHORTEST_SECRET = 4
+"""Characters of the shortest secret that can be masked: a shorter one would mask half the report."""
+_CUT = "…"  # how a message ends that was cut
+_HEAD = 6  # characters of a secret that are a leak
 
 _PATTERNS = re.compile(
     r"""
@@ -42,6 +45,7 @@ _PATTERNS = re.compile(
     | (?P<key>\b(?:sk|rk|pk|whsec)_(?:test_|live_)?[A-Za-z0-9]{6,})
     | (?P<url>\b[a-z][a-z0-9+.-]*://[^\s:/@"']*:)[^\s@/"']+(?=@)
     | (?P<dsn>\bpassword\s*=\s*)(?!\*)(?:'(?:[^'\\]|\\.)*'|[^\s'"&;]+)
+    | (?P<cut>\b[\w.+-]+(?:@|%40)[\w.-]*(?=\s?…))
     | (?P<email>\b[\w.+-]+(?:@|%40)(?:[\w-]+\.)+[A-Za-z]{2,}\b)
     """,
     re.VERBOSE,
@@ -57,19 +61,24 @@ class Redactor:
         self._personal_data = personal_data
         self._forms: set[str] = set()
         self._compiled: re.Pattern[str] | None = None
+        self._heads: set[str] = set()
+        self._longest_head = 0
 
     def add_secret(self, value: str) -> None:
         """Mask `value` and what derives from it from now on. ValueError when it has less than four characters."""
-        if len(value) < _SHORTEST:
-            raise ValueError(f"A secret of {len(value)} characters cannot be masked; at least {_SHORTEST} are needed.")
+        if len(value) < SHORTEST_SECRET:
+            raise ValueError(f"A secret of {len(value)} characters cannot be masked; at least {SHORTEST_SECRET} are needed.")
         self._forms |= _derived(value)
         self._compiled = None
+        self._heads = set()
 
     def text(self, text: str) -> str:
         """`text` with everything secret or personal masked."""
-        if any(form in text for form in self._forms):  # on clean text, nearly all of it, this beats the alternation
+        if any(map(text.__contains__, self._forms)):  # on clean text, nearly all of it, this beats the alternation
             text = self._secrets().sub(MASK, text)
-        if any(hint in text for hint in _HINTS):
+        if self._forms and _CUT in text:
+            text = self._cut_short(text)
+        if any(map(text.__contains__, _HINTS)):
             text = _PATTERNS.sub(self._mask, text)
         return text
 
@@ -105,6 +114,21 @@ class Redactor:
             return MASK
         return self.json(value)
 
+    def _cut_short(self, text: str) -> str:
+        """`text`, cut somewhere, perhaps in the middle of a secret: what is left of the secret is masked too."""
+        if not self._heads:
+            self._heads = {form[:length] for form in self._forms for length in range(_HEAD, len(form))}
+            self._longest_head = max(map(len, self._heads), default=0)
+        *before, last = text.split(_CUT)
+        return _CUT.join([*map(self._headless, before), last])
+
+    def _headless(self, text: str) -> str:
+        bare = text.rstrip()
+        for length in range(min(len(bare), self._longest_head), _HEAD - 1, -1):
+            if bare[-length:] in self._heads:
+                return bare[:-length] + MASK + text[len(bare) :]
+        return text
+
     def _secrets(self) -> re.Pattern[str]:
         if self._compiled is None:
             longest_first = sorted(self._forms, key=lambda form: (-len(form), form))
@@ -113,7 +137,7 @@ class Redactor:
 
     def _mask(self, match: re.Match[str]) -> str:
         kind = match.lastgroup
-        if kind == "email":
+        if kind in {"email", "cut"}:
             return EMAIL_MASK if self._personal_data else match[0]
         if kind in ("credentials", "url", "dsn"):
             return f"{match[kind]}{MASK}"
@@ -128,7 +152,7 @@ def _derived(value: str) -> set[str]:
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         forms |= _base64_forms(raw, encode)
     forms |= {quote(form, safe="") for form in set(forms)}
-    return {form for form in forms if len(form) >= _SHORTEST}
+    return {form for form in forms if len(form) >= SHORTEST_SECRET}
 
 
 def _base64_forms(raw: bytes, encode: Callable[[bytes], bytes]) -> set[str]:

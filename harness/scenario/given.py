@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import Position
+from harness.redaction import SHORTEST_SECRET
 from harness.scenario.arguments import DURATION, INSTANT
 from harness.scenario.checkshapes import TEXT
 from harness.scenario.model import DEFAULT_CLOCK, DeliveryPolicy, Given, Step
@@ -28,6 +29,15 @@ def _count(value: Any) -> int:
     return value
 
 
+def _secret(value: Any) -> str:
+    if not isinstance(value, str) or len(value) < SHORTEST_SECRET:
+        raise ValueError("")
+    return value
+
+
+SECRET = Kind(
+    f"text of at least {SHORTEST_SECRET} characters", _secret, {"type": "string", "minLength": SHORTEST_SECRET}
+)
 DELIVERY = Keys(
     {
         "when": Field(
@@ -51,6 +61,9 @@ GIVEN = Keys(
         "clock": Field(INSTANT, "when it begins"),
         "rows": Field(TableRows(), "rows to insert before the first step"),
         "faults": Field(Items(Free(sending=True)), "faults set before the first step: the arguments of fault"),
+        "secrets": Field(
+            AnyKeys(SECRET), "values that no report may hold, in whatever form: $secrets.name stands for one"
+        ),
         "delivery": Field(
             Either((Choice(("manual", "immediate", "end")),), None, DELIVERY),
             "how webhooks travel when no step delivers them",
@@ -90,6 +103,7 @@ class GivenPatterns:
             else {},
             faults=self.faults,
             delivery=values.get("delivery", DeliveryPolicy()),
+            secrets=values.get("secrets", {}),
             position=self.position,
         )
 
@@ -120,10 +134,12 @@ class GivenReader:
 
     def read(self, node: MapNode, at: Node) -> GivenPatterns:
         """The patterns of a merged `given`; mistakes are noted, at `at` when something is missing."""
+        self._conceal(node)
         pattern = GIVEN.read_map(node, self.reader)
         self._complete(node, at)
         self._catalogue(node, pattern)
         self._roles(node, pattern)
+        self._secrets(node, pattern)
         return GivenPatterns(pattern, self._faults(node), node.position)
 
     def _complete(self, node: MapNode, at: Node) -> None:
@@ -168,6 +184,20 @@ class GivenReader:
                 self.reader.note(
                     where, f"There is no role {role.value}.", did_you_mean(role.value, roles, noun="roles")
                 )
+
+    @staticmethod
+    def _conceal(node: MapNode) -> None:
+        """What is secret stands in no line that a message shows."""
+        secrets = node.get("secrets")
+        for value in secrets.entries.values() if isinstance(secrets, MapNode) else ():
+            if isinstance(value, ScalarNode) and isinstance(value.value, str) and len(value.value) >= SHORTEST_SECRET:
+                value.source.conceal(value.value)
+
+    def _secrets(self, node: MapNode, pattern: MapPattern) -> None:
+        secrets = pattern.get("secrets")
+        for reference in references(secrets) if secrets is not None else ():
+            what = f"A secret is written out here, and {reference.text} is not."
+            self.reader.note(node.entries["secrets"], what, "What a matrix holds stands in the names of the cases.")
 
     def _faults(self, node: MapNode) -> tuple[Step, ...]:
         faults = node.get("faults")

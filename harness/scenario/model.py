@@ -34,6 +34,7 @@ BUILTIN_NAMES: Mapping[str, str] = {
     "flow": "what the visitor's browser knows: $flow.booking_id",
     "now": "the scenario's clock, as an instant",
     "seed": "the seed of this run, an int",
+    "secrets": "what `secrets` of given names; masked wherever it turns up",
     "case": "the number of this case in its scenario, from 1",
 }
 """Names that the runner puts into every scope."""
@@ -110,6 +111,7 @@ class Given:
     rows: Mapping[str, tuple[Pattern, ...]] = field(default_factory=dict)
     faults: tuple[Step, ...] = ()  # steps of the verb `fault`
     delivery: DeliveryPolicy = DeliveryPolicy()
+    secrets: Mapping[str, str] = field(default_factory=dict)  # $secrets.name → what no report may hold
     position: Position = field(default_factory=lambda: Position("<given>"))
 
     @property

@@ -17,7 +17,8 @@ __all__ = ["NameCheck"]
 
 @dataclass(slots=True)
 class NameCheck:
-    """Walks steps in their order; what it finds is in `problems`. `catalogue` has the rows by key, when it is known."""
+    """Walks steps in their order; what it finds is in `problems`. `catalogue` has the rows by key, when it is known;
+    `secrets` are the names that given has."""
 
     known: set[str]
     catalogue: Mapping[str, Any] | None = None
@@ -26,6 +27,7 @@ class NameCheck:
     captures: dict[str, Position] = field(default_factory=dict)
     later: set[str] = field(default_factory=set)
     beside: set[str] = field(default_factory=set)
+    secrets: Iterable[str] = ()
 
     def steps(self, steps: Iterable[Step]) -> None:
         """Checks `steps`; what they capture is known after them."""
@@ -96,6 +98,8 @@ class NameCheck:
             self.unknown(name, reference.position)
         elif name == "catalog" and self.catalogue is not None:
             self.catalogue_reference(reference, self.catalogue)
+        elif name == "secrets":
+            self.secret_reference(reference)
 
     def unknown(self, name: str, position: Position) -> None:
         if name in self.beside:
@@ -117,6 +121,13 @@ class NameCheck:
         elif columns and isinstance(catalogue[key], Mapping) and columns[0] not in catalogue[key]:
             what = f"$catalog.{key} has no {columns[0]}."
             self.note(reference.position, what, did_you_mean(str(columns[0]), catalogue[key], noun="columns"))
+
+    def secret_reference(self, reference: Reference) -> None:
+        named = str(reference.path[0]) if reference.path else ""
+        if named not in self.secrets:
+            what = f"given has no secret {named}." if named else "$secrets alone names none of them."
+            remedy = did_you_mean(named, self.secrets, noun="secrets") if self.secrets else ""
+            self.note(reference.position, what, remedy or "Write `secrets: {name: value}` under given.")
 
     def unused(self) -> None:
         """Notes every capture that nothing reads."""

@@ -17,6 +17,7 @@ from harness.scenario.scope import inserted
 from harness.scenario.shapes import found
 from harness.scenario.stepreader import StepReader
 from harness.scenario.suggest import did_you_mean
+from harness.scenario.values import MapPattern
 from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
 
 __all__ = ["SCENARIO_KEYS", "Known", "ScenarioReader"]
@@ -218,8 +219,10 @@ class ScenarioReader:
         axes = matrix.keys if isinstance(matrix, MapNode) else {}
         names = {*scenario.rows_of_params[0], *axes}
         catalogue = self.catalogue(given)
-        check = NameCheck({*BUILTIN_NAMES, *names}, catalogue)
-        before = NameCheck({"catalog", "now", "seed", "case", *names}, catalogue)
+        named = given.patterns.get("secrets")
+        secrets = tuple(named.entries) if isinstance(named, MapPattern) else ()
+        check = NameCheck({*BUILTIN_NAMES, *names}, catalogue, secrets=secrets)
+        before = NameCheck({"catalog", "now", "seed", "secrets", "case", *names}, catalogue, secrets=secrets)
         before.pattern(given.patterns)
         before.steps(given.faults)
         check.steps(scenario.when)

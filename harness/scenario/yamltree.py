@@ -13,7 +13,7 @@ Whatever the bytes are, the outcome is a tree or an `InputErrors` whose problems
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NoReturn, TypeAlias
 
@@ -52,6 +52,11 @@ class Source:
     file: str
     text: str
     _lines: list[str] | None = None
+    _concealed: set[str] = field(default_factory=set)
+
+    def conceal(self, value: str) -> None:
+        """From now on no line shows `value`: stars stand for its characters."""
+        self._concealed.add(value)
 
     def line(self, number: int) -> str:
         """Line `number` (from 1) as a message shows it: no control characters, cut when very long."""
@@ -60,6 +65,8 @@ class Source:
         if not 0 < number <= len(self._lines):
             return ""
         line = "".join(char if char.isprintable() else " " for char in self._lines[number - 1])
+        for value in self._concealed:
+            line = line.replace(value, "*" * len(value))
         return line.rstrip()
 
     def problem(self, line: int, column: int, what: str, remedy: str = "") -> Problem:

@@ -130,6 +130,13 @@ def test_too_short_a_secret_is_refused_rather_than_masking_everything() -> None:
         Redactor().add_secret("abc")
 
 
+def test_what_is_left_of_a_secret_that_a_message_cuts_is_masked_too(redactor: Redactor) -> None:
+    for length in range(6, len(SECRET)):
+        assert redactor.text(f"got {SECRET[:length]} …  7:39") == f"got {MASK} …  7:39"
+    assert redactor.text("from sam@exam …") == f"from {EMAIL_MASK} …"
+    assert redactor.text("got a long text …") == "got a long text …"
+
+
 def test_of_two_secrets_the_longer_is_masked_whole() -> None:
     redactor = Redactor()
     redactor.add_secret("hunter2")
