@@ -19,6 +19,7 @@ let person = null; // who is signed in: {name, email}
 let widgets = null; // promise of {session type id: address}
 let frame = null; // the widget's frame while it is open
 let shown = null; // the last answer about the booking on screen
+let ready = null; // the first look around is over
 let turn = 0; // what was begun before the visitor went elsewhere is let go
 
 // ---- the server
@@ -32,7 +33,7 @@ async function send(method, path, json, bookingToken = null) {
   try {
     const answer = await fetch(path, { method, headers, body: json === null ? undefined : JSON.stringify(json), cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(30_000) });
     const body = await answer.json();
-    if (answer.status === 401 && signedIn && ["invalid_token", "unknown_user"].includes(body.error?.code)) signOut("Your sign-in has ended. Sign in again to go on.");
+    if (answer.status === 401 && signedIn && memory.signIn.get() === signedIn && ["invalid_token", "unknown_user"].includes(body.error?.code)) signOut("Your sign-in has ended. Sign in again to go on.");
     return { ok: answer.ok, status: answer.status, body };
   } catch {
     return { ok: false, status: 0, body: { error: { code: "unreachable", message: "We could not be reached. Check your connection and try again." } } };
@@ -49,7 +50,7 @@ function signOut(text) {
   person = null;
   view.visitor(null);
   view.notice(text, "good");
-  begin();
+  ready = begin();
 }
 
 function remember() {
@@ -62,8 +63,7 @@ function remember() {
 async function loadSessions() {
   const answer = await flow.sessions();
   if (answer.ok) view.sessions(flow.groups);
-  else view.notice(said(answer));
-  return answer.ok;
+  else if (answer.status !== 401) view.notice(said(answer)); // a sign-in that has ended is told of already
 }
 
 function loadWidgets() {
@@ -266,14 +266,16 @@ function route({ isFirst = false, isClick = false } = {}) {
   return showList(options);
 }
 
-function go(address) {
+/** A click before the sessions have come is served when they have. */
+async function go(address) {
+  await ready;
   history.pushState({ view: "" }, "", address);
   return route({ isClick: true });
 }
 
 function listen() {
   window.addEventListener("message", hear);
-  window.addEventListener("popstate", () => route());
+  window.addEventListener("popstate", () => ready.then(() => route()));
   window.addEventListener("pageshow", (event) => event.persisted && route());
   window.addEventListener("hashchange", () => /[#&](signin|token)=/.test(location.hash) && location.reload());
   document.addEventListener("click", (event) => {
@@ -317,11 +319,13 @@ async function greet() {
 }
 
 async function begin() {
+  const mine = (turn += 1);
   flow.restore(memory.attempt.get());
   await Promise.all([greet(), loadSessions()]);
+  if (mine !== turn) return;
   loadWidgets();
   return route({ isFirst: true });
 }
 
 listen();
-begin();
+ready = begin();
