@@ -76,12 +76,14 @@ class Cases:
         bad = bool(case_choices(run, failures_only=True))
         if self.only_failures.value == bad:
             self._offer()
-        self.only_failures.value = bad
+        else:
+            self.only_failures.value = bad
 
     def _offer(self) -> None:
         if self.run is not None:
-            self.chosen.options = case_choices(self.run, failures_only=self.only_failures.value)
-            self._open()
+            offered = case_choices(self.run, failures_only=self.only_failures.value)
+            self.chosen.options = offered
+            self.chosen.value = offered[0][1] if offered else None  # opens it
 
     def _open(self) -> None:
         chosen = self.chosen.value

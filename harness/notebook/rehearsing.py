@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import ipywidgets
 
 from harness.errors import HarnessError, HarnessFault, InputError, MachineError
+from harness.migrations.checking import PHASES
 from harness.notebook.panels import button, complaint, migration_choices
 from harness.notebook.working import in_background
 from harness.report import load
@@ -21,8 +22,10 @@ _REFUSED = {InputError.exit_code: InputError, MachineError.exit_code: MachineErr
 _HAZARD = 1
 
 
-def rehearse(root: Path, path: str, baseline: str, *, database: str, rows: int, report: Path) -> migration.Rehearsal:
-    """Run `harness migrate check` and read what it left in `report` (a run's directory, or any other).
+def rehearse(
+    root: Path, path: str, baseline: str, *, database: str, rows: int, report: Path, phases: Sequence[str] = ()
+) -> migration.Rehearsal:
+    """Run `harness migrate check` and read what it left in `report` (a run's directory, or any other). No phases: all.
 
     Raises:
         InputError: the migration, its baseline or an option is wrong.
@@ -30,6 +33,8 @@ def rehearse(root: Path, path: str, baseline: str, *, database: str, rows: int, 
     """
     words = ["migrate", "check", path, *(["--baseline", baseline] if baseline else [])]
     words += ["--database", database, "--rows", str(rows), "--report", str(report), "--color", "never"]
+    for phase in phases:
+        words += ["--phase", phase]
     done = subprocess.run(
         [sys.executable, "-m", "harness", *words],
         cwd=root,
@@ -70,10 +75,13 @@ class Rehearsing:
             description="Baseline", value="fixtures/migrations" if there else "", placeholder="what is there before", layout=wide
         )  # fmt: skip
         self.rows = ipywidgets.BoundedIntText(description="Rows", value=10_000, min=10, max=10_000_000, layout=wide)
+        self.phases = ipywidgets.SelectMultiple(
+            description="Phases", options=PHASES, rows=5, tooltip="None chosen: all of them", layout=wide
+        )
         self.start = button("Rehearse", "Locks, rewrites, lost rows, the way back: on a throwaway database")
         self.said = ipywidgets.HTML()
         self.start.on_click(lambda _: self.rehearse())
-        self.box = ipywidgets.VBox([self.path, self.baseline, self.rows, self.start, self.said])
+        self.box = ipywidgets.VBox([self.path, self.baseline, self.rows, self.phases, self.start, self.said])
 
     def rehearse(self) -> None:
         """Start the rehearsal; what it finds is shown when it ends, and kept in the run's directory."""
@@ -90,6 +98,7 @@ class Rehearsing:
                 database=self._database(),
                 rows=self.rows.value,
                 report=self._place(),
+                phases=self.phases.value,
             )
             self.said.value = told(found)
         except HarnessError as error:

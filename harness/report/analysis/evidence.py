@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.report.analysis import incident
 from harness.report.analysis.cases import case_frame, records
-from harness.report.analysis.present import Shown, heading, note, table
+from harness.report.analysis.present import Shown, heading, note, plain_table
 from harness.report.load import Run
 
 if TYPE_CHECKING:
@@ -62,10 +62,10 @@ def show(run: Run, scenario_id: str) -> Shown:
         heading(incident.finding(run, chosen), level=3),
         note(f"{row['file']}:{row['line']} · {row['outcome']} · {row['rerun']}"),
         Shown(f"<pre>{html.escape(message)}</pre>" if message else "", message),
-        table(incident.checks(run, chosen), "Checks", code=["path", "expected", "actual"], name="checks"),
+        plain_table(incident.checks(run, chosen), "Checks", code=["path", "expected", "actual"]),
         _requests(requests(run, chosen)),
-        table(changed_rows(run, chosen), "Rows changed", code=["key", "before", "after"], name="rows"),
-        table(incident.timeline(run, chosen), "Timeline", code=["what"], name="timeline"),
+        plain_table(changed_rows(run, chosen), "Rows changed", code=["key", "before", "after"]),
+        plain_table(incident.timeline(run, chosen), "Timeline", code=["what"]),
     ]
     return Shown("".join(part.html for part in parts), "\n".join(part.text for part in parts))
 

@@ -19,7 +19,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "HATCHES", "MARKS", "Chart", "Shown", "axes", "duration_text", "heading", "note", "table"]
+__all__ = [
+    "COLOURS",
+    "HATCHES",
+    "MARKS",
+    "Chart",
+    "Shown",
+    "axes",
+    "duration_text",
+    "heading",
+    "note",
+    "plain_table",
+    "table",
+]
 
 COLOURS: Mapping[str, str] = {
     "passed": "#2b8a5f", "failed": "#c2382e", "error": "#b3680a", "skipped": "#9aa3ae", "flaky": "#7a4fb5",
@@ -122,6 +134,24 @@ def table(
     if code:
         made = made.tab_style(style.text(font="monospace", size="12px"), loc.body(columns=list(code)))
     return Shown(made.as_raw_html(), f"{title}: {len(rows)} rows.")
+
+
+def plain_table(rows: pd.DataFrame, title: str, *, code: Sequence[str] = ()) -> Shown:
+    """`table` without its finish, in a hundredth of the time: for what is opened and closed again."""
+    if rows.empty:
+        return Shown(f"<p><strong>{html.escape(title)}</strong>: none.</p>", f"{title}: none.")
+    shown = readable(rows)
+    fonts = {_column_title(name): "font-family:monospace;font-size:12px;" for name in code}
+    cell = "text-align:left;vertical-align:top;padding:2px 8px;overflow-wrap:anywhere"
+    head = "".join(f'<th scope="col" style="{cell}">{html.escape(name)}</th>' for name in shown.columns)
+    body = "".join(
+        "<tr>" + "".join(f'<td style="{fonts.get(name, "")}{cell}">{html.escape(value)}</td>' for name, value in row.items()) + "</tr>"
+        for row in shown.to_dict("records")
+    )  # fmt: skip
+    text = (
+        f"<h4>{html.escape(title)} ({len(rows)})</h4><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
+    return Shown(text, f"{title}: {len(rows)} rows.")
 
 
 def readable(rows: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,43 @@
+"""A small project of its own: two scenarios, one of which does not hold, and the real fixtures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from shutil import copy
+
+import pytest
+
+from tests.support.commands import ROOT
+
+FAILING = "The answer has another status"
+HOLDING = "Asking which sessions there are"
+
+SUITE = f"""\
+feature: A small suite
+given: {{catalog: production, visitor: anonymous}}
+scenarios:
+  - scenario: {HOLDING}
+    tags: [smoke]
+    when:
+      - http: {{GET: /api/scheduling/session-types}}
+        expect: 200
+  - scenario: {FAILING}
+    when:
+      - select_session: intro-call
+      - schedule: "2030-03-06T10:00Z"
+      - create: {{}}
+        expect: 418
+"""
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's folder; its runs go to reports/ in it."""
+    root = tmp_path_factory.mktemp("project")
+    (root / "scenarios").mkdir()
+    (root / "scenarios" / "small.yaml").write_text(SUITE)
+    copy(ROOT / "scenarios" / "tables.json", root / "scenarios")
+    (root / "notebooks").mkdir()
+    copy(ROOT / "notebooks" / "control_room.ipynb", root / "notebooks")
+    (root / "fixtures").symlink_to(ROOT / "fixtures")
+    return root
