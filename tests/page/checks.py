@@ -108,6 +108,7 @@ def check_f04(visitor: Visitor) -> None:
     lie = f"() => parent.postMessage({json.dumps(FORGED)}, '*')"
     visitor.page.frames[1].evaluate(lie)
     expect(visitor.page.locator("#saving-problem")).to_have_text("Calendly does not know this event.")
+    expect(visitor.page.locator("#saving-what")).to_have_text("This booking was refused.")
     assert (
         visitor.site.booking(visitor.page.evaluate("JSON.parse(sessionStorage['booking.attempt']).bookingId")) is None
     )

@@ -162,7 +162,7 @@ async function save(options) {
   if (mine !== turn) return showBanner();
   if (answer.ok) openBooking(flow.bookingId);
   else {
-    view.saving(said(answer));
+    view.saving(said(answer), answer.status >= 400 && answer.status < 500 && answer.status !== 429);
     element("retry").focus();
   }
 }
