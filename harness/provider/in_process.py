@@ -6,6 +6,7 @@ One mock stays active for a whole run; the simulator is asked for at each reques
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -55,13 +56,13 @@ class ResponsesTransport:
         self._passthrough = passthrough
         self._sleep = sleep
         self.unexpected: list[Call] = []
-        self._mock = responses.RequestsMock(assert_all_requests_are_fired=False, registry=_registry(self))
 
     def start(self) -> None:
-        self._mock.start()
+        _SWITCHBOARD.plug(self)
 
     def stop(self) -> None:
-        self._mock.stop(allow_assert=False)
+        """May be called twice, and in any order among several transports."""
+        _SWITCHBOARD.unplug(self)
 
     def __enter__(self) -> Self:
         self.start()
@@ -75,13 +76,8 @@ class ResponsesTransport:
     def passes(self, request: PreparedRequest) -> bool:
         return urlsplit(str(request.url)).netloc in self._passthrough
 
-    def forget(self) -> None:
-        """Drops what `responses` keeps of every request; the simulators have journals of their own."""
-        self._mock.calls.reset()
-
     def answer(self, prepared: PreparedRequest) -> tuple[int, dict[str, str], bytes]:
         """What a `responses` callback returns. Raises the exceptions that `requests` would."""
-        self.forget()
         request = _request(prepared)
         source = self._providers.get(request.host)
         if source is None:
@@ -111,17 +107,54 @@ class ResponsesTransport:
         self._sleep(response.delay)
 
 
-def _registry(transport: ResponsesTransport) -> type[registries.FirstMatchRegistry]:
+class _Switchboard:
+    """The one patch of `requests` in this process, there while a transport is active; the latest one answers.
+
+    Each transport with a patch of its own would leave one behind when they stop in another order than they started.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._plugged: list[ResponsesTransport] = []
+        self._mock: responses.RequestsMock | None = None
+
+    def plug(self, transport: ResponsesTransport) -> None:
+        with self._lock:
+            self._plugged.append(transport)
+            if self._mock is None:
+                self._mock = responses.RequestsMock(assert_all_requests_are_fired=False, registry=_registry(self))
+                self._mock.start()
+
+    def unplug(self, transport: ResponsesTransport) -> None:
+        with self._lock:
+            if transport in self._plugged:
+                self._plugged.remove(transport)
+            if not self._plugged and self._mock is not None:
+                self._mock.stop(allow_assert=False)
+                self._mock = None
+
+    def current(self) -> ResponsesTransport:
+        """The transport that answers now; what `responses` keeps of every request is dropped on the way."""
+        with self._lock:
+            if self._mock is not None:
+                self._mock.calls.reset()  # the simulators have journals of their own
+            return self._plugged[-1]
+
+
+def _registry(switchboard: _Switchboard) -> type[registries.FirstMatchRegistry]:
     class EveryRequest(registries.FirstMatchRegistry):
-        """Hands every request to the transport; a fresh response object each time keeps nothing alive."""
+        """Hands every request to the transport of the moment; a fresh response object each time keeps nothing alive."""
 
         def find(self, request: PreparedRequest) -> tuple[responses.BaseResponse | None, list[str]]:
-            method = str(request.method)
+            method, transport = str(request.method), switchboard.current()
             if transport.passes(request):
                 return responses.PassthroughResponse(method, _ANY), []
             return responses.CallbackResponse(method, _ANY, transport.answer), []
 
     return EveryRequest
+
+
+_SWITCHBOARD = _Switchboard()
 
 
 def _request(prepared: PreparedRequest) -> Request:

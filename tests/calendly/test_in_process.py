@@ -172,3 +172,14 @@ def test_twenty_threads_book_one_slot_once(world: Any) -> None:
         statuses = list(pool.map(book, range(20)))
     assert statuses.count(201) == 1
     assert set(statuses) == {201, 400}
+
+
+def test_transports_that_stop_in_another_order_leave_nothing_behind() -> None:
+    before = requests.adapters.HTTPAdapter.send
+    first, second = (ResponsesTransport({"https://api.calendly.com": Simulator}) for _ in range(2))
+    first.start()
+    second.start()
+    first.stop()
+    second.stop()
+    second.stop()
+    assert requests.adapters.HTTPAdapter.send is before
