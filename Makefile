@@ -35,6 +35,9 @@ test: $(READY) ## lint, types and the test suite
 soak: $(READY) ## the long tests: 20,000 requests, 20,000 mutated files, races repeated, shuffled runs
 	@$(BIN)/python -m pytest -q -m slow --timeout 3600 $(ARGS)
 
+strength: $(READY) ## which injected defects the suite notices: the catalogue and 600 mutants
+	@$(BIN)/harness strength $(ARGS)
+
 lint: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from harness.strength.source import modules, text_of
@@ -53,8 +53,8 @@ def mutants(count: int | None = None) -> tuple[list[Mutant], int]:
     A sample is drawn by the hashes of the mutants: no wish steers it, and the next run draws it again.
     Raises MachineError when mutmut is not installed.
     """
-    every = [each for module in modules() if module not in LEFT_OUT for each in _of_module(module)]
-    drawn = every if count is None else sorted(every, key=lambda each: (each.mark, each.place))[:count]
+    every = _drafts()
+    drawn = list(every) if count is None else sorted(every, key=lambda each: (each.mark, each.place))[:count]
     wanted = {id(each) for each in drawn}
     return [each.rendered() for each in every if id(each) in wanted], len(every)
 
@@ -77,6 +77,11 @@ class _Draft:
         name = self.function.name.value
         key = f"{self.place}~{self.mark}"
         return Mutant(key, self.module, self.owner, name, self.line, self.before, self.after, self.render())
+
+
+@cache
+def _drafts() -> tuple[_Draft, ...]:
+    return tuple(each for module in modules() if module not in LEFT_OUT for each in _of_module(module))
 
 
 def _of_module(module: str) -> Iterator[_Draft]:

@@ -109,7 +109,13 @@ def load(path: Path) -> Reach | None:
             for each, found in value["cases"].items()
         }
         return Reach(cases, _unpacked(value["setup"]))
-    except (OSError, ValueError, KeyError):  # absent, cut short, or of an older form: measured again
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+    ):  # absent, cut short, or of an older form: measured again
         return None
 
 

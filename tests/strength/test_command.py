@@ -1,0 +1,66 @@
+"""The whole command, on one file of the suite."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with the fixtures of this one and a single scenario."""
+    (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
+    folder = tmp_path / "scenarios"
+    folder.mkdir()
+    shutil.copy(ROOT / "scenarios" / "rules.yaml", folder)
+    (folder / "one.yaml").write_text(
+        """
+feature: One
+given: {catalog: production, visitor: anonymous}
+scenarios:
+  - scenario: A free session is booked
+    covers: [R06]
+    when:
+      - select_session: intro-call
+      - schedule: "2030-03-06T10:00Z"
+      - create: {}
+        expect: {status: 200, body: {state: BOOKING_CONFIRMED}}
+""",
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_what_is_noticed_and_what_survives(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chosen = ["--defect", "P11", "--defect", "A9", "--defect", "W2", "--mutants", "0"]
+    code = main(["strength", *chosen, "-n", "1", "--database", "embedded", "--json"])
+    document = json.loads(capsys.readouterr().out)
+    found = {each["defect_id"]: each for each in document["defects"]}
+    assert code == 1
+    assert found["P11"]["outcome"] == "noticed"
+    assert found["P11"]["noticed_by"] == ["scenarios/one.yaml::A free session is booked"]
+    assert "BOOKING_CONFIRMED" in found["P11"]["check"]
+    assert found["A9"]["outcome"] == "survived"
+    assert found["W2"]["outcome"] == "not_reached"
+    rows = pd.read_parquet(document["file"])
+    assert set(rows["defect_id"]) == {"P11", "A9", "W2"}
+    assert Path(document["file"]).parent == (project / "reports" / "latest").resolve()
+
+
+def test_the_catalogue_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["strength", "--list"]) == 0
+    assert "I4 " in capsys.readouterr().out
+
+
+def test_an_unknown_defect_is_bad_input(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["strength", "--defect", "I44"]) == 4
+    assert "There is no defect 'I44'" in capsys.readouterr().err
