@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from harness.errors import InputError, Position
@@ -259,6 +261,8 @@ def _compare_models(rehearsal: Rehearsal, reference: str) -> Iterator[Finding]:
 
 def _metadata(reference: str) -> Any:
     module, _, attribute = reference.partition(":")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # as `python -m` does: the application's own modules stand there
     try:
         value: Any = importlib.import_module(module)
         for part in (attribute or "metadata").split("."):

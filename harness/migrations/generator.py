@@ -24,7 +24,8 @@ from harness.migrations.values import NUMBERS, plain_value, spelled
 __all__ = ["Generated", "fill", "fill_awkward", "insertion_order", "row_sql"]
 
 _SOME = NUMBERS.format(series="unnest(ARRAY[1, 2, 3, 50, 1000, 100003]) AS g")  # rows on which a value is tried
-PARENTS = 20_000  # existing keys that foreign keys choose from
+PARENTS = 20_000  # existing keys that foreign keys choose from, when each may be taken once
+FEW_PARENTS = 200
 
 
 @dataclass(slots=True)
@@ -142,8 +143,11 @@ def _plain_expression(schema: Schema, table: str, column: Column, *, number: str
         if column.name in key["columns"] and key["parent"] != table:
             parent_column = key["parent_columns"][key["columns"].index(column.name)]
             order = ", ".join(map(_q, key["parent_columns"]))  # one order for all columns of a key
-            keys = f"ARRAY(SELECT {_q(parent_column)} FROM {_table(key['parent'])} ORDER BY {order} LIMIT {PARENTS})"
-            counted = f"(SELECT greatest(1, count(*))::int FROM (SELECT FROM {_table(key['parent'])} LIMIT {PARENTS}) parents)"
+            own = any(set(key["columns"]) & set(columns) for columns in schema.unique_sets(table))
+            limit = PARENTS if own else FEW_PARENTS  # taking an element of a long array of texts walks through it
+            parent = _table(key["parent"])
+            keys = f"ARRAY(SELECT {_q(parent_column)} FROM {parent} ORDER BY {order} LIMIT {limit})"
+            counted = f"(SELECT greatest(1, count(*))::int FROM (SELECT FROM {parent} LIMIT {limit}) parents)"
             return f"({keys})[1 + (({number} - 1) % {counted})::int]"
     return plain_value(column, schema, number=number)
 
