@@ -17,6 +17,8 @@ from typing import Any
 
 from harness import records
 from harness.errors import MachineError
+from harness.postgres.places import Places
+from harness.postgres.running import sweep
 from harness.report import EventWriter, RunInfo, finish, start
 from harness.scenario.targets import Target, parse_target
 from harness.session.bench import Bench
@@ -129,6 +131,7 @@ class _Course:
         self.result.lost += 1
         case = "between two cases" if index is None else f"on {self.plan.cases[index].scenario_id}"
         self.heard.note(f"{why}, {case}; run it again with -n 1 to see it alone")
+        sweep(Places.find())  # its server outlived it
 
     def keep_outcomes(self) -> None:
         """What selecting the last failed and balancing shards need, without a data library."""
