@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from harness.report.load import Run
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-__all__ = ["github_annotations"]
+if TYPE_CHECKING:
+    from harness.report.load import Run
+
+__all__ = ["annotated", "github_annotations"]
 
 _LEVELS = {"failed": "error", "error": "error"}
 
@@ -12,7 +16,12 @@ _LEVELS = {"failed": "error", "error": "error"}
 def github_annotations(run: Run) -> str:
     """One workflow command a failure and a flaky case, ready to be printed; empty when all is well."""
     last: dict[str, object] = {str(row.scenario_id): row for row in run.scenarios.sort_values("attempt").itertuples()}
-    return "".join(_line(row) for row in last.values() if _level(row))
+    return "".join(f"{line}\n" for line in annotated(last.values()))
+
+
+def annotated(rows: Iterable[object]) -> list[str]:
+    """The same of scenarios as records, or rows with their columns: one workflow command each, without line ends."""
+    return [_line(row) for row in rows if _level(row)]
 
 
 def _level(row: object) -> str | None:
@@ -28,7 +37,7 @@ def _line(row: object) -> str:
     properties = (
         f"file={_property(_text(row, 'file'))},line={getattr(row, 'line', 1)},title={_property(_text(row, 'name'))}"
     )
-    return f"::{level} {properties}::{_data(shown)}\n"
+    return f"::{level} {properties}::{_data(shown)}"
 
 
 def _text(row: object, name: str) -> str:

@@ -100,14 +100,7 @@ class RunResult:
         }
 
     def annotations(self) -> list[str]:
-        """GitHub workflow commands, one a failure."""
-        return [
-            f"::error file={s.file},line={s.line},title={_escaped(s.name, property_=True)}::{_escaped(s.failure_text or s.failure or '')}"
-            for s in self.scenarios
-            if s.outcome in {"failed", "error"}
-        ]
+        """GitHub workflow commands: an error a failure, a warning a flaky case."""
+        from harness.report.github import annotated
 
-
-def _escaped(text: str, *, property_: bool = False) -> str:
-    text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return text.replace(":", "%3A").replace(",", "%2C") if property_ else text
+        return annotated(self.scenarios)

@@ -1,0 +1,257 @@
+"""What a run is asked to do, choice by choice: which cases, in which order, how often, until when."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import InputError, NothingSelected
+from harness.postgres import Server, open_server
+from harness.report import load
+from harness.session import RunOptions, RunResult, run, watch_and_run
+from harness.session.listener import Silent
+from tests.support.commands import ROOT, harness
+
+SUITE = """
+feature: Choices
+use: [verbs.py]
+given: {catalog: production, visitor: anonymous}
+scenarios:
+  - scenario: First holds
+    tags: [quick, first]
+    covers: [R03]
+    when: [{http: {GET: /api/scheduling/session-types}, expect: 200}]
+  - scenario: Second does not hold
+    tags: [quick]
+    covers: [R04]
+    when: [{http: {GET: /api/scheduling/session-types}, expect: 404}]
+  - scenario: Third does not hold either
+    covers: [R04]
+    when: [{http: {GET: /api/nowhere}, expect: 200}]
+  - scenario: Fourth in three cases
+    matrix: {path: [session-types, sessions/available, nowhere]}
+    when: [{http: {GET: "/api/scheduling/$path"}, expect: {status: <one of 200|404>}}]
+  - scenario: Fifth holds at the second attempt
+    tags: [flaky]
+    when: [{second_time_lucky: {}, expect: 200}]
+"""
+VERBS = '''
+from dataclasses import dataclass
+from pathlib import Path
+from harness.scenario.registry import verb
+from harness.scenario.transport import HttpRequest
+
+@dataclass(frozen=True)
+class NoArgs:
+    pass
+
+@verb("second_time_lucky", kind="low")
+def second_time_lucky(world, args: NoArgs):
+    """Ask for something that is there at the second attempt only."""
+    seen = Path(__file__).with_name("seen")
+    path = "/api/scheduling/session-types" if seen.exists() else "/api/nowhere"
+    seen.touch()
+    world.send(HttpRequest("GET", path), "visitor")
+'''
+FIRST, SECOND, THIRD = "First holds", "Second does not hold", "Third does not hold either"
+FOURTH = [f"Fourth in three cases [path={path}]" for path in ("session-types", "sessions/available", "nowhere")]
+FIFTH = "Fifth holds at the second attempt"
+
+Ran = Callable[..., RunResult]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """One server for all runs here, in the part of somebody else's: a run then starts at once."""
+    with open_server("embedded") as server:
+        yield server
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    (tmp_path / "verbs.py").write_text(VERBS)
+    path = tmp_path / "choices.yaml"
+    path.write_text(SUITE)
+    return path
+
+
+@pytest.fixture
+def options(suite: Path, server: Server) -> Callable[..., RunOptions]:
+    def made(line: int | None = None, **choices: Any) -> RunOptions:
+        database = f"postgresql://postgres@/postgres?host={server._parameters['host']}"
+        choices = {"seed": 1, **choices}
+        paths = (f"{suite}:{line}" if line else str(suite),)
+        return RunOptions(paths=paths, root=ROOT, database=database, reports=suite.parent / "r", **choices)
+
+    return made
+
+
+@pytest.fixture
+def ran(options: Callable[..., RunOptions]) -> Ran:
+    """`ran(text="first", …)` runs the suite and gives what came of it."""
+    return lambda line=None, **choices: run(options(line, **choices))
+
+
+def names(result: RunResult) -> list[str]:
+    return [record.name for record in result.scenarios]
+
+
+@pytest.mark.parametrize(
+    ("choices", "expected"),
+    [
+        ({"line": 10}, [SECOND]),
+        ({"line": 19}, FOURTH),
+        ({"text": "HOLDS"}, [FIRST, FIFTH]),
+        ({"tags": ("quick and not first",)}, [SECOND]),
+        ({"tags": ("quick", "not first")}, [SECOND]),
+        ({"covers": ("R04",)}, [SECOND, THIRD]),
+        ({"covers": ("R03", "R04"), "text": "either"}, [THIRD]),
+    ],
+)
+def test_what_is_selected_runs_and_nothing_else(ran: Ran, choices: dict[str, Any], expected: list[str]) -> None:
+    assert names(ran(**choices)) == expected
+
+
+def test_only_what_failed_last_runs_again(ran: Ran, suite: Path) -> None:
+    assert ran(tags=("quick",)).exit_code == 1
+    assert names(ran(last_failed=True)) == [SECOND]
+    suite.write_text(SUITE.replace("session-types}, expect: 404", "session-types}, expect: 200"))
+    assert ran(last_failed=True).exit_code == 0
+    with pytest.raises(NothingSelected, match="Nothing failed in the latest run"):
+        ran(last_failed=True)
+
+
+def test_shards_are_cut_by_the_time_that_the_latest_run_took(ran: Ran, suite: Path) -> None:
+    whole = ran(text="Fourth")
+    outcomes = suite.parent / "r" / "latest" / "outcomes.json"
+    rows = json.loads(outcomes.read_text())
+    for row, duration in zip(rows, (9_000, 4_000, 4_000), strict=True):
+        row["duration_us"] = duration
+    outcomes.write_text(json.dumps(rows))
+    first = names(ran(text="Fourth", shard=(1, 2)))
+    outcomes = suite.parent / "r" / "latest" / "outcomes.json"
+    outcomes.write_text(json.dumps(rows))  # the other machine has the same recording
+    second = names(ran(text="Fourth", shard=(2, 2)))
+    assert (first, second) == (FOURTH[:1], FOURTH[1:])
+    assert sorted(first + second) == sorted(names(whole))
+
+
+@pytest.mark.parametrize(
+    ("choices", "expected"),
+    [
+        ({"fail_fast": True}, [FIRST, SECOND]),
+        ({"max_failures": 2}, [FIRST, SECOND, THIRD]),
+        ({"max_failures": 9, "tags": ("not flaky",)}, [FIRST, SECOND, THIRD, *FOURTH]),
+    ],
+)
+def test_a_run_stops_after_so_many_failures(ran: Ran, choices: dict[str, Any], expected: list[str]) -> None:
+    result = ran(**choices)
+    assert names(result) == expected
+    assert result.exit_code == 1
+    assert not result.interrupted
+    missing = result.planned - len(expected)
+    assert (f"(stopped: {missing} of {result.planned} did not run)" in result.headline()) is bool(missing)
+
+
+def test_what_passes_at_another_attempt_is_flaky_and_counted_apart(ran: Ran, suite: Path) -> None:
+    result = ran(tags=("flaky",), retries=2)
+    assert (result.totals["passed"], result.totals["flaky"], result.totals["failed"]) == (1, 1, 0)
+    assert (result.scenarios[0].attempt, result.exit_code) == (2, 0)
+    assert list(load(suite.parent / "r" / "latest").scenarios.outcome) == ["failed", "passed"], "both attempts are kept"
+    (suite.parent / "seen").unlink()
+    assert ran(tags=("flaky",), retries=1, fail_on_flaky=True).exit_code == 11
+    (suite.parent / "seen").unlink()
+    assert ran(tags=("flaky",)).exit_code == 1, "without retries it fails"
+
+
+def test_what_fails_at_every_attempt_has_failed(ran: Ran) -> None:
+    result = ran(text="Second does", retries=2)
+    assert (result.totals["failed"], result.totals["flaky"], result.scenarios[0].attempt) == (1, 0, 3)
+
+
+def test_repetitions_are_cases_of_their_own(ran: Ran) -> None:
+    result = ran(text="First", repeat=3)
+    assert names(result) == [f"{FIRST} #{number}" for number in (1, 2, 3)]
+    assert len({record.scenario_id for record in result.scenarios}) == 3
+
+
+def test_a_shuffled_order_is_the_seeds(ran: Ran, suite: Path) -> None:
+    plain = names(ran(tags=("not flaky",)))
+    once, again = (names(ran(tags=("not flaky",), shuffle=True, seed=5)) for _ in range(2))
+    assert once == again
+    assert sorted(once) == sorted(plain)
+    assert once != plain
+
+
+def test_the_same_seed_leaves_the_same_events_and_without_one_it_is_drawn(ran: Ran) -> None:
+    def events(result: RunResult) -> str:
+        assert result.report is not None
+        return (result.report.parent / "events.jsonl").read_text().replace(result.run_id, "RUN")
+
+    first, again = (ran(text="First", seed=4) for _ in range(2))
+    assert events(first) == events(again)
+    drawn = {ran(text="First", seed=None).seed for _ in range(2)}
+    assert all(1 <= seed < 10_000 for seed in drawn)
+
+
+def test_workers_auto_run_what_one_runs_each_on_a_database_of_its_own(suite: Path, options: Any, ran: Ran) -> None:
+    alone = {record.scenario_id: record.outcome for record in ran(tags=("not flaky",)).scenarios}
+    done = harness(
+        "run", str(suite), "-t", "not flaky", "--database", options().database, "-n", "auto", "--repeat", "4",
+        "--json", "--report", str(suite.parent / "n"),
+    )  # fmt: skip
+    document = json.loads(done.out)
+    together = {row["scenario_id"].rpartition("#")[0]: row["outcome"] for row in document["scenarios"]}
+    assert together == alone
+    assert len(document["scenarios"]) == 4 * len(alone)
+    workers = min(len(os.sched_getaffinity(0)), 4 * len(alone))
+    assert f"{workers} worker" in done.err
+    assert set(load(suite.parent / "n" / "latest").scenarios.worker) <= set(range(workers))
+
+
+def test_a_change_of_a_file_runs_it_again_with_the_same_seed(suite: Path, options: Any) -> None:
+    seen: list[tuple[int, int]] = []
+    notes: list[str] = []
+    changes = [
+        SUITE.replace("session-types}, expect: 404", "session-types}, expect: 200"),
+        SUITE.replace("  - scenario: First", "  - scenaria: First"),
+        SUITE,
+    ]
+
+    class Editor(Silent):
+        def completed(self, result: RunResult) -> None:
+            seen.append((result.seed, result.exit_code))
+
+        def note(self, text: str) -> None:
+            notes.append(text)
+            if text.startswith("watching"):
+                if not changes:
+                    raise KeyboardInterrupt
+                suite.write_text(changes.pop(0))
+
+    code = watch_and_run(options(tags=("quick",), seed=None), Editor())
+    assert [exit_code for _, exit_code in seen] == [1, 0, 1], "the third text has a mistake and does not run"
+    assert len({seed for seed, _ in seen}) == 1
+    assert any("Did you mean scenario?" in note for note in notes)
+    assert code == 1
+
+
+def test_annotations_say_where_and_what_on_one_line_each(ran: Ran, suite: Path) -> None:
+    suite.write_text(SUITE.replace("Second does not hold", '"Second: 100%, does not hold"'))
+    result = ran(tags=("quick",))
+    [line] = result.annotations()
+    assert line.startswith(f"::error file={suite},line=10,title=Second%3A 100%25%2C does not hold::FAIL ")
+    assert "%0A    $.status   expected 404   got 200" in line
+    assert "\n" not in line
+    [warning] = ran(tags=("flaky",), retries=1).annotations()
+    assert warning.startswith(f"::warning file={suite},line=20,title={FIFTH}::")
+
+
+def test_a_path_that_is_not_there_and_a_line_without_scenario_are_mistakes(options: Any, suite: Path) -> None:
+    with pytest.raises(InputError, match=r"No scenario stands at line 2 .* The first scenario begins at line 6"):
+        run(options(line=2))
