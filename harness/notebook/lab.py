@@ -30,8 +30,8 @@ def command(root: Path, more: Sequence[str] = ()) -> list[str]:
         ROOM,
         f"--ServerApp.root_dir={root}",
         "--ServerApp.ip=127.0.0.1",
-        "--ServerApp.jpserver_extensions={'harness.notebook.lab': True}",
-        "--LabApp.news_url=None",
+        # jupytext's extension would put a contents manager of its own in place of the one that clears outputs
+        "--ServerApp.jpserver_extensions={'harness.notebook.lab': True, 'jupyterlab_jupytext': False}",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         *more,
     ]

@@ -63,6 +63,7 @@ class Cases:
         self.only_failures = ipywidgets.Checkbox(value=True, description="Only what did not hold", indent=False)
         self.chosen = ipywidgets.Select(options=[], rows=8, description="Scenario", layout=_LINE)
         self.again = button("Run it again", "This scenario alone, with the same seed and target")
+        self.busy = False
         self.again.disabled = True
         self.opened = ipywidgets.HTML()
         self.only_failures.observe(lambda _: self._offer(), "value")
@@ -79,6 +80,11 @@ class Cases:
         else:
             self.only_failures.value = bad
 
+    def occupy(self, busy: bool) -> None:
+        """While a run goes on no other can be started from here."""
+        self.busy = busy
+        self.again.disabled = busy or self.chosen.value is None
+
     def _offer(self) -> None:
         if self.run is not None:
             offered = case_choices(self.run, failures_only=self.only_failures.value)
@@ -87,7 +93,7 @@ class Cases:
 
     def _open(self) -> None:
         chosen = self.chosen.value
-        self.again.disabled = chosen is None
+        self.again.disabled = self.busy or chosen is None
         self.opened.value = "" if self.run is None or chosen is None else show(self.run, chosen).html
 
 

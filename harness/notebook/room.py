@@ -108,10 +108,7 @@ class ControlRoom:
         for one in (self.start, self.last_failed):
             one.disabled = busy
         self.stop.disabled = not busy
-        if busy:
-            self.cases.again.disabled = True
-        else:
-            self.cases.again.disabled = self.cases.chosen.value is None
+        self.cases.occupy(busy)
 
     def _open_latest(self) -> None:
         try:

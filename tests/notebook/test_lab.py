@@ -70,8 +70,9 @@ def _answered(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
 def test_a_tester_runs_watches_opens_repeats_and_rehearses_without_a_command_line(lab: str, project: Path) -> None:
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 1400, "height": 3000})
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(40_000)
         page.goto(lab)
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()  # whoever runs cells earlier is asked for a kernel
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
         page.get_by_role("button", name="Start", exact=True).wait_for()
@@ -94,7 +95,9 @@ def _run_the_suite(page: Page) -> None:
 
 
 def _open_the_failure(page: Page) -> None:
-    assert FAILING in page.get_by_label("Scenario", exact=True).inner_text()
+    offered = page.get_by_label("Scenario", exact=True).locator("option")
+    offered.filter(has_text=FAILING).wait_for(state="attached")
+    assert offered.count() == 1
     page.get_by_text("expected 418", exact=False).first.wait_for()
     request = page.locator("summary", has_text="POST /api/scheduling/bookings/create").first
     body = page.locator("details", has=request).get_by_text('"sessionTypeId"').first
@@ -112,7 +115,7 @@ def _run_it_again(page: Page) -> None:
 
 def _rehearse(page: Page) -> None:
     page.get_by_label("Phases").select_option(["lint", "observe"])
-    page.get_by_label("Rows").fill("20")
+    page.get_by_role("spinbutton", name="Rows").fill("20")
     page.get_by_role("button", name="Rehearse", exact=True).click()
     page.get_by_role("heading", name=re.compile("hazards? found")).wait_for()
 

@@ -225,4 +225,4 @@ def test_unknown_notebooks_and_parameters_are_refused(kinds: Path, tmp_path: Pat
 
 
 def test_notebooks_are_found_in_their_order() -> None:
-    assert [path.stem for path in find_notebooks()] == list(ORDER)
+    assert [path.stem for path in find_notebooks()] == list(ORDER)  # neither the tutorial nor the control room

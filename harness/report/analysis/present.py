@@ -144,14 +144,17 @@ def plain_table(rows: pd.DataFrame, title: str, *, code: Sequence[str] = ()) -> 
     fonts = {_column_title(name): "font-family:monospace;font-size:12px;" for name in code}
     cell = "text-align:left;vertical-align:top;padding:2px 8px;overflow-wrap:anywhere"
     head = "".join(f'<th scope="col" style="{cell}">{html.escape(name)}</th>' for name in shown.columns)
-    body = "".join(
-        "<tr>" + "".join(f'<td style="{fonts.get(name, "")}{cell}">{html.escape(value)}</td>' for name, value in row.items()) + "</tr>"
-        for row in shown.to_dict("records")
-    )  # fmt: skip
+    styles = [fonts.get(str(name), "") + cell for name in shown.columns]
+    body = "".join(f"<tr>{_plain_row(values, styles)}</tr>" for values in shown.itertuples(index=False, name=None))
     text = (
         f"<h4>{html.escape(title)} ({len(rows)})</h4><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
     return Shown(text, f"{title}: {len(rows)} rows.")
+
+
+def _plain_row(values: Sequence[str], styles: Sequence[str]) -> str:
+    cells = zip(values, styles, strict=True)
+    return "".join(f'<td style="{style}">{html.escape(value)}</td>' for value, style in cells)
 
 
 def readable(rows: pd.DataFrame) -> pd.DataFrame:
