@@ -99,7 +99,7 @@ class OtherMessages(FailureMap):
 )
 def wider(file: str, sql: str) -> str:
     """Another part of the product has added what it needs."""
-    if not file.endswith("06_mend_states.sql"):
+    if not file.endswith("05_used_token.sql"):
         return sql
     more = """
 ALTER TABLE "Booking" ADD COLUMN "tenant" TEXT NOT NULL DEFAULT 'main', ADD COLUMN "notes" JSONB;

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice, zip_longest
+from itertools import zip_longest
 from typing import Literal
 
 from harness.defects import CATALOGUE, Defect
 from harness.strength.mutants import Mutant
-from harness.strength.reach import Reach
+from harness.strength.reach import Lines, Reach
 from harness.strength.source import function_lines, statement_lines
 
 __all__ = ["Subject", "of_defect", "of_mutant"]
 
 Kind = Literal["catalogue", "mutant"]
-
-MOST = 100
-"""How many cases are tried on a mutant, if not one of every scenario; a defect is tried on all that can notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +47,21 @@ def of_defect(defect: Defect, reach: Reach, covers: dict[str, frozenset[str]]) -
 
 
 def of_mutant(mutant: Mutant, reach: Reach) -> Subject:
-    """A mutant: whoever executes the changed statement could notice; of many, each scenario is tried once."""
+    """A mutant: whoever executes the changed statement could notice; of cases that execute the same, one is tried."""
     lines = statement_lines(mutant.module, mutant.line)
-    found = reach.touching(lines)
-    scenarios = len({each.partition("[")[0] for each in found})
-    candidates = tuple(islice(varied(found), max(scenarios, MOST)))
+    candidates = tuple(varied(distinct(reach.touching(lines), reach)))
     rebuilt = bool(lines & reach.setup)
     return Subject(mutant.id, mutant.title, "mutant", (), candidates, mutant.name, mutant, rebuilt)
+
+
+def distinct(ids: Iterable[str], reach: Reach) -> Iterator[str]:
+    """`ids` without the cases that execute just what another case of their scenario does: they notice the same."""
+    seen: set[tuple[str, Lines]] = set()
+    for each in ids:
+        mark = (each.partition("[")[0], reach.cases[each].lines)
+        if mark not in seen:
+            seen.add(mark)
+            yield each
 
 
 def varied(ids: Iterable[str]) -> Iterator[str]:

@@ -40,9 +40,15 @@ scenarios:
     return tmp_path
 
 
+def code_of(arguments: list[str]) -> object:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    return ended.value.code
+
+
 def test_what_is_noticed_and_what_survives(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     chosen = ["--defect", "P11", "--defect", "A9", "--defect", "W2", "--mutants", "0"]
-    code = main(["strength", *chosen, "-n", "1", "--database", "embedded", "--json"])
+    code = code_of(["strength", *chosen, "-n", "1", "--database", "embedded", "--json"])
     document = json.loads(capsys.readouterr().out)
     found = {each["defect_id"]: each for each in document["defects"]}
     assert code == 1
@@ -57,10 +63,10 @@ def test_what_is_noticed_and_what_survives(project: Path, capsys: pytest.Capture
 
 
 def test_the_catalogue_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["strength", "--list"]) == 0
+    assert code_of(["strength", "--list"]) == 0
     assert "I4 " in capsys.readouterr().out
 
 
 def test_an_unknown_defect_is_bad_input(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["strength", "--defect", "I44"]) == 4
+    assert code_of(["strength", "--defect", "I44"]) == 4
     assert "There is no defect 'I44'" in capsys.readouterr().err

@@ -46,7 +46,7 @@ def failures(on: Bench, cases: Sequence[Case], seed: int) -> list[str]:
 
 
 _FINE = {"passed", "skipped"}
-SAMPLE = SUITE.cases[::25]
+SAMPLE = SUITE.cases[::40]
 
 
 @pytest.mark.parametrize("seed", [11, 222, 3333])
