@@ -5,12 +5,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from . import booking_ids, failing, history, money, moves, page, rows, sessions, times, visitors, webhooks
+from . import (
+    booking_ids,
+    failing,
+    history,
+    limits,
+    money,
+    moves,
+    page,
+    rows,
+    sessions,
+    signatures,
+    times,
+    visitors,
+    webhooks,
+)
 from .defect import Defect
 
 __all__ = ["CATALOGUE"]
 
-_SUBJECTS = (visitors, booking_ids, sessions, times, rows, moves, failing, webhooks, money, page, history)
+_SUBJECTS = (
+    visitors,
+    booking_ids,
+    sessions,
+    times,
+    rows,
+    moves,
+    limits,
+    failing,
+    signatures,
+    webhooks,
+    money,
+    page,
+    history,
+)
 
 CATALOGUE: Mapping[str, Defect] = MappingProxyType(
     {id_: defect for subject in _SUBJECTS for id_, defect in subject.BOOK.defects.items()}
