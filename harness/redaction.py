@@ -67,7 +67,9 @@ class Redactor:
     def add_secret(self, value: str) -> None:
         """Mask `value` and what derives from it from now on. ValueError when it has less than four characters."""
         if len(value) < SHORTEST_SECRET:
-            raise ValueError(f"A secret of {len(value)} characters cannot be masked; at least {SHORTEST_SECRET} are needed.")
+            raise ValueError(
+                f"A secret of {len(value)} characters cannot be masked; at least {SHORTEST_SECRET} are needed."
+            )
         self._forms |= _derived(value)
         self._compiled = None
         self._heads = set()

@@ -69,7 +69,10 @@ class Console:
         if self._verbosity < 0:
             return
         plural = "" if workers == 1 else "s"
-        self.out.print(f"{cases} case{'' if cases == 1 else 's'} on {target} · {workers} worker{plural} · seed {seed}", style="bold")
+        self.out.print(
+            f"{cases} case{'' if cases == 1 else 's'} on {target} · {workers} worker{plural} · seed {seed}",
+            style="bold",
+        )
         if self.out.is_terminal and self._verbosity == 0:
             self._start_bar(cases)
 
