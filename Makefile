@@ -26,7 +26,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 run: $(READY) ## run the whole suite against the reference
-	@$(BIN)/harness run $(ARGS)
+	@$(BIN)/harness run --database embedded -n auto $(ARGS)
 
 test: $(READY) ## lint, types and the test suite
 	@$(MAKE) --no-print-directory lint types

@@ -14,12 +14,14 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from nbformat import v4, write
 
 from harness.errors import InputError
 from harness.report import Dossier, audit
 from harness.report.dossier.audit import ORDER, find_notebooks
 from harness.report.dossier.render import asks_network
+from harness.report.dossier.tables import fit
 from tests.support.browser import chromium
 
 pytestmark = pytest.mark.xdist_group("dossier")
@@ -158,6 +160,28 @@ def test_code_is_folded_away_until_asked_for_and_pages_print(dossier: Dossier) -
         assert code.is_visible()
         assert page.pdf().startswith(b"%PDF")
         page.close()
+
+
+@pytest.mark.browser
+def test_axe_finds_nothing_wrong_with_any_page(dossier: Dossier) -> None:
+    with chromium() as browser:
+        page = browser.new_context(bypass_csp=True).new_page()  # the pages' own policy forbids every script, axe too
+        found = {}
+        for name in ("index", *ORDER):
+            page.goto((dossier.index.parent / f"{name}.html").as_uri())
+            violations = Axe().run(page).response["violations"]
+            found[name] = [f"{each['id']}: {node['html'][:200]}" for each in violations for node in each["nodes"]]
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}
+
+
+def test_what_makes_a_dossier_too_large_is_left_to_parquet(tmp_path: Path) -> None:
+    sizes = {"a.parquet": 900, "a.csv.gz": 500, "b.parquet": 10, "b.csv": 300}
+    for name, size in sizes.items():
+        (tmp_path / name).write_bytes(bytes(size))
+    written = [tmp_path / name for name in sizes]
+    assert fit(written, -5) == written
+    assert [path.name for path in fit(written, 400)] == ["a.parquet", "b.parquet", "b.csv"]
+    assert not (tmp_path / "a.csv.gz").exists()
 
 
 @pytest.mark.browser

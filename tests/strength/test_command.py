@@ -9,13 +9,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.cli import main
+from tests.support.commands import harness
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path) -> Path:
     """A project with the fixtures of this one and a single scenario."""
     (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
     folder = tmp_path / "scenarios"
@@ -36,22 +36,15 @@ scenarios:
 """,
         encoding="utf-8",
     )
-    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def code_of(arguments: list[str]) -> object:
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    return ended.value.code
-
-
-def test_what_is_noticed_and_what_survives(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_noticed_and_what_survives(project: Path) -> None:
     chosen = ["--defect", "P11", "--defect", "A9", "--defect", "W2", "--mutants", "0"]
-    code = code_of(["strength", *chosen, "-n", "1", "--database", "embedded", "--json"])
-    document = json.loads(capsys.readouterr().out)
+    done = harness("strength", *chosen, "-n", "1", "--database", "embedded", "--json", cwd=project)
+    document = json.loads(done.out)
     found = {each["defect_id"]: each for each in document["defects"]}
-    assert code == 1
+    assert done.code == 1
     assert found["P11"]["outcome"] == "noticed"
     assert found["P11"]["noticed_by"] == ["scenarios/one.yaml::A free session is booked"]
     assert "BOOKING_CONFIRMED" in found["P11"]["check"]
@@ -62,11 +55,19 @@ def test_what_is_noticed_and_what_survives(project: Path, capsys: pytest.Capture
     assert Path(document["file"]).parent == (project / "reports" / "latest").resolve()
 
 
-def test_the_catalogue_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert code_of(["strength", "--list"]) == 0
-    assert "I4 " in capsys.readouterr().out
+def test_what_is_not_noticed_is_named_at_the_end(project: Path) -> None:
+    done = harness("strength", "--defect", "A9", "--mutants", "0", "-n", "1", "--database", "embedded", cwd=project)
+    assert "1 defects of the catalogue: 1 survived (0.0% noticed)" in done.out
+    assert "A9" in done.out.split("Nobody noticed:")[1]
 
 
-def test_an_unknown_defect_is_bad_input(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert code_of(["strength", "--defect", "I44"]) == 4
-    assert "There is no defect 'I44'" in capsys.readouterr().err
+def test_the_catalogue_is_listed() -> None:
+    done = harness("strength", "--list")
+    assert done.code == 0
+    assert "\nI4 " in done.out
+
+
+def test_an_unknown_defect_is_bad_input(project: Path) -> None:
+    done = harness("strength", "--defect", "I44", cwd=project)
+    assert done.code == 4
+    assert "There is no defect 'I44'" in done.err

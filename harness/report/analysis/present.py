@@ -133,7 +133,10 @@ def table(
     made = made.cols_align("right", [column for column in shown.columns if _is_number(rows, column)])
     if code:
         made = made.tab_style(style.text(font="monospace", size="12px"), loc.body(columns=list(code)))
-    return Shown(made.as_raw_html(), f"{title}: {len(rows)} rows.")
+    # a wide table scrolls in a region of its own, which the keyboard must reach
+    reached = f'<div id="{name}" tabindex="0" role="region" aria-label="{html.escape(title, quote=True)}"'
+    page = made.as_raw_html().replace(f'<div id="{name}"', reached, 1)
+    return Shown(page, f"{title}: {len(rows)} rows.")
 
 
 def plain_table(rows: pd.DataFrame, title: str, *, code: Sequence[str] = ()) -> Shown:

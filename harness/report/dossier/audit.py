@@ -13,12 +13,13 @@ from typing import Any
 
 import harness
 from harness.errors import InputError
+from harness.records import TABLES
 from harness.report.analysis.present import duration_text
 from harness.report.disk import disk_errors, replace_bytes, replace_text, sha256_of
 from harness.report.dossier.execute import Executed, execute
 from harness.report.dossier.files import read_notebook
 from harness.report.dossier.render import page, render
-from harness.report.dossier.tables import write_tables
+from harness.report.dossier.tables import fit, write_tables
 from harness.report.dossier.traps import check_notebook
 from harness.report.load import Run, load
 from harness.report.manifest import MANIFEST
@@ -27,7 +28,7 @@ __all__ = ["ORDER", "Dossier", "audit", "find_notebooks"]
 
 ORDER = ("suite_health", "anonymous_vs_authenticated", "rules", "migration", "strength", "incident")
 _GOOD = frozenset({"passed", "absent"})
-_LARGEST = 4_900_000  # bytes of a dossier, which is to be sent; the page of a long run stays where it is
+_LARGEST = 4_900_000  # bytes of a dossier, which is to be sent; a long run's page and largest CSV files stay out
 _MARKS = {
     "passed": "✓ passed",
     "absent": "○ not judged",
@@ -75,7 +76,9 @@ def audit(
         for one in executed:
             replace_text(where / f"{one.name}.html", render(one.path, title=one.title or one.name))
         tables = write_tables(loaded, where / "tables")
-        _copy_run(loaded, where)
+        replace_bytes(where / MANIFEST, (loaded.directory / MANIFEST).read_bytes())
+        tables = fit(tables, _size(where) - _LARGEST)
+        _copy_page(loaded, where)
         replace_text(where / "index.html", _index(loaded, executed, tables, where))
     return Dossier(
         where / "index.html", tuple(executed), tuple(_failure(e) for e in executed if e.outcome not in _GOOD)
@@ -141,13 +144,17 @@ def _execute_all(
         return list(pool.map(one, chosen))
 
 
-def _copy_run(run: Run, where: Path) -> None:
-    """The manifest, and the page of the whole run where the dossier stays small enough with it."""
-    replace_bytes(where / MANIFEST, (run.directory / MANIFEST).read_bytes())
+def _copy_page(run: Run, where: Path) -> None:
+    """The page of the whole run, where the dossier stays small enough with it."""
     page_of_run = run.directory / "report.html"
-    size = sum(path.stat().st_size for path in where.rglob("*") if path.is_file() and path.name != page_of_run.name)
-    if page_of_run.is_file() and size + page_of_run.stat().st_size < _LARGEST:
+    if page_of_run.is_file() and _size(where) + page_of_run.stat().st_size < _LARGEST:
         replace_bytes(where / page_of_run.name, page_of_run.read_bytes())
+
+
+def _size(where: Path) -> int:
+    """Bytes of what this dossier holds, without the pages that are written after this is asked."""
+    later = {"report.html", "index.html"}
+    return sum(path.stat().st_size for path in where.rglob("*") if path.is_file() and path.name not in later)
 
 
 def _failure(executed: Executed) -> str:
@@ -173,11 +180,13 @@ def _index(run: Run, executed: Sequence[Executed], tables: Sequence[Path], where
         if (where / "report.html").is_file()
         else ""
     )
+    absent = [name for name in TABLES if not any(p.name.startswith(f"{name}.csv") for p in tables)]
+    only = f"<p>As Parquet only, so that the dossier can be sent: {', '.join(absent)}.</p>" if absent else ""
     body = (
         f"<main><p class=muted>Dossier of run {html.escape(run.run_id)}</p><h1>{title}</h1>{_remarks(run)}"
         f'<table><thead><tr><th scope="col">Gate</th><th scope="col">Notebook</th><th scope="col">Finding</th></tr></thead><tbody>{rows}</tbody></table>'
         f"{whole}<h2>Where this comes from</h2><dl>{_facts(run)}</dl>"
-        f'<h2>Tables</h2><table><thead><tr><th scope="col">File</th><th scope="col" class="num">Bytes</th><th scope="col">SHA-256</th></tr></thead><tbody>{files}</tbody></table></main>'
+        f'<h2>Tables</h2>{only}<table><thead><tr><th scope="col">File</th><th scope="col" class="num">Bytes</th><th scope="col">SHA-256</th></tr></thead><tbody>{files}</tbody></table></main>'
     )
     return page(f"{title} · {run.run_id}", body)
 

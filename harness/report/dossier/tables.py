@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.records import TABLES
 from harness.report.arrow import TableWriter
 from harness.report.load import Run
 
-__all__ = ["write_tables"]
+__all__ = ["fit", "write_tables"]
 
 _LARGE = 50_000  # bytes of CSV beyond which it is compressed
 
@@ -26,6 +27,18 @@ def write_tables(run: Run, directory: Path) -> list[Path]:
         writer.close()
         written += [parquet, _csv(run, name, directory)]
     return written
+
+
+def fit(written: Sequence[Path], spare: int) -> list[Path]:
+    """Remove the largest CSV files until `spare` bytes are saved; what is left, in order. Parquet has their rows still."""
+    left = list(written)
+    for path in sorted((p for p in written if p.suffix != ".parquet"), key=lambda p: p.stat().st_size, reverse=True):
+        if spare <= 0:
+            break
+        spare -= path.stat().st_size
+        left.remove(path)
+        path.unlink()
+    return left
 
 
 def _csv(run: Run, name: str, directory: Path) -> Path:
