@@ -313,7 +313,7 @@ def sandbox(template: Template) -> Iterator[Sandbox]:
 
 
 class Providers:
-    """The bench of the moment, for the one mock that lasts the whole session."""
+    """The bench of the moment, for the one mock that lasts a whole module."""
 
     bench: Bench | None = None
 
@@ -323,7 +323,7 @@ class Providers:
         return cls.bench
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: the tests of other rooms reach real servers on this machine
 def mock() -> Iterator[None]:
     transport = ResponsesTransport(
         {
