@@ -180,10 +180,12 @@ class _CaseWorker:
     def close(self) -> None:
         gc.unfreeze()
         gc.set_threshold(*self._thresholds)
-        if self._writer is not None:
-            self._writer.close()
-        if self._bench is not None:
-            self._bench.close()
+        try:
+            if self._writer is not None:
+                self._writer.close()
+        finally:  # a disk that refuses the last lines must not keep a server alive
+            if self._bench is not None:
+                self._bench.close()
 
 
 def _info(options: RunOptions, plan: Plan, run_id: str, target: Target, workers: int) -> RunInfo:
