@@ -22,6 +22,9 @@ def strength(
     defect: Annotated[
         list[str] | None, typer.Option("--defect", help="Only this defect of the catalogue; may be given again.")
     ] = None,
+    mutant: Annotated[
+        list[str] | None, typer.Option("--mutant", help="Only this mutant, by its id; may be given again.")
+    ] = None,
     mutants: Annotated[
         str, typer.Option("--mutants", help="How many generic mutants: a number, or all.", metavar="N|all")
     ] = "600",
@@ -72,6 +75,7 @@ def strength(
         paths=tuple(paths or ()),
         defects=tuple(defect) if defect else None,
         mutants=_count(mutants),
+        only_mutants=tuple(mutant or ()),
         every=every,
         database=database,
         workers=_workers(workers),

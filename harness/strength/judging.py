@@ -5,7 +5,7 @@ from __future__ import annotations
 import faulthandler
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
@@ -20,6 +20,9 @@ __all__ = ["Judge", "Unviable"]
 
 HANGING = 90.0
 """Seconds after which a worker that does not even hear its alarm ends itself; its job is lost, the others go on."""
+
+RESERVE = 120
+"""How many cases are tried at most that go the same way through the reference as one that noticed nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Judge:
     subjects: Sequence[Subject]
     every: bool = False
     _noticed: dict[str, list[str]] = field(default_factory=dict)
+    _around: dict[str, set[str]] = field(default_factory=dict)
     _kills: Counter[str] = field(default_factory=Counter)
 
     def open(self) -> dict[str, object]:
@@ -75,9 +79,17 @@ class Judge:
             self.ground.drop()
 
     def _tried(self, subject: Subject) -> _Found:
-        target = "reference" if subject.mutant else f"defect:{subject.id}"
         found = _Found()
-        for scenario_id in self._ordered(subject):
+        self._try(subject, self._ordered(subject), found)
+        if not found.by:
+            self._try(subject, self._reserve(subject), found)
+        if found.by:
+            self._remember(subject, found.by[0])
+        return found
+
+    def _try(self, subject: Subject, ids: Iterable[str], found: _Found) -> None:
+        target = "reference" if subject.mutant else f"defect:{subject.id}"
+        for scenario_id in ids:
             faulthandler.dump_traceback_later(HANGING, exit=True)
             try:
                 record, check = self.ground.run(
@@ -92,12 +104,18 @@ class Judge:
                 elif record.outcome == "error":
                     found.errors.append(f"{scenario_id}: {record.failure}")
             if found.by and not self.every:
-                break
-        if found.by:
-            known = self._noticed.setdefault(subject.place, [])
-            known[:] = [found.by[0], *(each for each in known if each != found.by[0])][:5]
-            self._kills[found.by[0]] += 1
-        return found
+                return
+
+    def _remember(self, subject: Subject, scenario_id: str) -> None:
+        known = self._noticed.setdefault(subject.place, [])
+        known[:] = [scenario_id, *(each for each in known if each != scenario_id)][:5]
+        self._around.setdefault(subject.around, set()).add(scenario_id.partition("[")[0])
+        self._kills[scenario_id] += 1
+
+    def _reserve(self, subject: Subject) -> list[str]:
+        """Cases that go the way of another, of scenarios that noticed something around here: their values may matter."""
+        near = self._around.get(subject.around, set())
+        return [each for each in subject.reserve if each.partition("[")[0] in near][:RESERVE]
 
     def _ordered(self, subject: Subject) -> list[str]:
         """Those first that noticed something at the same place before; then, for a mutant, those that notice most."""

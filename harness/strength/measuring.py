@@ -44,6 +44,7 @@ class Options:
     root: Path = field(default_factory=Path.cwd)
     defects: tuple[str, ...] | None = None
     mutants: int | None = MUTANTS
+    only_mutants: tuple[str, ...] = ()
     every: bool = False
     database: str = "auto"
     workers: int = 1
@@ -112,14 +113,14 @@ def measure(options: Options, note: Note) -> Result:
     """
     began = time.perf_counter()
     tracer()  # what is missing is told before anything runs
-    defects = catalogue(options.defects)
+    defects = [] if options.only_mutants and options.defects is None else catalogue(options.defects)
     directory, wrong = _without_defects(options, note)
     run_options = RunOptions(paths=options.paths, root=options.root, seed=options.seed)
     plan = make_plan(run_options, options.root / "reports")
     cases = {case.scenario_id: case for case in plan.cases if not case.scenario.skip}
     reach = _reach(options, plan.suite, list(cases.values()), note)
     covers = {each: frozenset(case.scenario.covers) for each, case in cases.items()}
-    drawn, population = mutants(options.mutants) if options.mutants != 0 else ([], 0)
+    drawn, population = ([], 0) if options.mutants == 0 else mutants(options.mutants, options.only_mutants)
     subjects = [of_defect(each, reach, covers) for each in defects] + [of_mutant(each, reach) for each in drawn]
     note(f"{len(defects)} defects and {len(drawn)} of {population} mutants, {options.workers} workers")
     reasons = {} if options.every else read()

@@ -6,7 +6,7 @@ Only what runs when a request is served is mutated: not annotations, decorators 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -47,14 +47,16 @@ class Mutant:
         return f"{self.module}.py:{self.line}  {_short(self.before)} → {_short(self.after)}"
 
 
-def mutants(count: int | None = None) -> tuple[list[Mutant], int]:
-    """`count` mutants in the order of the source (None: all), and how many there are.
+def mutants(count: int | None = None, only: Collection[str] = ()) -> tuple[list[Mutant], int]:
+    """`count` mutants in the order of the source (None: all), or those with the ids `only`; and how many there are.
 
     A sample is drawn by the hashes of the mutants: no wish steers it, and the next run draws it again.
     Raises MachineError when mutmut is not installed.
     """
     every = _drafts()
     drawn = list(every) if count is None else sorted(every, key=lambda each: (each.mark, each.place))[:count]
+    if only:
+        drawn = [each for each in every if f"{each.place}~{each.mark}" in only]
     wanted = {id(each) for each in drawn}
     return [each.rendered() for each in every if id(each) in wanted], len(every)
 

@@ -19,9 +19,10 @@ Kind = Literal["catalogue", "mutant"]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`candidates` are scenario ids, the quickest first. `rebuilt`: the application must be built with it inside.
+    """`candidates` are scenario ids, the likeliest first. `rebuilt`: the application must be built with it inside.
 
-    `place` is what subjects share that the same scenario is likely to notice.
+    `reserve` are further ones, tried only where their scenario has noticed something at the same `place` before.
+    `place` is what subjects share that the same scenario is likely to notice: a function, and the class around it.
     """
 
     id: str
@@ -32,6 +33,12 @@ class Subject:
     place: str
     mutant: Mutant | None = None
     rebuilt: bool = True
+    reserve: tuple[str, ...] = ()
+
+    @property
+    def around(self) -> str:
+        """The class or module around the place."""
+        return self.place.rpartition(".")[0]
 
 
 def of_defect(defect: Defect, reach: Reach, covers: dict[str, frozenset[str]]) -> Subject:
@@ -49,9 +56,11 @@ def of_defect(defect: Defect, reach: Reach, covers: dict[str, frozenset[str]]) -
 def of_mutant(mutant: Mutant, reach: Reach) -> Subject:
     """A mutant: whoever executes the changed statement could notice; of cases that execute the same, one is tried."""
     lines = statement_lines(mutant.module, mutant.line)
-    candidates = tuple(varied(distinct(reach.touching(lines), reach)))
+    found = reach.touching(lines)
+    candidates = tuple(varied(distinct(found, reach)))
+    reserve = tuple(each for each in found if each not in set(candidates))
     rebuilt = bool(lines & reach.setup)
-    return Subject(mutant.id, mutant.title, "mutant", (), candidates, mutant.name, mutant, rebuilt)
+    return Subject(mutant.id, mutant.title, "mutant", (), candidates, mutant.name, mutant, rebuilt, reserve)
 
 
 def distinct(ids: Iterable[str], reach: Reach) -> Iterator[str]:
