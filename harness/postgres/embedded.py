@@ -13,13 +13,16 @@ from harness.errors import MachineError
 from harness.postgres.account import PopenIdentity, server_account
 from harness.postgres.binaries import Binaries, find_binaries
 from harness.postgres.cluster import SUPERUSER, copy_cluster, initialised_cluster
-from harness.postgres.places import Places, room_remedy, secure_directory
+from harness.postgres.places import Places, free_bytes, room_remedy, secure_directory
 from harness.postgres.running import Instance, sweep
 
 __all__ = ["EmbeddedServer", "start_embedded"]
 
 _START_LIMIT = 30.0  # seconds
 _PORT = 5432  # names the socket's file; no TCP port is opened
+
+
+LEAST_ROOM = 8 * 1024 * 1024  # bytes; with less a server cannot go on
 
 
 @dataclass(slots=True)
@@ -37,8 +40,11 @@ class EmbeddedServer:
         return {"host": str(self.instance.path), "port": str(_PORT), "user": SUPERUSER, "dbname": "postgres"}
 
     def said(self) -> str:
-        """The last lines of the server's log."""
-        return _said(self.instance)
+        """The last lines of the server's log; on a full disk it could not write them, so that is said for it."""
+        said = _said(self.instance)
+        if free_bytes(self.instance.path) < LEAST_ROOM and not room_remedy(said):
+            said = f"No space left on device, where {self.instance.path} lies. {said}".strip()
+        return said
 
     def stop(self) -> None:
         """Stop the server and remove its directory."""
