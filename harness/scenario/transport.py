@@ -82,7 +82,10 @@ class InProcess:
             headers.update(fields)
             return written.append
 
-        chunks = self._application(self._environ(request), start_response)
+        try:
+            chunks = self._application(self._environ(request), start_response)
+        except Exception:  # noqa: BLE001 - what escapes an application is a 500, as every WSGI server has it
+            return HttpAnswer(500, {"Content-Type": "text/plain"}, b"Internal Server Error")
         try:
             written.extend(chunks)
         finally:

@@ -25,6 +25,9 @@ __all__ = [
 
 EMBED_ORIGIN = "https://calendly.com"
 
+PAGE_FAILED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What a mistake in the page raises. The page is part of the product, so it is a result and no fault of the harness."""
+
 
 @dataclass(frozen=True)
 class NoArgs:
@@ -129,6 +132,8 @@ def schedule(world: World, args: ScheduleArgs) -> Any:
             flow.on_message(args.origin, booked.message)
         except NotAllowed as refused:
             world.refuse(refused.code)  # the event stands at Calendly all the same
+        except PAGE_FAILED as error:
+            world.refuse(f"the page failed: {type(error).__name__}")
     return {
         "event_uri": booked.event_uri,
         "invitee_uri": booked.invitee_uri,
@@ -231,8 +236,8 @@ def _ask(act: Callable[[], Any]) -> Any:
         raise Refusal(refused.code) from refused
     except NoAnswer:
         return None
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise Refusal(f"the page failed: {type(error).__name__}") from error  # the page is part of the product
+    except PAGE_FAILED as error:
+        raise Refusal(f"the page failed: {type(error).__name__}") from error
     return _captured(value)
 
 
