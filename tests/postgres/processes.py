@@ -49,6 +49,12 @@ class Machine:
         return directories + [f"process {number}" for number in processes_in(self.running)]
 
 
+def _as_from_a_terminal() -> None:
+    """Signals as a shell's child has them: a test run in the background, or by nohup, would hand on that it ignores some."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @contextlib.contextmanager
 def harness(
     machine: Machine, then: str, *, before: str = "", choice: str = "embedded"
@@ -63,6 +69,7 @@ def harness(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=_as_from_a_terminal,
     )
     try:
         assert process.stdout is not None

@@ -37,6 +37,9 @@ class Executed:
     duration_us: int
 
 
+_STILLBORN = "Kernel died before replying"
+
+
 def execute(notebook: Path, out: Path, *, parameters: Mapping[str, Any], directory: Path, timeout_s: float) -> Executed:
     """Run `notebook` in `directory` and keep what came of it, good or bad, at `out`.
 
@@ -45,6 +48,9 @@ def execute(notebook: Path, out: Path, *, parameters: Mapping[str, Any], directo
     write_notebook(out, read_notebook(notebook))
     begun = time.monotonic()
     said = _run(notebook, out, parameters, directory, timeout_s)
+    if said and _STILLBORN in said:  # kernels started side by side can choose the same port; nothing has run yet
+        write_notebook(out, read_notebook(notebook))
+        said = _run(notebook, out, parameters, directory, timeout_s)
     took = round((time.monotonic() - begun) * 1_000_000)
     made = read_notebook(out)
     outcome, reason = _verdict(made, said, timeout_s)
