@@ -69,7 +69,7 @@ def harness(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=_as_from_a_terminal,
+        preexec_fn=_as_from_a_terminal,  # noqa: PLW1509 - it only resets signals, which no thread disturbs
     )
     try:
         assert process.stdout is not None
