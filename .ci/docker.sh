@@ -25,6 +25,10 @@ install_packages() {
 answers() { timeout 10 docker info >/dev/null 2>&1; }
 
 start_engine() {  # STORAGE-DRIVER or nothing
+    for _ in $(seq 100); do  # one that is just ending would refuse the next: its pid file is still there
+        kill -0 "$(cat /var/run/docker.pid 2>/dev/null)" 2>/dev/null || break
+        sleep 0.2
+    done
     say "starting the engine${1:+ with the storage driver $1} (log: $log)"
     setsid --fork dockerd ${1:+--storage-driver "$1"} >>"$log" 2>&1 </dev/null
     for _ in $(seq 150); do

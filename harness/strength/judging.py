@@ -152,7 +152,7 @@ def _starts() -> None:
 
     try:
         create_app(settings_for("postgresql+psycopg://nobody@localhost/nothing"), Parts()).dispose()
-    except Exception as error:
+    except Exception as error:  # whatever a mutant does to the start, it is the mutant's doing: not viable
         raise NotViable(f"the application does not start: {type(error).__name__}") from error
 
 
