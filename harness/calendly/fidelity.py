@@ -57,7 +57,9 @@ ENDPOINTS: dict[str, Fidelity] = {
     "POST /invitee_no_shows": _simplified("marking twice is a 400: nobody documents the code"),
     "GET /invitee_no_shows/{uuid}": _EXACT,
     "DELETE /invitee_no_shows/{uuid}": _EXACT,
-    "POST /webhook_subscriptions": _EXACT,
+    "POST /webhook_subscriptions": _simplified(
+        "contact.*, routing_form_submission.created and meeting_recap.* can be subscribed to and are never sent"
+    ),
     "GET /webhook_subscriptions": _EXACT,
     "GET /webhook_subscriptions/{uuid}": _EXACT,
     "DELETE /webhook_subscriptions/{uuid}": _EXACT,
