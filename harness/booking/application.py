@@ -10,7 +10,7 @@ from .asking import Asking
 from .context import Context
 from .endpoints import Endpoints
 from .limits import MemoryWindows
-from .page import Profile, page_blueprint
+from .page import Profile, page_blueprint, page_failure
 from .parts import Parts
 from .services import Services, wire
 from .settings import Settings
@@ -57,9 +57,10 @@ def create_app(settings: Settings, parts: Parts | None = None, *, profile: Profi
     services = wire(context)
     app = Application(context, services)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.url_map.merge_slashes = False  # each thing has one address
     app.register_blueprint(blueprint(Endpoints(Asking(context), services)))
     app.register_blueprint(page_blueprint(context, services, profile))
-    register_failures(app, context)
+    register_failures(app, context, page_failure(settings))
     return app
 
 

@@ -43,6 +43,11 @@ class Asking:
         """The bytes of the body, as they came."""
         return request.get_data(cache=False)
 
+    def delivery(self) -> bytes:
+        """The bytes of a provider's body; what people answer at Calendly is longer than what our page sends."""
+        request.max_content_length = self._context.settings.max_delivery_bytes
+        return self.raw()
+
     def booking_id(self, text: str) -> str:
         """The id in the path or the query. Raises 400 when it is not a UUID (B05)."""
         found = as_booking_id(text)

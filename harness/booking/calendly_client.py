@@ -115,4 +115,4 @@ def _resource(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _seconds(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() else None
+    return int(text) if text and text.isdecimal() else None

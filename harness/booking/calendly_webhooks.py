@@ -40,7 +40,7 @@ class CalendlyWebhooks:
             now=int(self._parts.clock().timestamp()),
             tolerance=settings.calendly_tolerance,
         )
-        envelope = self._parts.json.read(raw)
+        envelope = self._parts.json.read_delivery(raw)
         event, occurred_at = self._parts.calendly_reader.event(envelope)
         if event not in KNOWN:
             return self._unknown(event, f"{event} {occurred_at.isoformat()}", envelope)

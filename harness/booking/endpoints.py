@@ -186,7 +186,9 @@ class Endpoints:
 
     def webhooks_calendly(self) -> Mapping[str, Any]:
         """POST webhooks/calendly."""
-        return self._services.calendly.receive(request.headers.get("Calendly-Webhook-Signature"), self._asking.raw())
+        return self._services.calendly.receive(
+            request.headers.get("Calendly-Webhook-Signature"), self._asking.delivery()
+        )
 
     def checkout_create(self) -> Mapping[str, Any]:
         """POST stripe/checkout/create."""
@@ -203,7 +205,7 @@ class Endpoints:
 
     def webhooks_stripe(self) -> Mapping[str, Any]:
         """POST webhooks/stripe."""
-        return self._services.stripe.receive(request.headers.get("Stripe-Signature"), self._asking.raw())
+        return self._services.stripe.receive(request.headers.get("Stripe-Signature"), self._asking.delivery())
 
     def openapi(self) -> Mapping[str, Any]:
         """GET openapi.json."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -27,6 +28,9 @@ __all__ = [
 ]
 
 PATHWAYS = ("accelerate", "pivot", "play")
+LABEL = r"[^\W_](?:[\w-]*[^\W_])?"
+EMAIL = re.compile(rf"[^\s@<>,;:()\[\]\"\\]+@{LABEL}(?:\.{LABEL})+")  # one mailbox, not a header or a list of them
+NO_ZONES = frozenset({"Factory", "localtime"})  # in the system's list, and no zone of anybody's
 
 
 def _booking_id(text: str) -> str:
@@ -38,7 +42,7 @@ def _booking_id(text: str) -> str:
 
 @cache
 def _timezones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    return frozenset(available_timezones()) - NO_ZONES
 
 
 def _timezone(text: str) -> str:
@@ -52,8 +56,7 @@ def _instant(value: object) -> object:
 
 
 def _email(text: str) -> str:
-    name, at, host = text.rpartition("@")
-    if not (at and name and "." in host and " " not in text):
+    if not EMAIL.fullmatch(text):
         raise ValueError("not an e-mail address")
     return text
 

@@ -46,6 +46,7 @@ class Settings:
     recovery_token_lifetime: timedelta = timedelta(hours=1)
     forwarded_proxies: int = 0
     max_body_bytes: int = 64 * 1024
+    max_delivery_bytes: int = 1024 * 1024  # of a webhook
     pool_size: int = 5
     pool_overflow: int = 20
 

@@ -11,7 +11,7 @@ from .refusals import Refusal, sign_in_needed
 
 __all__ = ["CalendlySignature", "SignatureHeader", "read_header"]
 
-HEADER = re.compile(r"t=(?P<t>\d{1,12}),v1=(?P<v1>[0-9a-f]{64})")
+HEADER = re.compile(r"t=(?P<t>[0-9]{1,12}),v1=(?P<v1>[0-9a-f]{64})")
 
 
 class SignatureHeader:

@@ -36,7 +36,7 @@ class StripeWebhooks:
             now=int(parts.clock().timestamp()),
             tolerance=settings.stripe_tolerance,
         )
-        news = parts.stripe_reader.read(parts.json.read(raw))
+        news = parts.stripe_reader.read(parts.json.read_delivery(raw))
         outcome, progress = self._take(news)
         if outcome is None:
             context.journal.info("webhook.duplicate", provider=PROVIDER, event=news.event)

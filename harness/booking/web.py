@@ -29,12 +29,12 @@ def blueprint(endpoints: Endpoints) -> Blueprint:
     return api
 
 
-def register_failures(app: Flask, context: Context) -> None:
-    """Answers every exception under /api with the one shape of errors; other pages keep their own."""
+def register_failures(app: Flask, context: Context, elsewhere: Callable[[HTTPException], Response]) -> None:
+    """Answers every exception under /api with the one shape of errors, and a wrong address of the page by `elsewhere`."""
 
-    def fail(error: Exception) -> Response | HTTPException:
-        if isinstance(error, HTTPException) and not request.path.startswith("/api/"):
-            return error
+    def fail(error: Exception) -> Response:
+        if isinstance(error, HTTPException) and not f"{request.path}/".startswith("/api/"):
+            return elsewhere(error)
         refusal = context.parts.failures.refusal(error)
         is_ours = refusal.status == 500 or refusal.code == "database_unavailable"
         say = context.journal.error if is_ours else context.journal.warning

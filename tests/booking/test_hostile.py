@@ -105,13 +105,32 @@ def test_wrong_values_are_refused_without_an_echo(bench: Bench, field: str, valu
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "nowhere", 404), ("GET", CREATE, 400), ("DELETE", CREATE, 405), ("PUT", "scheduling/session-types", 405)],
-)
+    [
+        ("GET", "nowhere", 404), ("GET", CREATE, 400), ("DELETE", CREATE, 405), ("PUT", "scheduling/session-types", 405),
+        ("OPTIONS", "openapi.json", 405), ("FOO", "openapi.json", 405), ("GET", "", 404), ("GET", "/openapi.json", 404),
+        ("GET", "openapi.json/", 404), ("GET", "%2e%2e/openapi.json", 404), ("GET", "x" * 9000, 404), ("GET", "%ff%00", 404),
+    ],
+)  # fmt: skip
 def test_paths_and_methods_that_do_not_exist(bench: Bench, method: str, path: str, status: int) -> None:
     answer = bench.call(method, path)
 
     assert answer.status == status
     assert is_clear(answer)
+
+
+@pytest.mark.parametrize(
+    "email",
+    ["a@.", "a@b.", "a@b..c", "<a@b.c>", "a@b.c\n", "a@b.c\r\nBcc: d@e.f", "a@b.c, d@e.f", "a@-b.c", "@b.c", "a b@c.d"],
+)
+def test_what_is_no_one_mailbox_is_refused(bench: Bench, email: str) -> None:
+    answer = bench.create("intro-call", bench.schedule("intro-call"), ID, clientEmail=email)
+
+    assert (answer.status, answer.code) == (400, "invalid_field")
+
+
+@pytest.mark.parametrize("zone", ["localtime", "Factory", "europe/london", "../../etc/passwd", "posix/Europe/London"])
+def test_what_is_nobodys_time_zone_is_refused(bench: Bench, zone: str) -> None:
+    assert bench.initialize("intro-call", ID, clientTimezone=zone).status == 400
 
 
 @pytest.mark.parametrize("query", ["builderId=%00", "builderId=" + "x" * 300, "builderId=%F0%9F", "builderId=%0a"])
@@ -150,16 +169,42 @@ def test_a_database_that_is_away_is_a_503(bench: Bench) -> None:
     assert (answer.status, answer.code) == (503, "database_unavailable")
 
 
-def test_ten_thousand_anonymous_inserts_store_no_more_than_the_limit(bench: Bench) -> None:
+@pytest.mark.parametrize("calls", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.timeout(600)
+def test_a_flood_of_anonymous_inserts_stores_no_more_than_the_limit(bench: Bench, calls: int) -> None:
     bench.app = bench.build(anonymous_inserts=30)
     payload = json.dumps(
         {"builderId": SESSIONS["intro-call"]["builderId"], "sessionTypeId": SESSIONS["intro-call"]["id"]}
     )
     with bench.app.test_client() as client:
-        statuses = [client.post("/api/scheduling/bookings/initialize", data=payload).status_code for _ in range(300)]
+        answers = [client.post("/api/scheduling/bookings/initialize", data=payload) for _ in range(calls)]
 
-    assert (statuses.count(200), statuses.count(429)) == (30, 270)
+    statuses = [answer.status_code for answer in answers]
+    assert (statuses.count(200), statuses.count(429)) == (30, calls - 30)
+    assert {answer.headers["Retry-After"] for answer in answers[30:]} == {"60"}
     assert len(bench.rows("Booking")) == 30
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_ten_thousand_anonymous_inserts_from_everywhere_expire_and_hold_no_time(bench: Bench) -> None:
+    bench.app = bench.build(anonymous_inserts=1, forwarded_proxies=1)
+    payload = json.dumps(
+        {"builderId": SESSIONS["intro-call"]["builderId"], "sessionTypeId": SESSIONS["intro-call"]["id"]}
+    )
+    with bench.app.test_client() as client:
+        for number in range(10_000):
+            address = {"X-Forwarded-For": f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"}
+            assert client.post("/api/scheduling/bookings/initialize", data=payload, headers=address).status_code == 200
+
+    event = bench.schedule("intro-call", booking_id=ID)
+    assert bench.create("intro-call", event, ID, by="client").status == 200, "nobody waits for a flood"
+    bench.clock.advance(minutes=31)
+    assert bench.app.expire() == 10_000
+    assert bench.sandbox.query('SELECT "status"::text, count(*) AS n FROM "Booking" GROUP BY 1 ORDER BY 2') == [
+        {"status": "CONFIRMED", "n": 1},
+        {"status": "CANCELLED", "n": 10_000},
+    ]
 
 
 @pytest.mark.parametrize(

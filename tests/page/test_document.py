@@ -69,8 +69,18 @@ def test_a_token_in_the_query_goes_on_in_the_fragment(client: Any) -> None:
 def test_files_are_served_and_nothing_beside_them(client: Any) -> None:
     with client.get("/page/flow.js") as answer:
         assert answer.mimetype == "text/javascript"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
     for path in ("/page/../blueprint.py", "/page/%2e%2e/blueprint.py", "/page/none.js", "/page/"):
         assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/none", "//", "/page//flow.js", "/booking/1", "/%ff"])
+def test_a_wrong_address_is_told_with_a_way_back(client: Any, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "nothing at this address" in answer.text
+    assert 'href="/"' in answer.text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
 class Calendly(CalendlyClient):

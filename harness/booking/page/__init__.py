@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from harness.booking.page.blueprint import Profile, page_blueprint
+from harness.booking.page.blueprint import Profile, page_blueprint, page_failure
 
-__all__ = ["Profile", "page_blueprint"]
+__all__ = ["Profile", "page_blueprint", "page_failure"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from harness.booking.asking import Asking
@@ -17,9 +19,10 @@ from harness.booking.page.visitor import visitor
 from harness.booking.page.widgets import Widgets
 from harness.booking.requests_read import PATHWAYS
 from harness.booking.services import Services
+from harness.booking.settings import Settings
 from harness.booking.web import json_response
 
-__all__ = ["Profile", "page_blueprint"]
+__all__ = ["Profile", "page_blueprint", "page_failure"]
 
 Profile = Literal["reference", "legacy"]
 NOTHING: dict[str, Any] = {"sessionTypes": {}}
@@ -36,6 +39,11 @@ def page_blueprint(context: Context, services: Services, profile: Profile = "ref
     def show() -> AnyResponse:
         return document.moved_sign_in() or document.show()
 
+    @page.after_request
+    def as_it_says(response: Response) -> Response:
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        return response
+
     @page.get("/page/widgets")
     def addresses() -> Response:
         return json_response(
@@ -47,6 +55,17 @@ def page_blueprint(context: Context, services: Services, profile: Profile = "ref
         return json_response(visitor(context, asking.caller()))
 
     return page
+
+
+def page_failure(settings: Settings) -> Callable[[HTTPException], Response]:
+    """How an address that is none of the page's is answered: with a way back."""
+
+    def answer(error: HTTPException) -> Response:
+        response = make_response(render_template("missing.html"), error.code or 500)
+        response.headers.update(headers(origin_of(settings.calendly_embed_base)))
+        return response
+
+    return answer
 
 
 class _Document:
