@@ -20,7 +20,17 @@ from .stripe_client import StripeRefused, minor_units
 __all__ = ["Owed", "PayingBack", "advance_refund", "find_refund", "reopen_refunds"]
 
 R = table_of(Refund)
-COLUMNS = (R.c.id, R.c.bookingId, R.c.amount, R.c.currency, R.c.status, R.c.paymentIntent, R.c.reason)
+COLUMNS = (
+    R.c.id,
+    R.c.bookingId,
+    R.c.amount,
+    R.c.currency,
+    R.c.status,
+    R.c.paymentIntent,
+    R.c.reason,
+    R.c.stripeRefundId,
+    R.c.updatedAt,
+)
 CANCELLED = "cancelled"
 DONE = "charge_already_refunded"
 
@@ -36,6 +46,19 @@ class Owed:
     status: str
     payment_intent: str | None
     reason: str
+    stripe_id: str | None
+    updated_at: datetime
+
+    @property
+    def key(self) -> str:
+        """The same attempt asked for twice is one refund; one that is owed again after it failed is another."""
+        return f"refund-{self.id}-{self.updated_at.isoformat()}"
+
+    def is_meant(self, stripe_id: str) -> bool:
+        """Whether Stripe's word on its refund `stripe_id` is about the attempt at hand, not about one before it."""
+        if self.status == "required":
+            return self.stripe_id != stripe_id
+        return self.stripe_id in (None, stripe_id)
 
 
 class PayingBack:
@@ -85,7 +108,7 @@ class PayingBack:
         metadata = {"bookingId": owed.booking_id, "refundId": owed.id}
         amount = minor_units(owed.amount, owed.currency)
         try:
-            made = self._context.stripe.refund(intent, amount, metadata, f"refund-{owed.id}")
+            made = self._context.stripe.refund(intent, amount, metadata, owed.key)
         except StripeRefused as refused:
             return ("succeeded" if refused.code == DONE else "failed"), None
         return refund_status(made.get("status")), made.get("id")
@@ -115,8 +138,8 @@ def find_refund(connection: Connection, refund_id: str | None, stripe_id: str | 
 
 
 def advance_refund(connection: Connection, progress: Progress, owed: Owed, status: str, stripe_id: str | None) -> None:
-    """Writes how far a refund has got and moves its booking along; a second word of the same changes nothing."""
-    if owed.status in (status, "succeeded"):
+    """Writes how far a refund has got and moves its booking along; a second word of the same, or a late one, does not."""
+    if owed.status in (status, "succeeded") or (status == "processing" and owed.status != "required"):
         return
     values = {"status": status, "updatedAt": progress.now} | ({"stripeRefundId": stripe_id} if stripe_id else {})
     connection.execute(update(R).where(R.c.id == owed.id), values)

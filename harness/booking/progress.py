@@ -65,7 +65,6 @@ class Progress:
         self.steps: list[Transitioned] = []
         self.after_save: list[Callable[[Connection], None]] = []
         self._changes: dict[str, Any] = {}
-        self._logged = 0
 
     @property
     def state(self) -> str:
@@ -104,25 +103,20 @@ class Progress:
         self.set(state_data=kept or None)
 
     def save(self, connection: Connection, store: Store, log: TransitionLog) -> None:
-        """Writes the row and the transitions. Nothing changed: nothing is written."""
+        """Writes the row and the transitions, once. Nothing changed: nothing is written."""
         if self.is_new:
             store.insert(connection, self.booking)
         elif self._changes:
             self.set(updated_at=self.now)
             store.update(connection, self.booking.id, self._changes)
-        log.record(connection, store, self.booking.id, self.steps[self._logged :], self.now)
-        self._logged = len(self.steps)
+        log.record(connection, store, self.booking.id, self.steps, self.now)
         for write in self.after_save:
             write(connection)
-        self.after_save.clear()
-        self.is_new = False
-        self._changes = {}
 
     def adopt(self, other: Progress) -> None:
-        """Goes on from where `other`, which was saved, has brought the booking."""
+        """Stands where `other`, which was saved, has brought the booking, and tells its transitions too."""
         self.booking = other.booking
         self.steps += other.steps
-        self._logged = len(self.steps)
 
     def _target(self, edge: Edge) -> str:
         if edge.target == SAME:

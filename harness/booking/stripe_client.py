@@ -46,7 +46,9 @@ class StripeClient:
     def open_checkout(self, params: Mapping[str, Any], key: str) -> dict[str, Any]:
         """A new payment page. The same `key` again gives the same page."""
         sessions = self._client.v1.checkout.sessions
-        return self._ask(lambda: sessions.create(params=dict(params), options={"idempotency_key": key}).to_dict())  # type: ignore[arg-type]  # the params are composed at run time
+        return _made(
+            self._ask(lambda: sessions.create(params=dict(params), options={"idempotency_key": key}).to_dict())  # type: ignore[arg-type]  # the params are composed at run time
+        )
 
     def checkout(self, session_id: str) -> dict[str, Any]:
         """A payment page as it stands."""
@@ -59,8 +61,8 @@ class StripeClient:
     def refund(self, payment_intent: str, amount: int, metadata: Mapping[str, str], key: str) -> dict[str, Any]:
         """Pays back `amount`. The same `key` again pays back once."""
         params = {"payment_intent": payment_intent, "amount": amount, "metadata": dict(metadata)}
-        return self._ask(
-            lambda: self._client.v1.refunds.create(params=params, options={"idempotency_key": key}).to_dict()  # type: ignore[arg-type]  # the params are composed at run time
+        return _made(
+            self._ask(lambda: self._client.v1.refunds.create(params=params, options={"idempotency_key": key}).to_dict())  # type: ignore[arg-type]  # the params are composed at run time
         )
 
     def close(self) -> None:
@@ -85,6 +87,13 @@ class StripeClient:
         if isinstance(error.__cause__, requests.Timeout):
             return provider_failed(504, PROVIDER, "timeout")
         return provider_failed(502, PROVIDER, "unreachable")
+
+
+def _made(answer: dict[str, Any]) -> dict[str, Any]:
+    """What Stripe made has an id; an answer without one tells us nothing, and asking again with the same key does."""
+    if not isinstance(answer.get("id"), str):
+        raise provider_failed(502, PROVIDER, "answer_unreadable")
+    return answer
 
 
 class StripeSignature:

@@ -102,6 +102,8 @@ class StripeWebhooks:
         owed = find_refund(connection, news.refund_id, news.object_id) if booking else None
         if booking is None or owed is None or owed.booking_id != booking.id:
             return Outcome(IGNORED, "unknown_refund"), None
+        if not owed.is_meant(news.object_id):
+            return Outcome(IGNORED, "another_attempt"), None
         progress = context.progress(booking, PROVIDER)
         advance_refund(connection, progress, owed, refund_status(news.refund_status), news.object_id)
         context.save(connection, progress)

@@ -231,8 +231,8 @@ class ByUrl(Flow):
     def select_session(
         self, session: Mapping[str, Any] | str, *, pathway: str | None = None, by_url: bool = False
     ) -> Answer | None:
-        if by_url and not isinstance(session, str):
-            self._begin(session, pathway)
+        if by_url and isinstance(session, str):
+            self._begin({"id": session, "builderId": "", "calendlyEventTypeUri": ""}, pathway)
             return None
         return super().select_session(session, pathway=pathway, by_url=by_url)
 

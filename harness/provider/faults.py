@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from harness.errors import InputError
 from harness.provider.messages import Request
 from harness.provider.routes import Router
 
-__all__ = ["NETWORK_FAULTS", "Fault", "FaultBook"]
+__all__ = ["NETWORK_FAULTS", "SPOILT", "Fault", "FaultBook", "hollowed"]
 
 NETWORK_FAULTS: dict[str, str] = {
     "timeout": "no answer within the caller's patience",
@@ -20,7 +22,12 @@ NETWORK_FAULTS: dict[str, str] = {
     "delay": "the answer comes `seconds` late",
     "malformed": "the answer is complete but not JSON",
     "truncated": "the answer stops in the middle",
+    "empty": "the answer is JSON with nothing in it",
+    "hollow": "the answer has its parts, with nothing in them",
 }
+
+SPOILT = frozenset({"delay", "malformed", "truncated", "empty", "hollow"})
+"""The faults that strike the answer: the provider did its work."""
 
 
 @dataclass
@@ -105,6 +112,18 @@ class FaultBook:
             return False
         fault.struck += 1
         return True
+
+
+def hollowed(body: bytes) -> bytes:
+    """`body` (JSON) as somebody answers whose API has changed: the parts have their names, and nothing in them."""
+    value = json.loads(body or b"{}")
+    return json.dumps({name: _hollow(part) for name, part in value.items()} if isinstance(value, dict) else {}).encode()
+
+
+def _hollow(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {}
+    return [_hollow(item) for item in part] if isinstance(part, list) else part
 
 
 def _split(on: str) -> tuple[str, str]:

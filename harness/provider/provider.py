@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from harness.provider.calls import Call, Candidate
-from harness.provider.faults import Fault, FaultBook
+from harness.provider.faults import SPOILT, Fault, FaultBook, hollowed
 from harness.provider.ids import Ids
 from harness.provider.messages import Request, Response, TransportFault
 from harness.provider.outbox import Attempt, Delivery, Order, Outbox, RetryPolicy, Selector, Send
@@ -110,7 +110,7 @@ class Provider(ABC):
     def _through(self, request: Request, match: Match | None, now: datetime, fault: Fault | None) -> Response:
         if fault is None:
             return self.answer(request, match, now)
-        if fault.after_effect or fault.do in ("delay", "malformed", "truncated"):
+        if fault.after_effect or fault.do in SPOILT:
             return self._spoil(self.answer(request, match, now), request, fault)
         return self._instead(request, fault)
 
@@ -131,6 +131,10 @@ class Provider(ABC):
             return replace(response, delay=fault.seconds)
         if fault.do == "malformed":
             return replace(response, body=half or b"<html>")
+        if fault.do == "empty":
+            return replace(response, body=b"{}")
+        if fault.do == "hollow":
+            return replace(response, body=hollowed(response.body))
         if fault.do == "truncated":
             return replace(
                 response, headers={**response.headers, "Content-Length": f"{len(response.body) + 1}"}, body=half

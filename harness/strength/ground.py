@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,9 @@ from harness.scenario.stage import Stage
 from harness.scenario.targets import Target, parse_target
 
 __all__ = ["Ground", "TooLong"]
+
+AGAIN = 5.0
+"""Seconds between two rings of an alarm that nobody heard."""
 
 
 class TooLong(BaseException):
@@ -80,18 +84,20 @@ class Ground:
 
 @contextmanager
 def alarm(limit: float) -> Iterator[None]:
-    """Raise TooLong in this thread when the block takes longer than `limit` seconds."""
-    before = signal.signal(signal.SIGALRM, _ring)
-    signal.setitimer(signal.ITIMER_REAL, limit)
+    """Raise TooLong in this thread when the block takes longer than `limit` seconds.
+
+    It rings again until it is heard: Python drops what is raised while it clears up an object.
+    """
+    before, noise = signal.signal(signal.SIGALRM, _ring), sys.unraisablehook
+    sys.unraisablehook = lambda dropped: None if dropped.exc_type is TooLong else noise(dropped)
+    signal.setitimer(signal.ITIMER_REAL, limit, AGAIN)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        sys.unraisablehook = noise
 
 
 def _ring(_: int, __: FrameType | None) -> None:
     raise TooLong
-
-
-Note = Callable[[str], None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,8 +22,9 @@ __all__ = ["Judge", "Unviable"]
 HANGING = 90.0
 """Seconds after which a worker that does not even hear its alarm ends itself; its job is lost, the others go on."""
 
-RESERVE = 120
-"""How many cases are tried at most that go the same way through the reference as one that noticed nothing."""
+
+LOUD = "harness.booking"
+"""Flask's own logger, which writes a traceback for every exception that the application does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,12 @@ class Judge:
     subjects: Sequence[Subject]
     every: bool = False
     _noticed: dict[str, list[str]] = field(default_factory=dict)
-    _around: dict[str, set[str]] = field(default_factory=dict)
     _kills: Counter[str] = field(default_factory=Counter)
 
     def open(self) -> dict[str, object]:
-        """Start the server."""
+        """Start the server. What the application fails with under a mutant is its answer's business, not the terminal's."""
+        logging.getLogger(LOUD).addHandler(logging.NullHandler())
+        logging.getLogger(LOUD).propagate = False
         return self.ground.open()
 
     def run(self, index: int) -> Verdict | Unviable:
@@ -81,8 +84,6 @@ class Judge:
     def _tried(self, subject: Subject) -> _Found:
         found = _Found()
         self._try(subject, self._ordered(subject), found)
-        if not found.by:
-            self._try(subject, self._reserve(subject), found)
         if found.by:
             self._remember(subject, found.by[0])
         return found
@@ -109,13 +110,7 @@ class Judge:
     def _remember(self, subject: Subject, scenario_id: str) -> None:
         known = self._noticed.setdefault(subject.place, [])
         known[:] = [scenario_id, *(each for each in known if each != scenario_id)][:5]
-        self._around.setdefault(subject.around, set()).add(scenario_id.partition("[")[0])
         self._kills[scenario_id] += 1
-
-    def _reserve(self, subject: Subject) -> list[str]:
-        """Cases that go the way of another, of scenarios that noticed something around here: their values may matter."""
-        near = self._around.get(subject.around, set())
-        return [each for each in subject.reserve if each.partition("[")[0] in near][:RESERVE]
 
     def _ordered(self, subject: Subject) -> list[str]:
         """Those first that noticed something at the same place before; then, for a mutant, those that notice most."""

@@ -21,7 +21,7 @@ from harness.strength.ground import Ground
 from harness.strength.judging import Judge, Unviable
 from harness.strength.mutants import mutants
 from harness.strength.reach import BOOKING, Reach, digest, load, store, tracer
-from harness.strength.subjects import Subject, catalogue, of_defect, of_mutant
+from harness.strength.subjects import Subject, catalogue, of_defect, of_mutant, scenario_of
 from harness.strength.surveying import Surveyor, setup_lines
 from harness.strength.verdicts import FILE, Verdict, write
 
@@ -127,6 +127,10 @@ def measure(options: Options, note: Note) -> Result:
     known = judged([_unnoticed(each) for each in subjects if each.id in reasons], reasons)
     tried = [each for each in subjects if each.id not in reasons]
     verdicts, unviable = _judged(options, plan.suite, cases, reach, tried, note)
+    verdicts = _judged_again(options, plan.suite, cases, reach, tried, verdicts, note)
+    for each in verdicts:
+        if each.outcome != "noticed":
+            note(f"{each.outcome}  {each.defect_id}  {each.title}")
     final = judged([*verdicts, *known], read())
     path = write(directory / FILE, final)
     return Result(final, path, len(cases), population, unviable, time.perf_counter() - began, wrong)
@@ -194,8 +198,6 @@ def _judged(
         match happening:
             case Finished(index=index, result=Verdict() as verdict):
                 found[index] = verdict
-                if verdict.outcome != "noticed":
-                    note(f"{verdict.outcome}  {verdict.defect_id}  {verdict.title}")
             case Finished(result=Unviable()):
                 unviable += 1
             case Died(index=int(index), why=why):
@@ -203,6 +205,31 @@ def _judged(
                 found[index] = Verdict(lost.id, lost.title, lost.kind, lost.rules, "survived", reason=why)
                 note(f"lost  {lost.id}: {why}")
     return [found[index] for index in sorted(found)], unviable
+
+
+def _judged_again(
+    options: Options,
+    suite: Suite,
+    cases: dict[str, Case],
+    reach: Reach,
+    subjects: Sequence[Subject],
+    verdicts: Sequence[Verdict],
+    note: Note,
+) -> list[Verdict]:
+    """`verdicts` after a second round: survivors are tried with more values of scenarios that noticed hereabouts."""
+    by_id = {each.id: each for each in subjects}
+    near: dict[str, Counter[str]] = {}
+    for each in verdicts:
+        for case_id in each.noticed_by:
+            near.setdefault(by_id[each.defect_id].module, Counter())[scenario_of(case_id)] += 1
+    lost = [by_id[each.defect_id] for each in verdicts if each.outcome == "survived"]
+    further = [found for each in lost if (found := each.again(near.get(each.module, {}))) is not None]
+    if not further:
+        return list(verdicts)
+    note(f"{len(further)} survivors are tried with more values")
+    again, _ = _judged(options, suite, cases, reach, further, note)
+    noticed = {each.defect_id: each for each in again if each.outcome == "noticed"}
+    return [noticed.get(each.defect_id, each) for each in verdicts]
 
 
 def _unnoticed(subject: Subject) -> Verdict:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Literal
 
@@ -12,16 +12,19 @@ from harness.strength.mutants import Mutant
 from harness.strength.reach import Lines, Reach
 from harness.strength.source import function_lines, statement_lines
 
-__all__ = ["Subject", "of_defect", "of_mutant"]
+__all__ = ["Subject", "of_defect", "of_mutant", "scenario_of"]
 
 Kind = Literal["catalogue", "mutant"]
+
+RESERVE = 200
+"""How many cases are tried at most that go the same way through the reference as one that noticed nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
     """`candidates` are scenario ids, the likeliest first. `rebuilt`: the application must be built with it inside.
 
-    `reserve` are further ones, tried only where their scenario has noticed something at the same `place` before.
+    `reserve` are further ones, which go the way of a candidate: see `again`.
     `place` is what subjects share that the same scenario is likely to notice: a function, and the class around it.
     """
 
@@ -36,9 +39,18 @@ class Subject:
     reserve: tuple[str, ...] = ()
 
     @property
-    def around(self) -> str:
-        """The class or module around the place."""
-        return self.place.rpartition(".")[0]
+    def module(self) -> str:
+        """The module around the place."""
+        return self.place.partition(".")[0]
+
+    def again(self, near: Mapping[str, int]) -> Subject | None:
+        """Another try, with the cases of the scenarios `near` (how much each noticed hereabouts): their values may matter.
+
+        None when there are none that were not tried.
+        """
+        known = [each for each in self.reserve if scenario_of(each) in near]
+        known.sort(key=lambda each: -near[scenario_of(each)])
+        return replace(self, candidates=tuple(varied(known))[:RESERVE], reserve=()) if known else None
 
 
 def of_defect(defect: Defect, reach: Reach, covers: dict[str, frozenset[str]]) -> Subject:
@@ -63,11 +75,16 @@ def of_mutant(mutant: Mutant, reach: Reach) -> Subject:
     return Subject(mutant.id, mutant.title, "mutant", (), candidates, mutant.name, mutant, rebuilt, reserve)
 
 
+def scenario_of(case_id: str) -> str:
+    """The scenario that a case belongs to."""
+    return case_id.partition("[")[0]
+
+
 def distinct(ids: Iterable[str], reach: Reach) -> Iterator[str]:
     """`ids` without the cases that execute just what another case of their scenario does: they notice the same."""
     seen: set[tuple[str, Lines]] = set()
     for each in ids:
-        mark = (each.partition("[")[0], reach.cases[each].lines)
+        mark = (scenario_of(each), reach.cases[each].lines)
         if mark not in seen:
             seen.add(mark)
             yield each
@@ -77,7 +94,7 @@ def varied(ids: Iterable[str]) -> Iterator[str]:
     """`ids` with the first case of every scenario before the second of any: cases of one scenario are much alike."""
     groups: dict[str, list[str]] = {}
     for each in ids:
-        groups.setdefault(each.partition("[")[0], []).append(each)
+        groups.setdefault(scenario_of(each), []).append(each)
     for row in zip_longest(*groups.values()):
         yield from (each for each in row if each is not None)
 

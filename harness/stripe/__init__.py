@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.provider import Answer, Attempt, Call, Delivery, Fault, Request, Response, RetryPolicy, TransportFault
 from harness.stripe.options import Options
-from harness.stripe.simulator import Simulator
+from harness.stripe.simulator import RefundEnd, Simulator
 
 __all__ = [
     "Answer",
@@ -13,6 +13,7 @@ __all__ = [
     "Delivery",
     "Fault",
     "Options",
+    "RefundEnd",
     "Request",
     "Response",
     "RetryPolicy",

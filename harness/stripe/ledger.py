@@ -26,6 +26,7 @@ class Ledger:
         self.line_items: dict[str, list[Shown]] = {}
         self.secrets: dict[str, str] = {}
         self.intent_metadata: dict[str, dict[str, str]] = {}
+        self.slow_to_refund: set[str] = set()
         self.options = options
         self._ids = ids
         self._outbox = outbox

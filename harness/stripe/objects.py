@@ -155,7 +155,7 @@ def charge(identifier: str, intent: Shown, *, created: int, succeeded: bool, ema
 
 
 def refund(
-    identifier: str, of: Shown, *, created: int, amount: int, reason: str | None, metadata: dict[str, str]
+    identifier: str, of: Shown, *, created: int, amount: int, reason: str | None, metadata: dict[str, str], status: str
 ) -> Shown:
     return {
         "id": identifier,
@@ -170,7 +170,7 @@ def refund(
         "reason": reason,
         "receipt_number": None,
         "source_transfer_reversal": None,
-        "status": "succeeded",
+        "status": status,
         "transfer_reversal": None,
     }
 

@@ -63,7 +63,7 @@ class Payments:
         metadata: dict[str, str],
         request: dict[str, Any],
     ) -> Shown:
-        """Gives back a part or all of a charge."""
+        """Gives back a part or all of a charge: at once, or `pending` where its method is slow (see `end_refund`)."""
         made = refund(
             self._ledger.new_id("re"),
             paid,
@@ -71,6 +71,7 @@ class Payments:
             amount=amount,
             reason=reason,
             metadata=metadata,
+            status="pending" if paid["payment_intent"] in self._ledger.slow_to_refund else "succeeded",
         )
         self._ledger.add(made)
         paid["amount_refunded"] += amount
@@ -78,6 +79,19 @@ class Payments:
         self._ledger.happen("refund.created", made, now, request)
         self._ledger.happen("charge.refunded", paid, now, request)
         return made
+
+    def end_refund(self, made: Shown, now: datetime, status: str) -> None:
+        """A pending refund reaches the person, or comes back: then the charge counts as paid again."""
+        made["status"] = status
+        if status != "succeeded":
+            paid = self._ledger.objects[made["charge"]]
+            paid["amount_refunded"] -= made["amount"]
+            paid["refunded"] = False
+        if status == "failed":
+            made["failure_reason"] = "unknown"
+            self._ledger.happen("refund.failed", made, now)
+        self._ledger.happen("refund.updated", made, now)
+        self._ledger.happen("charge.refund.updated", made, now)
 
     def _intent(self, session: Shown, now: datetime) -> Shown:
         known = session["payment_intent"]

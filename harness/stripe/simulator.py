@@ -22,9 +22,10 @@ from harness.stripe.parameters import Parameters
 from harness.stripe.payments import Payments
 from harness.stripe.refusals import Refusal
 
-__all__ = ["DEFAULTS", "Outcome", "Simulator"]
+__all__ = ["DEFAULTS", "Outcome", "RefundEnd", "Simulator"]
 
 Outcome = Literal["paid", "unpaid", "failed", "expired"]
+RefundEnd = Literal["succeeded", "failed", "canceled"]
 DEFAULTS = Options()
 _MESSAGES = {
     429: ("Request rate limit exceeded.", "rate_limit"),
@@ -64,12 +65,19 @@ class Simulator(Provider):
             return str(endpoint["id"])
 
     def pay(
-        self, session_id: str, outcome: Outcome = "paid", *, email: str = "payer@example.test", discount: int = 0
+        self,
+        session_id: str,
+        outcome: Outcome = "paid",
+        *,
+        email: str = "payer@example.test",
+        discount: int = 0,
+        slow_refunds: bool = False,
     ) -> dict[str, Any]:
         """A person finishes at the payment page; returns the session as it then is. Events are queued.
 
         `paid`: charged · `unpaid`: a slow method, the money is still to come (see `settle`) · `failed`: the card is
-        declined, the session stays open · `expired`: nobody pays. `discount` (minor units) is taken off first.
+        declined, the session stays open · `expired`: nobody pays. `discount` (minor units) is taken off first. With
+        `slow_refunds` what is paid back stays pending until `end_refund`.
         Raises InputError when the session is not open.
         """
         with self.lock:
@@ -89,6 +97,8 @@ class Simulator(Provider):
                 self._payments.expire(session, now)
             else:
                 raise InputError(f"unknown outcome {outcome!r}.", "Use paid, unpaid, failed or expired.")
+            if slow_refunds and session["payment_intent"]:
+                self._ledger.slow_to_refund.add(session["payment_intent"])
             return dict(session)
 
     def settle(self, session_id: str, *, succeeded: bool = True) -> dict[str, Any]:
@@ -99,6 +109,17 @@ class Simulator(Provider):
                 raise InputError(f"no payment is on its way for {session_id}.", "Pay it with outcome unpaid first.")
             self._payments.settle(session, self.clock(), succeeded=succeeded)
             return dict(session)
+
+    def end_refund(self, session_id: str, status: RefundEnd = "succeeded") -> dict[str, Any]:
+        """What is being paid back for a session arrives, or does not; returns the refund. Raises InputError without one."""
+        with self.lock:
+            session = self._session(session_id)
+            pending = [each for each in self._ledger.of_kind("refund") if each["status"] == "pending"]
+            made = next((each for each in pending if each["payment_intent"] == session["payment_intent"]), None)
+            if made is None:
+                raise InputError(f"no refund is on its way for {session_id}.", "Pay it with slow_refunds first.")
+            self._payments.end_refund(made, self.clock(), status)
+            return dict(made)
 
     # ---- reading --------------------------------------------------------------------------------------------------
 

@@ -89,12 +89,16 @@ def _page(status: int, document: str) -> Response:
 
 
 def _act_pay(simulator: Simulator, body: Body) -> Any:
-    known = {key: body[key] for key in ("email", "discount") if key in body}
+    known = {key: body[key] for key in ("email", "discount", "slow_refunds") if key in body}
     return simulator.pay(body["session"], body.get("outcome", "paid"), **known)
 
 
 def _act_settle(simulator: Simulator, body: Body) -> Any:
     return simulator.settle(body["session"], succeeded=bool(body.get("succeeded", True)))
+
+
+def _act_end_refund(simulator: Simulator, body: Body) -> Any:
+    return simulator.end_refund(body["session"], body.get("status", "succeeded"))
 
 
 def _act_subscribe(simulator: Simulator, body: Body) -> Any:
@@ -104,5 +108,6 @@ def _act_subscribe(simulator: Simulator, body: Body) -> Any:
 _ACTS: dict[str, Callable[[Any, Body], Any]] = {
     "pay": _act_pay,
     "settle": _act_settle,
+    "end_refund": _act_end_refund,
     "subscribe": _act_subscribe,
 }

@@ -68,6 +68,15 @@ def test_malformed_and_truncated_bodies(world: Any) -> None:
     assert int(cut.headers["Content-Length"]) > len(cut.text)
 
 
+def test_empty_and_hollow_bodies(world: Any) -> None:
+    world.simulator.add_fault("GET /users/me", "empty")
+    assert (world.api.get("/users/me").status, world.api.get("/users/me").json.keys()) == (200, {"resource"})
+    world.simulator.add_fault("GET /*", "hollow", times=2)
+    assert world.api.get("/event_types", user=world.simulator.owner_uri).json["collection"] == [{}]
+    world.simulator.add_fault("GET /users/*", "hollow")
+    assert world.api.get("/users/me").json == {"resource": {}}
+
+
 def test_a_fault_strikes_as_often_as_it_says_and_then_no_more(world: Any) -> None:
     world.simulator.add_fault("GET /users/me", "503", times=2)
     assert [world.api.get("/users/me").status for _ in range(3)] == [503, 503, 200]

@@ -106,6 +106,37 @@ def test_a_block_that_takes_too_long_is_ended() -> None:
     time.sleep(0.01)
 
 
+class _Deaf:
+    """Something whose end drops whatever is raised in it."""
+
+    def __del__(self) -> None:
+        spin(0.3)
+
+
+def deaf() -> None:
+    _Deaf()
+    spin(5)
+
+
+def test_an_alarm_that_nobody_heard_rings_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.strength.ground.AGAIN", 0.2)
+    with pytest.raises(TooLong), alarm(0.05):
+        deaf()
+
+
+def test_survivors_are_tried_with_more_values_of_scenarios_that_noticed_hereabouts() -> None:
+    subject = Subject(
+        "m", "title", "mutant", (), ("far[x=1]",), "rules.f", reserve=("near[x=2]", "near[x=3]", "far[x=2]")
+    )
+    assert subject.again({}) is None
+    again = subject.again({"near": 2})
+    assert again is not None
+    assert (again.candidates, again.reserve) == (("near[x=2]", "near[x=3]"), ())
+    both = subject.again({"near": 1, "far": 3})
+    assert both is not None
+    assert both.candidates == ("far[x=2]", "near[x=2]", "near[x=3]")
+
+
 def test_what_a_person_judged_equivalent_is_so_unless_it_is_noticed() -> None:
     found = [Verdict("m1", "t", "mutant", (), "survived"), Verdict("m2", "t", "mutant", (), "noticed", ("a",))]
     first, second = judged(found, {"m1": "the same", "m2": "the same"})

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import stripe
 
+from harness.errors import InputError
 from harness.provider import Request
 from harness.provider.in_process import ResponsesTransport
 from harness.stripe import Options, Simulator
@@ -161,3 +162,43 @@ def test_both_providers_share_one_transport(simulator: Any, order: Any) -> None:
         assert client.checkout.sessions.create(params=order()).status == "open"
         assert session.get("https://api.calendly.com/users/me", headers={"Authorization": "Bearer t"}).ok
     assert (len(calendly.calls), len(simulator.calls)) == (1, 1)
+
+
+@pytest.fixture
+def on_its_way(client: Any, order: Any, simulator: Any) -> Any:
+    """A session whose money is slowly paid back."""
+    made = client.checkout.sessions.create(params=order())
+    paid = simulator.pay(made.id, slow_refunds=True)
+    assert client.refunds.create(params={"payment_intent": paid["payment_intent"]}).status == "pending"
+    return paid
+
+
+@pytest.mark.parametrize(
+    ("status", "refunded", "events"),
+    [
+        ("succeeded", 5000, ["refund.updated", "charge.refund.updated"]),
+        ("failed", 0, ["refund.failed", "refund.updated", "charge.refund.updated"]),
+        ("canceled", 0, ["refund.updated", "charge.refund.updated"]),
+    ],
+)
+def test_a_slow_refund_ends(
+    client: Any, on_its_way: Any, simulator: Any, status: Any, refunded: int, events: list[str]
+) -> None:
+    before = len(simulator.list_objects("event"))
+    ended = simulator.end_refund(on_its_way["id"], status)
+    assert client.refunds.retrieve(ended["id"]).status == status
+    charge = client.charges.retrieve(ended["charge"])
+    assert (charge.amount_refunded, charge.refunded) == (refunded, refunded > 0)
+    fresh = simulator.list_objects("event")[: len(simulator.list_objects("event")) - before]
+    assert [each["type"] for each in reversed(fresh)] == events
+    if status != "succeeded":
+        again = client.refunds.create(params={"payment_intent": on_its_way["payment_intent"]})
+        assert (again.status, again.amount) == ("pending", 5000)
+
+
+def test_a_refund_that_is_not_on_its_way_cannot_end(paid: Any, on_its_way: Any, simulator: Any) -> None:
+    with pytest.raises(InputError, match=r"no refund is on its way for cs_.*slow_refunds"):
+        simulator.end_refund(paid["id"])
+    simulator.end_refund(on_its_way["id"])
+    with pytest.raises(InputError, match="no refund is on its way"):
+        simulator.end_refund(on_its_way["id"])

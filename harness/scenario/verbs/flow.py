@@ -66,7 +66,8 @@ def select_session(world: World, args: SelectArgs) -> Any:
     session = _session(world, args.session)
     signed_in, flow.signed_in = flow.signed_in, flow.signed_in or args.hidden
     try:
-        return _ask(lambda: flow.select_session(session, pathway=args.pathway, by_url=args.by_url))
+        named = session["id"] if args.by_url and not args.hidden else session
+        return _ask(lambda: flow.select_session(named, pathway=args.pathway, by_url=args.by_url))
     finally:
         flow.signed_in = signed_in
 

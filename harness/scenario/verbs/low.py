@@ -124,7 +124,7 @@ class ProviderFault:
     on: Annotated[str, 'METHOD /path; * is one segment, ** any: "GET /scheduled_events/*"']
     do: Annotated[
         Value,
-        "timeout, reset, refuse, delay, malformed, truncated, a status from 400 to 599, or the provider's own: already_filled…",
+        "timeout, reset, refuse, delay, malformed, truncated, empty, hollow, a status from 400 to 599, or the provider's own: already_filled…",
     ]
     times: Annotated[int | None, "how often; null: always"] = 1
     skip: Annotated[int, "let this many matching calls through first"] = 0

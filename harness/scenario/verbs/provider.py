@@ -12,6 +12,7 @@ from harness.provider import Delivery, Signing
 from harness.scenario.credentials import CALENDLY_WEBHOOK_KEYS, STRIPE_WEBHOOK_KEYS
 from harness.scenario.registry import Duration, Instant, Value, verb
 from harness.scenario.world import World
+from harness.stripe import RefundEnd
 
 __all__ = ["CalendlyArgs", "DeliverArgs", "StripeArgs", "calendly", "deliver", "stripe"]
 
@@ -219,17 +220,22 @@ _CALENDLY: Mapping[str, Callable[[World, CalendlyArgs, str], Any]] = {
 
 @dataclass(frozen=True)
 class StripeArgs:
-    """Something that happens at Stripe, away from the page. Exactly one of pay and settle."""
+    """Something that happens at Stripe, away from the page. Exactly one of pay, settle and end_refund."""
 
     pay: Annotated[str | None, "the checkout session's id"] = None
     outcome: Annotated[Literal["paid", "unpaid", "failed", "expired"], "how it goes"] = "paid"
     discount: Annotated[int, "taken off before paying, in the currency's smallest unit"] = 0
     settle: Annotated[str | None, "the id of a session left unpaid: its slow money comes, or does not"] = None
     arrives: Annotated[bool, "false: the slow money never comes"] = True
+    slow_refunds: Annotated[bool, "with pay: what is paid back stays pending until end_refund"] = False
+    end_refund: Annotated[
+        str | None, "the id of a session that is slowly paid back: the money arrives, or does not"
+    ] = None
+    status: Annotated[RefundEnd, "how a refund ends"] = "succeeded"
 
     def __post_init__(self) -> None:
-        if (self.pay is None) == (self.settle is None):
-            raise ValueError("stripe does one of pay and settle.")
+        if sum(each is not None for each in (self.pay, self.settle, self.end_refund)) != 1:
+            raise ValueError("stripe does exactly one of pay, settle and end_refund.")
 
 
 @verb("stripe", shorthand="pay", kind="provider")
@@ -237,4 +243,6 @@ def stripe(world: World, args: StripeArgs) -> Any:
     """Something that happens at Stripe, away from the page. Its webhooks are queued."""
     if args.settle is not None:
         return world.stripe.settle(args.settle, succeeded=args.arrives)
-    return world.stripe.pay(args.pay, outcome=args.outcome, discount=args.discount)
+    if args.end_refund is not None:
+        return world.stripe.end_refund(args.end_refund, args.status)
+    return world.stripe.pay(args.pay, outcome=args.outcome, discount=args.discount, slow_refunds=args.slow_refunds)
