@@ -39,7 +39,7 @@ __all__ = ["Stage"]
 
 @dataclass(slots=True)
 class _Set:
-    """One catalogue's database and the application over it."""
+    """One catalogue's database and the application over it; `stale` when that is closed and a new one is wanted."""
 
     catalogue: Catalogue
     sandbox: Sandbox
@@ -47,6 +47,7 @@ class _Set:
     invariants: Sequence[Invariant]
     application: Application
     generation: int
+    stale: bool = False
 
 
 @dataclass
@@ -161,8 +162,20 @@ class Stage:
         here.sandbox.reset()
         if here.sandbox.generation != here.generation:
             here.application.close()
-            here.application = self._application(here.sandbox)
-            here.generation = here.sandbox.generation
+            self._renew(here)
+
+    def fits(self, target: Target) -> bool:
+        """Whether the databases that are here are what `target` was made for."""
+        mine = (self.target.sections, self.target.schema_key, self.target.url)
+        return mine == (target.sections, target.schema_key, target.url)
+
+    def become(self, target: Target) -> None:
+        """Answer as `target`, which `fits`, from the next world on, with a new application over the same databases."""
+        self.target = target
+        for each in self._sets.values():
+            if not each.stale:
+                each.stale = True
+                each.application.close()
 
     def simulate(self, world: World) -> None:
         """Point the mock at this world's simulators and listen to their journals."""
@@ -178,7 +191,14 @@ class Stage:
     def _prepared(self, name: str) -> _Set:
         if name not in self._sets:
             self._sets[name] = self._build(catalogue(self.fixtures, name))
-        return self._sets[name]
+        here = self._sets[name]
+        if here.stale:
+            self._renew(here)
+        return here
+
+    def _renew(self, here: _Set) -> None:
+        here.application = self._application(here.sandbox)
+        here.generation, here.stale = here.sandbox.generation, False
 
     def _build(self, rows: Catalogue) -> _Set:
         migrations = history(self.fixtures, self.target.sections)
@@ -230,7 +250,8 @@ class Stage:
         logging.getLogger("booking").removeHandler(self._handler)
         self.simulators.stop()
         for each in self._sets.values():
-            each.application.close()
+            if not each.stale:
+                each.application.close()
             each.sandbox.close()
         self._sets.clear()
 

@@ -45,14 +45,23 @@ class Ground:
         self._server = open_server(self.database)
         return {"version": self._server.info.version}
 
-    def stage(self, target: str, *, fresh: bool = False) -> Stage:
-        """The stage for `target`; `fresh` builds it anew, application and all."""
-        if self._stage is not None and (fresh or self._stage.target.name != target):
-            self.drop()
+    def stage(self, target: str) -> Stage:
+        """The stage for `target`: the one that is there, if its databases will do."""
+        wanted = parse_target(target)
+        if self._stage is not None and self._stage.target != wanted:
+            if self._stage.fits(wanted):
+                self._stage.become(wanted)
+            else:
+                self.drop()
         if self._stage is None:
             assert self._server is not None  # opened before the first job
-            self._stage = self._built(self._server, parse_target(target))
+            self._stage = self._built(self._server, wanted)
         return self._stage
+
+    def renew(self) -> None:
+        """From now on a new application answers, over the same databases."""
+        if self._stage is not None:
+            self._stage.become(self._stage.target)
 
     def drop(self) -> None:
         """Take the stage down, whatever state it is in."""

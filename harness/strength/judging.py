@@ -73,13 +73,14 @@ class Judge:
 
     @contextmanager
     def _put_in(self, subject: Subject) -> Iterator[None]:
+        if subject.rebuilt:
+            self.ground.renew()
         with grafted(subject.mutant) if subject.mutant else nullcontext():
             if subject.mutant and subject.rebuilt:
-                self.ground.drop()
                 _starts()
             yield
         if subject.rebuilt:
-            self.ground.drop()
+            self.ground.renew()
 
     def _tried(self, subject: Subject) -> _Found:
         found = _Found()

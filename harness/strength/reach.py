@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ class CaseReach:
     lines: Lines
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reach:
     """By scenario id. `setup` are the lines that building the application executes, whatever the scenario."""
 
@@ -46,6 +48,17 @@ class Reach:
         """Every scenario that passes without a defect, the quickest first."""
         passed = [each for each, reach in self.cases.items() if reach.outcome == "passed"]
         return sorted(passed, key=lambda each: (self.cases[each].duration_us, each))
+
+    @cached_property
+    def rarity(self) -> Mapping[str, Mapping[str, float]]:
+        """By module and scenario id: how much of the module the scenario executes that few others do."""
+        counts = Counter(line for reach in self.cases.values() for line in reach.lines)
+        found: dict[str, dict[str, float]] = {}
+        for each, reach in self.cases.items():
+            for line in reach.lines:
+                of_module = found.setdefault(line[0], {})
+                of_module[each] = of_module.get(each, 0.0) + 1 / counts[line]
+        return found
 
 
 def tracer() -> Any:

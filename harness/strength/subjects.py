@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import Literal
 
 from harness.defects import CATALOGUE, Defect
@@ -66,10 +66,16 @@ def of_defect(defect: Defect, reach: Reach, covers: dict[str, frozenset[str]]) -
 
 
 def of_mutant(mutant: Mutant, reach: Reach) -> Subject:
-    """A mutant: whoever executes the changed statement could notice; of cases that execute the same, one is tried."""
+    """A mutant: whoever executes the changed statement could notice; of cases that execute the same, one is tried.
+
+    Those come first that are quick, and in turn those that execute what few others do of the module.
+    """
     lines = statement_lines(mutant.module, mutant.line)
     found = reach.touching(lines)
-    candidates = tuple(varied(distinct(found, reach)))
+    quick = list(distinct(found, reach))
+    rarity = reach.rarity.get(mutant.module, {})
+    special = sorted(quick, key=lambda each: -rarity.get(each, 0.0))
+    candidates = tuple(dict.fromkeys(chain.from_iterable(zip(varied(quick), varied(special), strict=True))))
     reserve = tuple(each for each in found if each not in set(candidates))
     rebuilt = bool(lines & reach.setup)
     return Subject(mutant.id, mutant.title, "mutant", (), candidates, mutant.name, mutant, rebuilt, reserve)

@@ -32,8 +32,10 @@ class Acted:
     def open(self) -> dict[str, object]:
         return {}
 
-    def stage(self, target: str, *, fresh: bool = False) -> Any:
+    def stage(self, target: str) -> Any:
         return target
+
+    def renew(self) -> None: ...
 
     def drop(self) -> None: ...
 

@@ -36,6 +36,12 @@ def test_what_the_application_is_built_with_concerns_everybody() -> None:
     assert reach().touching([("application", 3)]) == ["elsewhere", "quick", "slow"]
 
 
+def test_what_few_execute_is_rare() -> None:
+    rarity = reach().rarity["rows"]
+    assert rarity == {"slow": 1.0, "elsewhere": 1.0}
+    assert reach().rarity["rules"]["quick"] == pytest.approx(1 / 3)
+
+
 def test_it_is_kept_and_read_back(tmp_path: Path) -> None:
     store(tmp_path / "deep" / "reach.json", reach())
     assert load(tmp_path / "deep" / "reach.json") == reach()
