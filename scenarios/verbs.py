@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from harness.errors import InputError
-from harness.migrations.applying import ApplyOptions, apply
-from harness.migrations.patience import Patience
-from harness.migrations.reading import plan
 from harness.scenario.registry import verb
 from harness.scenario.world import World
 
@@ -31,6 +28,11 @@ def migrate(world: World, args: MigrateArgs) -> Any:
 
     Gives `{outcome, exit_code}`: the exit code is 0 only when the migration is there, or would be.
     """
+    # imported here: this file is read by every command that loads scenarios, and few of them migrate
+    from harness.migrations.applying import ApplyOptions, apply
+    from harness.migrations.patience import Patience
+    from harness.migrations.reading import plan
+
     path = world.stage.fixtures / "migrations" / args.file
     if not path.is_file():
         raise InputError(f"There is no migration {args.file}.", "Name a file of fixtures/migrations.")

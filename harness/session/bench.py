@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from harness import records
 from harness.postgres import Server, open_server
+from harness.scenario.application import preload
 from harness.scenario.model import Case, Suite
 from harness.scenario.runner import run_case
 from harness.scenario.stage import Stage
@@ -46,8 +48,11 @@ class Bench:
         Raises:
             MachineError: no database of that choice can be had.
         """
-        server = open_server(database, note=note)
+        with ThreadPoolExecutor(max_workers=1) as meanwhile:
+            imported = meanwhile.submit(preload, target)  # the server takes as long to start as this takes to import
+            server = open_server(database, note=note)
         try:
+            imported.result()
             stage = Stage(server, target, suite, root / "fixtures", sink or _nowhere, run_id, seed, worker)
         except BaseException:  # Ctrl-C too: a server without a stage must not stay
             server.close()

@@ -20,6 +20,7 @@ from harness.errors import MachineError
 from harness.postgres.places import Places
 from harness.postgres.running import sweep
 from harness.report import EventWriter, RunInfo, finish, start
+from harness.scenario.application import preload
 from harness.scenario.targets import Target, parse_target
 from harness.session.bench import Bench
 from harness.session.listener import Listener, Silent
@@ -88,6 +89,7 @@ class _Course:
         if workers == 1:
             happenings: Iterator[Ready | Finished | Died] = run_inline(self.worker(0), indexes, stop)
         else:
+            preload(self.target)  # before the fork, so that it is paid once
             happenings = run_forked(self.worker, indexes, workers, stop)
         done: dict[int, records.Scenario] = {}
         failures = 0
