@@ -19,7 +19,7 @@ from harness.migrations.inspection import inspect_schema
 from harness.migrations.interruption import check_interruption
 from harness.migrations.linting import Opinion, lint, opinions, settle, unused_allowances
 from harness.migrations.observing import Cost, Observed, observe
-from harness.migrations.reading import Plan
+from harness.migrations.reading import Plan, Script, read
 from harness.migrations.rehearsal import Options, Rehearsal
 from harness.migrations.tracing import Observation
 from harness.migrations.wayback import check_way_back, way_back
@@ -82,7 +82,7 @@ def check(
     Raises InputError for SQL that would reach outside, a baseline that fails, an unknown runner or phase.
     """
     wanted = _wanted(options)
-    refuse_reaching_out([*plan.baseline, *plan.target], options.allow)
+    refuse_reaching_out([*plan.baseline, *plan.target, *_given(plan, options)], options.allow)
     rehearsal = Rehearsal(server, plan, options)
     report = Report(plan, _runner(rehearsal), f"PostgreSQL {server.info.version} ({server.info.kind})")
     report.rows, report.production_rows = options.rows, options.production_rows
@@ -92,6 +92,14 @@ def check(
     report.findings += unused_allowances(plan.target, report.findings)
     report.findings.sort(key=lambda f: (-f.severity, f.position, f.id))
     return report
+
+
+def _given(plan: Plan, options: Options) -> list[Script]:
+    """SQL that comes with the migration: the way back, rows."""
+    paths = [options.down, *(script.down for script in plan.target)]
+    if options.data is not None and options.data.suffix == ".sql":
+        paths.append(options.data)
+    return [script for path in paths if path is not None for script in read(path)]
 
 
 def _wanted(options: Options) -> tuple[str, ...]:

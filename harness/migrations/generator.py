@@ -66,7 +66,7 @@ def fill(
     A table that refuses its rows is reported in `failures`, not raised: the phases that need it say so.
     """
     made = Generated()
-    connection.execute("SET session_replication_role = replica")
+    switched = _triggers(connection, "replica")
     for table in insertion_order(schema):
         wanted = sizes.get(table, 0)
         if wanted < first or (only is not None and table not in only):
@@ -75,7 +75,8 @@ def fill(
             made.rows[table] = _fill_table(connection, schema, table, first, wanted)
         except (psycopg.Error, InputError) as problem:
             made.failures[table] = str(problem).splitlines()[0]
-    connection.execute("SET session_replication_role = origin")
+    if switched:
+        _triggers(connection, "origin")
     return made
 
 
@@ -233,6 +234,15 @@ def _insert_variant(
         return _execute(connection, sql).rowcount
     except psycopg.Error:
         return 0  # the schema does not allow such a row: then no production has one
+
+
+def _triggers(connection: psycopg.Connection[Any], role: str) -> bool:
+    """Off (`replica`) or on (`origin`); False where this login may not: then rows are made with triggers on."""
+    try:
+        connection.execute("SELECT set_config('session_replication_role', %s, false)", (role,))
+    except psycopg.errors.InsufficientPrivilege:
+        return False
+    return True
 
 
 def _is_nullable(column: Column) -> bool:

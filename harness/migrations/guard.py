@@ -1,7 +1,8 @@
 """SQL that would reach outside its database is refused, unless it is allowed by name.
 
-A rehearsal runs somebody's SQL as a superuser of a throwaway server. What that SQL could do to the machine or to the
-rest of the server is looked for in the parse tree, in function bodies, and in statements that could not be parsed.
+What SQL could do to the machine or to the rest of the server is looked for in the parse tree, in function bodies, and in
+statements that could not be parsed, before anything runs. What SQL builds at run time is beyond that: the server refuses
+it, since a rehearsal has few rights (`harness.migrations.confinement`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ REACHES = {
     "untrusted-language": "functions in C or an untrusted language run outside PostgreSQL",
     "replication": "subscriptions and replication slots connect to other servers",
     "psql": "psql commands run programs, read files or change the connection",
+    "superuser": "everything that only a superuser may do",
 }
 
 _KINDS = {

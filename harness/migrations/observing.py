@@ -287,7 +287,7 @@ class _Judge:
                 Severity.BLOCKER,
                 PHASE,
                 last.unit.statement,
-                f"the server refused it with {last.failure}",
+                f"the server refused it with {last.failure}{self._rights(last.failure.sqlstate)}",
                 names={"message": last.failure.message},
             )
         for unit in self.rehearsal.units[len(self.observations) :]:
@@ -298,6 +298,11 @@ class _Judge:
                 unit.statement,
                 f"line {last.unit.statement.position.line} failed before it",
             )
+
+    def _rights(self, sqlstate: str) -> str:
+        if sqlstate != "42501" or self.rehearsal.login is None:
+            return ""
+        return " (it ran as the owner of its database; if production runs it as a superuser: --allow superuser)"
 
     def _grown(self, seen: Observation) -> str:
         cost = self.costs.get(id(seen.unit.statement))

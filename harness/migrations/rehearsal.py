@@ -17,6 +17,7 @@ import psycopg
 from harness.errors import InputError
 from harness.migrations.actions import actions, subjects
 from harness.migrations.batches import Unit, runner_for, units
+from harness.migrations.confinement import add_extensions, install_watch, let_own, login_for, roles_in
 from harness.migrations.generator import Generated, fill, fill_awkward
 from harness.migrations.given import insert_given, read_given
 from harness.migrations.literals import literals_in
@@ -28,10 +29,15 @@ from harness.migrations.tracing import execute, execute_copy
 
 if TYPE_CHECKING:
     from harness.postgres import Database, Server, Template
+    from harness.postgres.logins import Login
 
 __all__ = ["Options", "Rehearsal"]
 
 _OWNERS = re.compile(r"^\s*(?:ALTER\b.*\bOWNER TO|GRANT|REVOKE|ALTER DEFAULT PRIVILEGES)\b", re.IGNORECASE | re.DOTALL)
+_SUPERUSERS = re.compile(
+    r"^\s*(?:COMMENT ON (?:EXTENSION|EVENT TRIGGER)|(?:CREATE|ALTER) (?:EVENT TRIGGER|PUBLICATION))\b", re.IGNORECASE
+)
+_MADE_BEFORE = {"CreateExtensionStmt", "CreateSchemaStmt"}
 SMALL = 2_000  # up to this many rows every table gets them, so that checks on one server share their templates
 _SNAPSHOTS: WeakKeyDictionary[Template, Schema] = WeakKeyDictionary()  # clones keep their OIDs: one look is enough
 AWKWARD_BASE = 200  # plain rows under the awkward ones
@@ -89,8 +95,14 @@ class Rehearsal:
     @cached_property
     def base(self) -> Template:
         """The baseline's schema, with no rows but what its scripts inserted themselves."""
-        key = hashlib.sha256("".join(script.checksum for script in self.plan.baseline).encode()).hexdigest()[:16]
-        return self.server.template(f"migrations-{key}", self._apply_baseline)
+        parts = [*(script.checksum for script in self.plan.baseline), *self._roles]
+        key = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
+        return self.server.template(f"migrations-{key}", self._apply_baseline, owner=self.login, prepare=self._prepare)
+
+    @cached_property
+    def login(self) -> Login | None:
+        """Whose rights the rehearsed SQL has; None for those of the server's own login."""
+        return login_for(self.server, self.options.allow)
 
     @cached_property
     def before(self) -> Schema:
@@ -201,25 +213,57 @@ class Rehearsal:
     def _note(self, made: Generated) -> None:
         self.notes.extend(f"no rows could be made for {table}: {why}" for table, why in made.failures.items())
 
-    def _apply_baseline(self, connection: psycopg.Connection[Any]) -> None:
-        for script in self.plan.baseline:
-            for statement in script.source.statements:
-                self._apply_one(connection, statement)
+    @property
+    def _roles(self) -> list[str]:
+        return roles_in([*self._baseline_statements, *self.statements])
 
-    def _apply_one(self, connection: psycopg.Connection[Any], statement: Statement) -> None:
+    @property
+    def _baseline_statements(self) -> list[Statement]:
+        return [statement for script in self.plan.baseline for statement in script.source.statements]
+
+    def _prepare(self, connection: psycopg.Connection[Any]) -> None:
+        if not install_watch(connection):
+            self.notes.append("this login may not watch for rewrites inside functions; those of statements are seen")
+        if self.login is not None:
+            for role in self._roles:
+                if self.server.add_role(role, self.login):
+                    let_own(connection, role, self.login.name)
+            add_extensions(connection, self._baseline_statements)
+
+    def _apply_baseline(self, connection: psycopg.Connection[Any]) -> None:
+        left_out = [s for s in self._baseline_statements if not self._apply_one(connection, s)]
+        if left_out:
+            self.notes.append(
+                f"{len(left_out)} statements of the baseline were left out, since only a superuser may run them, "
+                f"for example {left_out[0].position}: {left_out[0].short}"
+            )
+
+    def _apply_one(self, connection: psycopg.Connection[Any], statement: Statement) -> bool:
+        """Run a statement of the baseline; False when it is left out, since a superuser's does not matter here."""
         try:
             if statement.copy_data is not None:
                 execute_copy(connection, statement.text, statement.copy_data)
             else:
                 execute(connection, statement.text)
         except psycopg.Error as problem:
-            if problem.sqlstate == "42704" and _OWNERS.match(statement.text):
-                return  # owners and grants of production: its roles do not exist here, and do not matter
+            if problem.sqlstate in {"42704", "42501"} and _OWNERS.match(statement.text):
+                return True  # owners and grants of production: they do not matter here
+            if problem.sqlstate in {"42710", "42P06"} and statement.kind in _MADE_BEFORE:
+                return True  # an extension that was made beforehand, or its schema
+            if problem.sqlstate == "42501" and _SUPERUSERS.match(statement.text):
+                return False
             raise InputError(
                 f"the baseline fails here: {problem.diag.message_primary or problem}",
-                "The baseline must build the schema as it is before the migration; check the order and what is missing.",
+                _remedy(problem.sqlstate),
                 statement.position,
             ) from problem
+        return True
+
+
+def _remedy(sqlstate: str | None) -> str:
+    if sqlstate == "42501":
+        return "It runs as the owner of its database, who may not do that: `--allow superuser` runs it as a superuser."
+    return "The baseline must build the schema as it is before the migration; check the order and what is missing."
 
 
 def _count(connection: psycopg.Connection[Any], table: str) -> int:

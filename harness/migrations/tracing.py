@@ -22,13 +22,6 @@ from harness.migrations.schema import Schema, snapshot
 
 __all__ = ["Failure", "Observation", "execute", "execute_copy", "trace"]
 
-_WATCH = """
-CREATE SCHEMA IF NOT EXISTS harness_watch;
-CREATE OR REPLACE FUNCTION harness_watch.rewritten() RETURNS event_trigger LANGUAGE plpgsql AS $$
-BEGIN RAISE NOTICE 'harness:rewrite:%', pg_event_trigger_table_rewrite_oid(); END $$;
-DROP EVENT TRIGGER IF EXISTS harness_rewrite;
-CREATE EVENT TRIGGER harness_rewrite ON table_rewrite EXECUTE FUNCTION harness_watch.rewritten();
-"""
 _STATE = """
 SELECT current_setting('lock_timeout'),
  (SELECT json_object_agg(oid::int8, pg_relation_filenode(oid)) FROM pg_class WHERE oid = ANY(%(oids)s) AND relkind IN ('r', 'm')),
@@ -88,11 +81,12 @@ class Observation:
 def trace(dsn: str, units: Sequence[Unit], before: Schema) -> tuple[list[Observation], Schema | None]:
     """Run `units` on the database at `dsn`, whose schema is `before`; stops after the first failure.
 
+    Rewrites inside functions are seen where `harness.migrations.confinement.install_watch` was run.
+
     The list is shorter than `units` when a statement failed; the last observation then carries the failure, and
     there is no schema afterwards.
     """
     with psycopg.connect(dsn, autocommit=True) as watcher, psycopg.connect(dsn, autocommit=True) as worker:
-        _run_many(watcher, _WATCH)
         tracer = _Tracer(worker, watcher, before)
         seen = tracer.run(units)
         return seen, None if any(observation.failure for observation in seen) else snapshot(watcher)
@@ -109,10 +103,6 @@ def execute_copy(connection: psycopg.Connection[Any], sql: str, rows: str) -> No
         copy.write(rows)
 
 
-def _run_many(connection: psycopg.Connection[Any], sql: str) -> None:
-    connection.execute(sql)
-
-
 class _Tracer:
     """One migration on one database: the connection that runs it and the one that watches."""
 
@@ -126,8 +116,8 @@ class _Tracer:
         worker.add_notice_handler(
             lambda d: self.messages.append((d.severity_nonlocalized or "", d.message_primary or ""))
         )
-        worker.execute("SET client_min_messages = debug1")
-        worker.execute("SET lc_messages = 'C'")
+        if worker.info.parameter_status("is_superuser") == "on":  # another login has it from its role
+            worker.execute("SET lc_messages = 'C'")
 
     def run(self, units: Sequence[Unit]) -> list[Observation]:
         found: list[Observation] = []
@@ -188,6 +178,7 @@ class _Tracer:
     def _plain(self, unit: Unit) -> Observation:
         """Run it and read the messages; no locks."""
         observation = Observation(unit)
+        self._listen()
         self.messages.clear()
         start = time.perf_counter()
         try:
@@ -200,6 +191,10 @@ class _Tracer:
         observation.seconds = time.perf_counter() - start
         self._read_messages(observation)
         return observation
+
+    def _listen(self) -> None:
+        """Hear the server's debug messages, whatever an earlier statement of the migration made of that."""
+        self.worker.execute("SET client_min_messages = debug1")
 
     def _sampled(self, unit: Unit) -> Observation:
         """A statement that refuses a transaction: look at its locks again and again while it runs."""

@@ -7,6 +7,7 @@ a live harness holds an advisory lock on the number of its run, so a run whose l
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -15,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from harness.errors import InputError, MachineError
 from harness.postgres.choice import mask_password
 from harness.postgres.database import MARK, NAME_PATTERN, drop_database
+from harness.postgres.logins import LOGIN_PATTERN, drop_login
 
 __all__ = ["OLDEST_MAJOR", "connect_existing", "hold_run", "sweep_databases"]
 
@@ -70,13 +72,21 @@ def hold_run(connection: psycopg.Connection[Any], run: str) -> None:
 
 
 def sweep_databases(connection: psycopg.Connection[Any]) -> int:
-    """Drop the marked databases of runs that are over; the number dropped."""
+    """Drop the marked databases of runs that are over, then their logins; the number of databases dropped."""
     rows = connection.execute(
         "SELECT datname FROM pg_catalog.pg_database WHERE datname ~ %s"
         " AND pg_catalog.shobj_description(oid, 'pg_database') LIKE %s ORDER BY datname",
         (NAME_PATTERN, f"{MARK}%"),
     ).fetchall()
-    return sum(_sweep_one(connection, str(name)) for (name,) in rows)
+    swept = sum(_sweep_one(connection, str(name), drop_database) for (name,) in rows)
+    logins = connection.execute(
+        "SELECT rolname FROM pg_catalog.pg_roles WHERE rolname ~ %s"
+        " AND pg_catalog.shobj_description(oid, 'pg_authid') LIKE %s ORDER BY rolname",
+        (LOGIN_PATTERN, f"{MARK}%"),
+    ).fetchall()
+    for (name,) in logins:
+        _sweep_one(connection, str(name), drop_login)
+    return swept
 
 
 _LOCK_SPACE = 0x626F6F6B  # "book"
@@ -86,7 +96,9 @@ def _lock_number(run: str) -> int:
     return int(run, 16) - 2**31
 
 
-def _sweep_one(connection: psycopg.Connection[Any], name: str) -> bool:
+def _sweep_one(
+    connection: psycopg.Connection[Any], name: str, drop: Callable[[psycopg.Connection[Any], str], None]
+) -> bool:
     found = re.match("harness_([0-9a-f]{8})_", name)
     if found is None:
         return False
@@ -95,7 +107,7 @@ def _sweep_one(connection: psycopg.Connection[Any], name: str) -> bool:
     if row is None or not row[0]:
         return False
     try:
-        drop_database(connection, name)
+        drop(connection, name)
     finally:
         connection.execute("SELECT pg_advisory_unlock(%s, %s)", key)
     return True

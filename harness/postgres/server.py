@@ -6,7 +6,7 @@ import itertools
 import os
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, LiteralString, Self
 
@@ -18,6 +18,7 @@ from harness.postgres.database import MARK, Database, drop_database, end_connect
 from harness.postgres.dsn import Dsn
 from harness.postgres.endings import close_at_the_end, forget
 from harness.postgres.existing import hold_run, sweep_databases
+from harness.postgres.logins import Login, drop_login, make_login, make_role
 from harness.postgres.places import room_remedy
 from harness.postgres.records import ServerInfo
 from harness.postgres.template import Template
@@ -54,6 +55,7 @@ class Server:
         self._admin: psycopg.Connection[Any] | None = None
         self._databases: dict[str, Database] = {}
         self._templates: dict[str, Template] = {}
+        self._logins: dict[str, Login] = {}
         self._process = os.getpid()
         self._closed = False
         self.sandboxes = 0
@@ -75,22 +77,61 @@ class Server:
         """The server's major version, like 18."""
         return int(self.info.version.split(".")[0].split("b")[0].split("r")[0])
 
-    def create_database(self, *, template: str | None = None) -> Database:
-        """Make a database, empty or a copy of the database `template` (to which nobody may be connected)."""
+    def create_database(self, *, template: str | None = None, owner: Login | None = None) -> Database:
+        """Make a database, empty or a copy of the database `template` (to which nobody may be connected).
+
+        With `owner` it belongs to that login, and connections to it are that login's.
+        """
         with self._lock:
             name = f"harness_{self._run}_{next(self._numbers)}"
-            self._create(name, template)
-            database = Database(self._parameters | {"dbname": name}, self._drop)
+            self._create(name, template, owner)
+            user = {"user": owner.name, "password": owner.password} if owner else {}
+            database = Database(self._parameters | user | {"dbname": name}, self._drop)
             self._databases[name] = database
             return database
 
-    def template(self, key: str, build: Callable[[psycopg.Connection[Any]], None]) -> Template:
+    def template(
+        self,
+        key: str,
+        build: Callable[[psycopg.Connection[Any]], None],
+        *,
+        owner: Login | None = None,
+        prepare: Callable[[psycopg.Connection[Any]], None] | None = None,
+    ) -> Template:
         """The template called `key`; the first call builds it: `build` gets an autocommit connection to an empty
-        database. What `build` raises passes through, and leaves no database behind."""
+        database. What `build` raises passes through, and leaves no database behind.
+
+        With `owner` it and its clones belong to that login, as which `build` connects too; `prepare` comes first and
+        has the server's own rights.
+        """
         with self._lock:
-            if key not in self._templates:
-                self._templates[key] = Template.build(self, key, build)
-            return self._templates[key]
+            name = f"{key} of {owner.name}" if owner else key
+            if name not in self._templates:
+                self._templates[name] = Template.build(self, key, build, owner, prepare)
+            return self._templates[name]
+
+    def may_confine(self) -> bool:
+        """Whether `login` works here: the server's own login is a superuser."""
+        with self._lock:
+            return self._connection().info.parameter_status("is_superuser") == "on"
+
+    def login(self, key: str, attributes: Sequence[str] = (), member_of: Sequence[str] = ()) -> Login:
+        """The login called `key`, made on the first call; it lasts as long as this server is in use."""
+        with self._lock:
+            if key not in self._logins:
+                name = f"harness_{self._run}_login_{next(self._numbers)}"
+                self._logins[key] = make_login(self._connection(), name, key, attributes, member_of)
+            return self._logins[key]
+
+    def add_role(self, name: str, login: Login) -> bool:
+        """A role of that name, without rights, with `login` as its member. False on a server that the harness did not
+        start, and when there is another role of that name."""
+        with self._lock:
+            return self.owned and make_role(self._connection(), name, login)
+
+    def connect(self, database: str) -> psycopg.Connection[Any]:
+        """A connection with the server's own rights; the caller closes it."""
+        return psycopg.connect(Dsn.of(self._parameters | {"dbname": database}), autocommit=True)
 
     def admin(self, query: LiteralString | sql.Composed, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """Run a statement outside any of the harness's databases; its rows, or none."""
@@ -147,8 +188,10 @@ class Server:
             return MachineError(f"There is no room left, so the database server stopped: {said}.", remedy)
         return MachineError(f"The database server does not answer: {_first_line(error)}.", "Is it up?")
 
-    def _create(self, name: str, template: str | None) -> None:
+    def _create(self, name: str, template: str | None, owner: Login | None) -> None:
         statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+        if owner is not None:
+            statement += sql.SQL(" OWNER {}").format(sql.Identifier(owner.name))
         if template is not None:
             statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
             if self.major >= 15:  # a copy of the files; before 15 the only way
@@ -170,6 +213,8 @@ class Server:
     def _drop_all(self) -> None:
         for name in list(self._databases):
             drop_database(self._connection(), name)
+        for login in self._logins.values():
+            drop_login(self._connection(), login.name)
 
 
 def _first_line(error: psycopg.Error) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.migrations.batches import units
+from harness.migrations.confinement import install_watch, login_for
 from harness.migrations.generator import fill
 from harness.migrations.locks import mode_words
 from harness.migrations.reading import Script
@@ -105,7 +106,7 @@ TABLE = [
 
 
 def observed(server: Server, sql: str) -> Observation:
-    template = server.template("lock table", _build)
+    template = server.template("lock table", _build, owner=login_for(server, ()), prepare=_watch)
     database = template.clone()
     try:
         with database.connect() as connection:
@@ -115,6 +116,10 @@ def observed(server: Server, sql: str) -> Observation:
         return seen[-1]
     finally:
         database.drop()
+
+
+def _watch(connection: object) -> None:
+    assert install_watch(connection)  # type: ignore[arg-type]  # a psycopg connection
 
 
 def _build(connection: object) -> None:

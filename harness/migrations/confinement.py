@@ -1,0 +1,114 @@
+"""A rehearsal runs somebody's SQL as a login that owns its database and nothing else.
+
+So the server itself refuses what would reach outside, whatever a function builds at run time; the guard (which reads
+the text, before anything runs) only says it sooner and better. What is allowed by name gets the rights that it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import sql
+
+from harness.migrations.actions import walk
+from harness.migrations.statements import Statement
+
+if TYPE_CHECKING:
+    from harness.postgres import Server
+    from harness.postgres.logins import Login
+
+__all__ = ["add_extensions", "install_watch", "let_own", "login_for", "roles_in"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rights:
+    """Words of CREATE ROLE, and roles to be a member of."""
+
+    attributes: tuple[str, ...] = ()
+    member_of: tuple[str, ...] = ()
+
+
+_ENOUGH: Mapping[str, _Rights] = {  # what else is allowed by name needs a superuser
+    "psql": _Rights(),
+    "roles": _Rights(attributes=("CREATEROLE",)),
+    "copy-file": _Rights(
+        member_of=("pg_read_server_files", "pg_write_server_files", "pg_execute_server_program"),
+    ),
+}
+_WATCH = """
+CREATE SCHEMA harness_watch;
+CREATE FUNCTION harness_watch.rewritten() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE NOTICE 'harness:rewrite:%', pg_catalog.pg_event_trigger_table_rewrite_oid(); END $$;
+CREATE EVENT TRIGGER harness_rewrite ON table_rewrite EXECUTE FUNCTION harness_watch.rewritten();
+"""
+
+
+def login_for(server: Server, allowed: Collection[str]) -> Login | None:
+    """The login as which a rehearsal runs; None for the server's own: it is no superuser, or one was allowed."""
+    if not server.may_confine() or any(name not in _ENOUGH for name in allowed):
+        return None
+    rights = [_ENOUGH[name] for name in sorted(set(allowed))]
+    attributes = [word for right in rights for word in right.attributes]
+    member_of = [role for right in rights for role in right.member_of]
+    return server.login(f"rehearsal {' '.join([*attributes, *member_of])}".strip(), attributes, member_of)
+
+
+def install_watch(connection: psycopg.Connection[Any]) -> bool:
+    """The event trigger that tells rewrites. False where this login may not make one: file nodes tell most of them."""
+    try:
+        with connection.transaction():
+            connection.execute(_WATCH)
+    except psycopg.errors.InsufficientPrivilege:
+        return False
+    return True
+
+
+def roles_in(statements: Sequence[Statement]) -> list[str]:
+    """Roles that owners, grants and policies name, as far as the statements do not make them themselves."""
+    made = {str(s.node.get("role", "")) for s in statements if s.kind == "CreateRoleStmt"}
+    named = {name for statement in statements for name in _named(statement.tree)}
+    return sorted(name for name in named - made if not name.startswith("pg_"))
+
+
+def _named(node: object) -> Iterator[str]:
+    for _, body in walk(node):
+        if body.get("roletype") == "ROLESPEC_CSTRING":
+            yield str(body["rolename"])
+
+
+def let_own(connection: psycopg.Connection[Any], role: str, owner: str) -> None:
+    """Let `role` own things in the schemas of this database, as `ALTER … OWNER TO` asks of a new owner."""
+    names = {"role": sql.Identifier(role), "owner": sql.Identifier(owner)}
+    connection.execute(sql.SQL("GRANT CREATE ON SCHEMA public TO {role}").format(**names))
+    connection.execute(
+        sql.SQL("ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT CREATE ON SCHEMAS TO {role}").format(**names)
+    )
+
+
+def add_extensions(connection: psycopg.Connection[Any], statements: Sequence[Statement]) -> None:
+    """Make the extensions of a baseline that its owner may not make, before any of the baseline's own SQL is there."""
+    for statement in statements:
+        if statement.kind != "CreateExtensionStmt":
+            continue
+        name, schema = str(statement.node["extname"]), _schema_of(statement)
+        row = connection.execute(
+            "SELECT bool_or(superuser AND NOT trusted) FROM pg_available_extension_versions WHERE name = %s", (name,)
+        ).fetchone()
+        if row is None or not row[0]:
+            continue
+        query = sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(name))
+        if schema:
+            connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
+            query += sql.SQL(" SCHEMA {}").format(sql.Identifier(schema))
+        connection.execute(query)
+
+
+def _schema_of(statement: Statement) -> str:
+    for entry in statement.node.get("options", ()):
+        option = entry["DefElem"]
+        if option.get("defname") == "schema":
+            return str(option["arg"]["String"]["sval"])
+    return ""
