@@ -13,15 +13,18 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg
+
 from harness.booking import Parts, create_app, issue_token, legacy
 from harness.booking.flow import Answer, Flow
 from harness.migrations.schema import Schema
+from harness.migrations.statements import split
 from harness.migrations.traffic import Counts, run_in_threads
 from harness.scenario.application import settings_for
 from harness.scenario.fixtures import catalogue, history, populate
@@ -57,10 +60,10 @@ class BookingTraffic:
         ]
         return f"there is no table {missing[0]}" if missing else ""
 
-    def prepare(self, database: Database) -> None:
-        """The reference's own tables, and the catalogue's rows."""
-        with database.connect() as connection:
-            populate(connection, history(self.fixtures, ("reference",)), catalogue(self.fixtures, "production"))
+    def prepare(self, connection: psycopg.Connection[Any]) -> None:
+        """The reference's own tables, and the catalogue's rows. Backfills are left out: generated rows need none."""
+        scripts, rows = history(self.fixtures, ("reference",)), catalogue(self.fixtures, "production")
+        populate(connection, scripts, rows, _without_backfills)
 
     def run(self, database: Database, stop: threading.Event, counts: Counts) -> None:
         """Whole flows, one after the other, in several threads."""
@@ -103,8 +106,9 @@ class BookingTraffic:
                 if stop.is_set():
                     return
                 caller = f"192.0.2.{(number * 60 + attempt) % 250 + 1}"
-                send = _sender(transport, token, caller, kind, counts)
-                self._one_flow(send, calendly, signed_in)
+                send = _sender(transport, token, caller, kind, counts, stop)
+                with suppress(_Stopped):
+                    self._one_flow(send, calendly, signed_in)
 
         return work
 
@@ -130,6 +134,15 @@ class BookingTraffic:
             flow.confirm()
 
 
+def _without_backfills(path: Path, text: str) -> str:
+    statements = split(text, str(path)).statements
+    return ";\n".join(statement.text for statement in statements if statement.kind != "UpdateStmt")
+
+
+class _Stopped(Exception):
+    """The rest of a flow is not played."""
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """What the application logs of thousands of requests is not what a check reports."""
@@ -145,7 +158,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _sender(
-    transport: Transport, token: str | None, caller: str, kind: str, counts: Counts
+    transport: Transport, token: str | None, caller: str, kind: str, counts: Counts, stop: threading.Event
 ) -> Callable[[str, str, Any], Answer]:
     """Sends as one visitor and counts: a 5xx is a failure, a 4xx is what the application means."""
     headers = {"Accept": "application/json", "Content-Type": "application/json"}
@@ -153,6 +166,8 @@ def _sender(
         headers["Authorization"] = f"Bearer {token}"
 
     def send(method: str, path: str, payload: Any = None) -> Answer:
+        if stop.is_set():
+            raise _Stopped
         body = b"" if payload is None else json.dumps(payload).encode()
         start = time.perf_counter()
         answer = transport.send(HttpRequest(method, path, headers, body, caller))

@@ -8,11 +8,12 @@ Each case under `fixtures/migration-cases/` is one SQL file whose first lines sa
     -- twin: the file that does the same thing the other way
     -- runner: psql (the default), one-transaction, prisma@6, prisma@7.4
 
-`python -m harness.migrations.corpus` prints precision and recall by family.
+`python -m harness.migrations.corpus [--database CHOICE] [WORD…]` prints precision and recall by family.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 import time
@@ -157,12 +158,18 @@ def _of(family: str, ids: Iterable[str]) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the corpus (or the cases whose name contains an argument) and print the table; 1 when below 0.95."""
+    """Run the corpus (or the cases whose name contains a word) and print the table; 1 when below 0.95."""
     from harness.postgres import open_server
 
-    cases = [case for case in load_cases() if not arguments or any(word in case.name for word in arguments)]
+    parser = argparse.ArgumentParser(prog="python -m harness.migrations.corpus", description=main.__doc__)
+    parser.add_argument("words", nargs="*", metavar="WORD", help="only cases with one of these in their names")
+    parser.add_argument("--database", default="auto", help="auto, embedded[:DIRECTORY], testcontainers[:IMAGE], a URL")
+    chosen = parser.parse_args(arguments)
+    cases = [case for case in load_cases() if not chosen.words or any(word in case.name for word in chosen.words)]
+    if not cases:
+        parser.error(f"no case has {' or '.join(chosen.words)} in its name")
     start = time.perf_counter()
-    with open_server("auto") as server:
+    with open_server(chosen.database) as server:
         outcomes = run_cases(server, cases)
         version = server.info.version
     for outcome in outcomes:

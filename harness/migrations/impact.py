@@ -110,7 +110,7 @@ def measure_impact(rehearsal: Rehearsal, traffic: Traffic | None) -> tuple[Impac
             rehearsal,
             chosen,
             "lock timeout and retries",
-            Patience(lock_timeout=0.1, attempts=200, first_pause=0.2, longest_pause=0.4),
+            Patience(lock_timeout=0.1, attempts=60, first_pause=0.2, longest_pause=0.4),
             held,
         ),
     )
@@ -119,8 +119,8 @@ def measure_impact(rehearsal: Rehearsal, traffic: Traffic | None) -> tuple[Impac
 
 
 def _course(rehearsal: Rehearsal, traffic: Traffic, name: str, patience: Patience, held: float) -> Course:
-    with rehearsal.clone(rehearsal.sized(rehearsal.options.rows)) as database:
-        traffic.prepare(database)
+    template = rehearsal.sized(rehearsal.options.rows).derive(f"traffic {traffic.name}", traffic.prepare)
+    with rehearsal.clone(template) as database:
         return _Scene(rehearsal, traffic, database).play(name, patience, held)
 
 

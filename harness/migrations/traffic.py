@@ -65,8 +65,8 @@ class Traffic(Protocol):
         """Empty when it can run on this schema, else why not."""
         ...
 
-    def prepare(self, database: Database) -> None:
-        """What it needs there beyond the baseline: rows, tables of its own."""
+    def prepare(self, connection: psycopg.Connection[Any]) -> None:
+        """What it needs there beyond the baseline: rows, tables of its own. Called once; both courses get copies."""
         ...
 
     def run(self, database: Database, stop: threading.Event, counts: Counts) -> None:
@@ -114,9 +114,9 @@ class SqlTraffic:
             else "the migration touches no table that was there"
         )
 
-    def prepare(self, database: Database) -> None:
+    def prepare(self, connection: psycopg.Connection[Any]) -> None:
         """Nothing: the generated rows are enough."""
-        del database
+        del connection
 
     def run(self, database: Database, stop: threading.Event, counts: Counts) -> None:
         """One connection a thread, one statement after the other."""

@@ -13,7 +13,12 @@ __all__ = ["NUMBERS", "plain_value", "spelled"]
 _TEXT = re.compile(r"'((?:[^']|'')*)'")
 _UUID = "md5('harness' || ({g})::text)::uuid"
 _SPREAD = "((({g}) % 3000) * INTERVAL '37 hours' + ({g}) * INTERVAL '1 second')"  # all seasons, and no two alike
-NUMBERS = f"(SELECT g, {_UUID.format(g='g')} AS harness_uuid, {_UUID.format(g='g')}::text AS harness_text FROM {{series}} OFFSET 0) AS numbers"
+_HASHED = f"(SELECT g, {_UUID.format(g='g')} AS u FROM {{series}} OFFSET 0) AS hashed"
+NUMBERS = (  # what several columns of a row share is computed once a row
+    "(SELECT g, u AS harness_uuid, u::text AS harness_text, "
+    f"TIMESTAMP '2025-01-01' + {_SPREAD.format(g='g')} AS harness_time FROM {_HASHED} OFFSET 0) AS numbers"
+)
+_SHARED = {"uuid": "harness_uuid", "text": "harness_text", "timestamp without time zone": "harness_time"}
 
 _BY_TYPE: dict[str, Callable[[str], str]] = {
     "bigint": lambda g: f"({g})::bigint",
@@ -55,7 +60,7 @@ _BY_TYPE: dict[str, Callable[[str], str]] = {
 def plain_value(column: Column, schema: Schema, *, number: str = "g") -> str:
     """SQL for the value numbered `number` of the column's type; raises InputError for a type without one.
 
-    With the number `g` it is to be used over NUMBERS, a relation of numbers with their hashes.
+    With the number `g` it is to be used over NUMBERS, a relation of numbers with their hashes and times.
     """
     kind, length = _taken_apart(column.type)
     if kind.endswith("[]"):
@@ -84,8 +89,8 @@ def _of_known_type(kind: str, length: str, number: str) -> str:
         return _short_text(number, length)
     if kind == "numeric":
         return _numeric(number, length)
-    if number == "g" and kind in {"uuid", "text"}:
-        return f"harness_{kind}"  # hashed once a row, not once a column
+    if number == "g" and kind in _SHARED:
+        return _SHARED[kind]
     return _BY_TYPE[kind](number) if kind in _BY_TYPE else ""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from harness.migrations import generator
 from harness.migrations.generator import fill, fill_awkward, insertion_order, row_sql
 from harness.migrations.literals import Literals, literals_in
 from harness.migrations.schema import Schema, snapshot
@@ -140,3 +141,23 @@ def test_literals_are_found_where_columns_are_compared() -> None:
         "e": ["'5'"],
         "f": ["'true'"],
     }
+
+
+def test_many_rows_are_made_by_several_connections_at_once(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same rows as by one; a column whose type has too little room for a key of its own gets what fits."""
+    monkeypatch.setattr(generator.os, "cpu_count", lambda: 3)
+    monkeypatch.setattr(generator, "MANY", 200)
+    sql = "CREATE TABLE many (id int PRIMARY KEY, name text UNIQUE, at timestamp); CREATE TABLE few (on_off boolean UNIQUE)"
+    template = server.template("many", lambda connection: connection.execute(sql) and None)
+    rows = []
+    for cores in (3, 1):
+        monkeypatch.setattr(generator, "MOST_PARTS", cores)
+        database = template.clone()
+        with database.connect() as connection:
+            made = fill(connection, snapshot(connection), {"many": 1000, "few": 1000})
+            assert made.failures == {}
+            rows.append(connection.execute("SELECT * FROM many ORDER BY id").fetchall())
+            assert connection.execute("SELECT count(*) FROM few").fetchone() == (2,)
+        database.drop()
+    assert rows[0] == rows[1]
+    assert len(rows[0]) == 1000

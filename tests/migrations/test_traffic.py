@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
+from typing import Any
 
+import psycopg
 import pytest
 
 from harness.errors import HarnessFault, InputError
@@ -80,7 +82,7 @@ class Broken:
     def fits(self, schema: Schema) -> str:
         return ""
 
-    def prepare(self, database: Database) -> None:
+    def prepare(self, connection: psycopg.Connection[Any]) -> None:
         return None
 
     def run(self, database: Database, stop: threading.Event, counts: Counts) -> None:
