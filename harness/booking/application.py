@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlalchemy
 from flask import Flask
 from sqlalchemy import Engine
 
 from .asking import Asking
 from .context import Context
+from .database import open_engine
 from .endpoints import Endpoints
 from .limits import MemoryWindows
 from .page import Profile, page_blueprint, page_failure
@@ -17,8 +17,6 @@ from .settings import Settings
 from .web import blueprint, register_failures
 
 __all__ = ["Application", "create_app", "from_env"]
-
-CONNECTION_OPTIONS = "-c lock_timeout=10s -c statement_timeout=20s -c idle_in_transaction_session_timeout=30s"
 
 
 class Application(Flask):
@@ -50,7 +48,7 @@ class Application(Flask):
 
 
 def create_app(settings: Settings, parts: Parts | None = None, *, profile: Profile = "reference") -> Application:
-    """The reference. Raises ConfigurationError (from Settings) rather than start without keys.
+    """The reference. Raises ConfigurationError rather than start without keys or with an address that is none.
 
     `profile` says which page it shows, this one or the one before the update."""
     context = build_context(settings, parts or Parts())
@@ -71,14 +69,7 @@ def from_env() -> Application:
 
 def build_context(settings: Settings, parts: Parts) -> Context:
     """The connections of one application; none is opened yet."""
-    database = sqlalchemy.make_url(settings.database_url).set(drivername="postgresql+psycopg")
-    engine = sqlalchemy.create_engine(
-        database,
-        pool_size=settings.pool_size,
-        max_overflow=settings.pool_overflow,
-        pool_timeout=settings.provider_timeout,
-        connect_args={} if "options" in database.query else {"options": CONNECTION_OPTIONS},
-    )
+    engine = open_engine(settings)
     return Context(
         settings=settings,
         parts=parts,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from .identity import Caller
 from .progress import Progress
 
-__all__ = ["LOGGED", "Journal", "Redaction"]
+__all__ = ["LOGGED", "Journal", "JsonLines", "Redaction"]
 
 LOGGED = frozenset(
     {
@@ -81,3 +83,19 @@ class Journal:
     def _write(self, level: int, message: str, fields: Mapping[str, Any]) -> None:
         if logger.isEnabledFor(level):
             logger.log(level, message, extra={"fields": self._redact(fields)})
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time, level, message and the fields. Of an exception only its kind: its text may hold data."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info and record.exc_info[0]:
+            line["error"] = record.exc_info[0].__name__
+        return json.dumps(line, ensure_ascii=False)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import timedelta
+from urllib.parse import urlsplit
 
-__all__ = ["ConfigurationError", "Settings"]
+__all__ = ["ConfigurationError", "Settings", "variable_of"]
 
 SHORTEST_KEY = 32
 
@@ -59,28 +60,36 @@ class Settings:
         for name in ("calendly_webhook_keys", "stripe_webhook_keys"):
             if not all(getattr(self, name)) or not getattr(self, name):
                 raise ConfigurationError(f"{name} holds no key or an empty one: webhooks could not be verified")
+        for name in ("calendly_base", "calendly_embed_base", "stripe_base", "public_url", "sign_in_url"):
+            self._check_address(name, getattr(self, name))
+        for item in fields(self):
+            value = getattr(self, item.name)
+            number = value.total_seconds() if isinstance(value, timedelta) else value
+            if isinstance(number, (int, float)) and number < 0:
+                raise ConfigurationError(f"{item.name} ({variable_of(item.name)}) is below zero")
+
+    def _check_address(self, name: str, text: str) -> None:
+        if name == "sign_in_url" and not text:
+            return
+        parts = urlsplit(text)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise ConfigurationError(f"{name} ({variable_of(name)}) is no address like https://host: {text!r}")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Settings from DATABASE_URL and BOOKING_… variables; lists are separated by commas."""
-        values: dict[str, object] = {"database_url": _required(environ, "DATABASE_URL")}
-        for item in fields(cls):
-            if item.name == "database_url":
-                continue
-            text = environ.get(f"BOOKING_{item.name.upper()}")
-            if text is not None:
-                values[item.name] = _convert(item.name, str(item.type), text)
-        for name in ("token_key", "calendly_token", "calendly_webhook_keys", "stripe_key", "stripe_webhook_keys"):
-            if name not in values:
-                _required(environ, f"BOOKING_{name.upper()}")
+        """Settings from DATABASE_URL and BOOKING_… variables; lists are separated by commas, an empty one is not set."""
+        given = {item.name: environ.get(variable_of(item.name), "") for item in fields(cls)}
+        missing = [variable_of(item.name) for item in fields(cls) if item.default is MISSING and not given[item.name]]
+        if missing:
+            raise ConfigurationError(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set")
+        kinds = {item.name: str(item.type) for item in fields(cls)}
+        values = {name: _convert(name, kinds[name], text) for name, text in given.items() if text}
         return cls(**values)  # type: ignore[arg-type]  # each value was converted to its field's type
 
 
-def _required(environ: Mapping[str, str], name: str) -> str:
-    value = environ.get(name)
-    if not value:
-        raise ConfigurationError(f"{name} is not set")
-    return value
+def variable_of(name: str) -> str:
+    """The environment variable of a setting."""
+    return "DATABASE_URL" if name == "database_url" else f"BOOKING_{name.upper()}"
 
 
 def _convert(name: str, kind: str, text: str) -> object:
@@ -91,6 +100,6 @@ def _convert(name: str, kind: str, text: str) -> object:
             return timedelta(seconds=float(text))
         if kind in ("int", "float"):
             return int(text) if kind == "int" else float(text)
-    except ValueError:
-        raise ConfigurationError(f"BOOKING_{name.upper()} is not a number: {text!r}") from None
+    except (ValueError, OverflowError):
+        raise ConfigurationError(f"{variable_of(name)} is not a number: {text!r}") from None
     return text

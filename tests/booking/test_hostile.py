@@ -247,23 +247,3 @@ def test_the_application_reads_settings_of_any_spelling(bench: Bench) -> None:
     app = bench.build(database_url=url.render_as_string(hide_password=False))
 
     assert bench.call("GET", "scheduling/session-types", app=app).status == 200
-
-
-def test_the_timer_of_a_deployment_does_what_is_due(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    from harness.booking.__main__ import main
-
-    bench.initialize("intro-call", ID)
-    bench.execute("""UPDATE "Booking" SET "createdAt" = '2000-01-01' WHERE "id" = %s""", (ID,))
-    given = {
-        "DATABASE_URL": bench.settings.database_url,
-        "BOOKING_TOKEN_KEY": bench.settings.token_key,
-        "BOOKING_CALENDLY_TOKEN": "t",
-        "BOOKING_CALENDLY_WEBHOOK_KEYS": "k",
-        "BOOKING_STRIPE_KEY": "sk",
-        "BOOKING_STRIPE_WEBHOOK_KEYS": "k",
-    }
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
-
-    assert (main(), main()) == (1, 0)
-    assert bench.booking(ID)["currentState"] == "CANCELLATION_COMPLETED"

@@ -14,7 +14,7 @@ from harness.report import load
 from harness.session import RunOptions, RunResult, run
 from tests.support.commands import ROOT
 
-START = shlex.join([sys.executable, str(ROOT / "tests" / "support" / "serve_reference.py")])
+START = shlex.join([sys.executable, "-m", "harness.booking", "serve"])  # host and port come from the environment
 SUITE = """
 feature: A deployment
 given: {catalog: production, visitor: anonymous}
