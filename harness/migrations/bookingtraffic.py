@@ -77,7 +77,7 @@ class BookingTraffic:
         parts = Parts(clock=lambda: NOW, new_id=lambda: str(uuid.uuid4()))
         application = make(settings_for(database.sqlalchemy_url), parts)
         try:
-            calendly, _ = simulators.fresh(7, catalogue(self.fixtures, "production"))
+            calendly = simulators.fresh(7, catalogue(self.fixtures, "production")).named("calendly")
             workers = [
                 self._visitor(InProcess(application), calendly, stop, counts, signed_in=signed_in, number=number)
                 for number, signed_in in enumerate([False, True] * self.visitors)

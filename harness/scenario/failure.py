@@ -31,7 +31,7 @@ class Failure:
     deliveries: Sequence[records.Delivery] = ()
     logs: Sequence[records.Log] = ()
     bodies: dict[str, str] = field(default_factory=dict)
-    tries: int = 1
+    looked: str = ""  # how long an `eventually` waited in vain
 
     def first(self) -> str:
         """One line for tables and summaries."""
@@ -46,8 +46,8 @@ def render(failure: Failure, *, outcome: str, place: str, title: str, seed: int,
     lines = [_right(f"{word} {place}  {title}", f"seed {seed}"), *_step_lines(failure)]
     lines += [f"    {line}" for line in (failure.error or "").splitlines()]
     lines += [_right(f"    {_mismatch(m)}", _near(m.position, failure.position)) for m in failure.mismatches]
-    if failure.tries > 1:
-        lines.append(f"  looked         {failure.tries} times")
+    if failure.looked:
+        lines.append(f"  looked         {failure.looked}")
     lines += _bodies(failure)
     lines.append(f"  rows changed   {summary(failure.changes)}")
     lines.append(f"  calls          {_calls(failure)}")

@@ -93,12 +93,21 @@ class DeliveryPolicy:
     """How webhooks travel when no step delivers them.
 
     when: `manual` (only `deliver` steps deliver), `immediate` (after each act), `end` (after the last step).
+    `delay` is how long each message travels: it arrives when the scenario's clock has moved that far.
     """
 
     when: Literal["manual", "immediate", "end"] = "manual"
     times: int = 1
     order: Literal["as-is", "reversed", "shuffled"] = "as-is"
     delay: timedelta = timedelta()
+
+    def __post_init__(self) -> None:
+        if self.when == "manual" and (self.times, self.order, self.delay) != (1, "as-is", timedelta()):
+            raise ValueError(
+                "times, order and delay are of webhooks that no step delivers: add when: immediate, or end."
+            )
+        if self.when == "end" and self.delay:
+            raise ValueError("After the last step no time passes, so a delay never ends: use when: immediate.")
 
 
 @dataclass(frozen=True, slots=True)

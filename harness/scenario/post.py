@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from harness.provider import Answer, Attempt, TransportFault
 from harness.provider import Delivery as Message
+from harness.scenario.simulators import ProviderName
 from harness.scenario.transport import HttpRequest, NoAnswer
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from harness.scenario.world import World
 
 __all__ = ["Post"]
-
-ProviderName = Literal["calendly", "stripe"]
 
 
 class Post:
@@ -35,10 +34,10 @@ class Post:
 
     def retry_due(self, world: World) -> None:
         """Send again what failed before and is due now; what was never sent waits for its step."""
-        for provider in ("calendly", "stripe"):
-            retries = [message for message in world.provider(provider).due() if message.attempts]
+        for name, provider in list(world.providers.made.items()):
+            retries = [message for message in provider.due() if message.attempts]
             if retries:
-                self.deliver(world, provider, which=retries)
+                self.deliver(world, name, which=retries)
 
     def _send(self, message: Message) -> Answer:
         parts = urlsplit(message.url)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness import records
 from harness.errors import HarnessError, InputError, MachineError, Position
@@ -35,6 +35,10 @@ REFERENCE_ONLY = "reference-only"
 """The tag of scenarios about what only the reference has: the legacy target skips them and says so."""
 
 
+_Mismatches: TypeAlias = list[tuple[Position, Comparison]]
+"""Comparisons that did not hold, each with the place of the step or check that made it."""
+
+
 class StepFailed(Exception):
     """The product did not do what the scenario says."""
 
@@ -54,6 +58,7 @@ class _Execution:
     started: float = field(default_factory=time.perf_counter)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     here: tuple[str, Position] | None = None  # the verb that runs, and where it stands
+    looks: checks.Looks = field(default_factory=checks.Looks)  # how long a check of this step looked in vain
 
     # -- the course of a scenario -------------------------------------------------------------------------------
 
@@ -100,7 +105,7 @@ class _Execution:
     ) -> None:
         """Do `work` and write the step's record, however it ends."""
         began, clock, outcome = time.perf_counter(), world.clock(), "error"
-        self.here = verb, position
+        self.here, self.looks = (verb, position), checks.Looks()
         try:
             work()
             outcome = "passed"
@@ -131,16 +136,13 @@ class _Execution:
         world.take_changes()
 
     def act(self, world: World, step: Step) -> None:
-        found = self.attempt_step(world, step)
-        failed = [c for c in found if not c.passed]
-        if failed:
-            raise StepFailed(self.failure(world, step.verb, step.position, failed))
-        for spec in step.then:
-            self.check(world, spec, step.verb, within_step=True)
-        self.watch(world, step)
+        failed = self.attempt_step(world, step)
+        failed += self.look(world, step.then, failed, within_step=True)
+        failed += self.watch(world, step.position)
+        self.judge(world, step.verb, failed)
 
-    def attempt_step(self, world: World, step: Step) -> list[Comparison]:
-        """Run the verb, capture what it gave, compare what it answered."""
+    def attempt_step(self, world: World, step: Step) -> _Mismatches:
+        """Run the verb, capture what it gave, compare what it answered; what did not fit."""
         with world.acting(step.by):
             value = world.perform(step)
         if step.as_:
@@ -148,36 +150,47 @@ class _Execution:
         found = [*world.take_found(), *checks.expectation(world, step)]
         self.note(found, "response")
         world.take_changes()
-        return found
+        return _failed(found, step.position)
 
-    def watch(self, world: World, step: Step | None) -> None:
-        """What must hold after every step: no unexpected request, and the invariants wherever rows changed."""
-        position = step.position if step else self.case.scenario.position
+    def look(self, world: World, specs: Sequence[CheckSpec], before: _Mismatches, *, within_step: bool) -> _Mismatches:
+        """What does not fit of each of `specs`. Where something did not fit already (`before`), what a check cannot
+        even look at, such as a value that never came, is a consequence of that and no mistake of the scenario."""
+        failed: _Mismatches = []
+        for spec in specs:
+            try:
+                found, looks = checks.evaluate(world, spec, within_step=within_step)
+            except InputError:
+                if before or failed:
+                    break
+                raise
+            self.note(found, checks.RECORD_KINDS[spec.kind], looks.times)
+            fresh = _failed(found, spec.position)
+            if fresh and (looks.times, looks.stopped) > (self.looks.times, self.looks.stopped):
+                self.looks = looks
+            failed += fresh
+        return failed
+
+    def watch(self, world: World, position: Position) -> _Mismatches:
+        """What must hold after every step and does not: no unexpected request, and the invariants wherever rows changed."""
         found = [*checks.unexpected_calls(world, position), *checks.invariants(world, position)]
         self.note(found, "invariant")
-        failed = [c for c in found if not c.passed]
-        if failed:
-            raise StepFailed(self.failure(world, step.verb if step else "then", position, failed))
+        return _failed(found, position)
 
     def conclude(self, world: World, specs: Sequence[CheckSpec]) -> None:
-        for spec in specs:
-            self.check(world, spec, "then", within_step=False)
-        world.take_changes()
-        self.watch(world, None)
-        found = checks.unstruck_faults(world, self.case.scenario.position)
+        position = self.case.scenario.position
+        world.deliver_due("end")
+        failed = self.look(world, specs, [], within_step=False)
+        world.take_changes(look=True)
+        failed += self.watch(world, position)
+        found = checks.unstruck_faults(world, position)
         self.note(found, "fault")
-        if any(not c.passed for c in found):
-            raise StepFailed(
-                self.failure(world, "then", self.case.scenario.position, [c for c in found if not c.passed])
-            )
+        self.judge(world, "then", [*failed, *_failed(found, position)])
 
-    def check(self, world: World, spec: CheckSpec, verb: str, *, within_step: bool) -> None:
-        found, tries = checks.evaluate(world, spec, within_step=within_step)
-        self.note(found, checks.RECORD_KINDS[spec.kind], tries)
-        failed = [c for c in found if not c.passed]
+    def judge(self, world: World, verb: str, failed: _Mismatches) -> None:
+        """Ends the scenario with every mismatch of its step, if there is one."""
         if failed:
-            failure = self.failure(world, verb, spec.position, failed)
-            failure.tries = tries
+            failure = self.failure(world, verb, failed[0][0], [comparison for _, comparison in failed])
+            failure.looked = _looked(self.looks)
             raise StepFailed(failure)
 
     # -- evidence -----------------------------------------------------------------------------------------------
@@ -281,6 +294,16 @@ def run_case(stage: Stage, case: Case, attempt: int = 1) -> records.Scenario:
     """
     recorder = stage.recorder(case, attempt)
     return _Execution(stage, case, attempt, recorder).run()
+
+
+def _looked(looks: checks.Looks) -> str:
+    """How long a check waited, where it waited at all."""
+    times = "once" if looks.times == 1 else f"{looks.times} times"
+    return f"{times}, until stop_if held" if looks.stopped else times if looks.times > 1 else ""
+
+
+def _failed(found: Sequence[Comparison], place: Position) -> _Mismatches:
+    return [(place, comparison) for comparison in found if not comparison.passed]
 
 
 def _microseconds(began: float) -> int:

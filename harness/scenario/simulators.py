@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from harness import calendly, stripe
 from harness.provider import Call, Request, Response
 from harness.scenario.credentials import CALENDLY_TOKEN, CALENDLY_WEBHOOK_KEYS, STRIPE_KEY, STRIPE_WEBHOOK_KEYS
 
 if TYPE_CHECKING:
+    from harness.provider import Provider
     from harness.scenario.fixtures import Catalogue
     from harness.scenario.world import World
 
-__all__ = ["CALLBACKS", "QUESTION", "Simulators", "furnish"]
+__all__ = ["CALLBACKS", "QUESTION", "ProviderName", "Providers", "Simulators", "furnish"]
+
+ProviderName = Literal["calendly", "stripe"]
+S = TypeVar("S", bound="Provider")
 
 QUESTION = "Booking ID"
 """The custom question through which the booking id travels (R17)."""
@@ -24,6 +30,48 @@ CALLBACKS = {
     "calendly": "https://booking.test/api/webhooks/calendly",
     "stripe": "https://booking.test/api/webhooks/stripe",
 }
+
+
+class Providers:
+    """The providers of one scenario, each made and furnished when something first asks for it: many need only one."""
+
+    def __init__(self, clock: Callable[[], datetime], seed: int, catalogue: Catalogue) -> None:
+        self._clock = clock
+        self._seed = seed
+        self._catalogue = catalogue
+        self._lock = threading.RLock()  # a deployment's calls, and branches of `parallel`, come in threads
+        self._listen: Callable[[ProviderName], Callable[[Call], None]] | None = None
+        self.made: dict[ProviderName, Provider] = {}
+
+    def named(self, name: ProviderName) -> Any:
+        """The provider called `calendly` or `stripe`."""
+        with self._lock:
+            return self.calendly if name == "calendly" else self.stripe
+
+    @cached_property
+    def calendly(self) -> calendly.Simulator:
+        made = calendly.Simulator(clock=self._clock, seed=self._seed, options=calendly.Options(token=CALENDLY_TOKEN))
+        furnish(made, self._catalogue)
+        made.subscribe(CALLBACKS["calendly"], signing_key=CALENDLY_WEBHOOK_KEYS[0])
+        return self._heard("calendly", made)
+
+    @cached_property
+    def stripe(self) -> stripe.Simulator:
+        made = stripe.Simulator(clock=self._clock, seed=self._seed, options=stripe.Options(api_key=STRIPE_KEY))
+        made.subscribe(CALLBACKS["stripe"], signing_key=STRIPE_WEBHOOK_KEYS[0])
+        return self._heard("stripe", made)
+
+    def attach(self, listen: Callable[[ProviderName], Callable[[Call], None]]) -> None:
+        """From now on every call to a provider is told to `listen(its name)`."""
+        self._listen = listen
+        for name, each in self.made.items():
+            each.on_call = listen(name)
+
+    def _heard(self, name: ProviderName, made: S) -> S:
+        if self._listen is not None:
+            made.on_call = self._listen(name)
+        self.made[name] = made
+        return made
 
 
 class Simulators:
@@ -37,7 +85,7 @@ class Simulators:
         self._clock = clock
         self._on_port = on_port
         self.url = ""
-        self._now: tuple[calendly.Simulator, stripe.Simulator] | None = None
+        self._now: Providers | None = None
         self._transport: Any = None
 
     def start(self) -> None:
@@ -52,7 +100,10 @@ class Simulators:
         from harness.provider.in_process import ResponsesTransport
 
         self._transport = ResponsesTransport(
-            {"https://api.calendly.com": lambda: self._pair()[0], "https://api.stripe.com": lambda: self._pair()[1]},
+            {
+                "https://api.calendly.com": lambda: self._here.named("calendly"),
+                "https://api.stripe.com": lambda: self._here.named("stripe"),
+            },
             sleep=lambda seconds: None,  # the scenario's clock stands still; waiting would only cost time
         )
         self._transport.start()
@@ -65,10 +116,11 @@ class Simulators:
 
     def _handle(self, request: Request) -> Response:
         """One port for both: Stripe's paths begin with /v1/."""
-        pair = self._pair()
-        return pair[1].handle(request) if request.path.startswith("/v1/") else pair[0].handle(request)
+        answer: Response = self._here.named("stripe" if request.path.startswith("/v1/") else "calendly").handle(request)
+        return answer
 
-    def _pair(self) -> tuple[calendly.Simulator, stripe.Simulator]:
+    @property
+    def _here(self) -> Providers:
         assert self._now is not None  # a world is open
         return self._now
 
@@ -77,23 +129,14 @@ class Simulators:
         """A seed for one scenario's providers: follows from the run's and from which scenario it is."""
         return int.from_bytes(hashlib.sha256(f"{seed} {scenario_id}".encode()).digest()[:4], "big")
 
-    def fresh(self, seed: int, catalogue: Catalogue) -> tuple[calendly.Simulator, stripe.Simulator]:
+    def fresh(self, seed: int, catalogue: Catalogue) -> Providers:
         """Providers as they stand before anything happens."""
-        options = calendly.Options(token=CALENDLY_TOKEN)
-        pair = (
-            calendly.Simulator(clock=self._clock, seed=seed, options=options),
-            stripe.Simulator(clock=self._clock, seed=seed, options=stripe.Options(api_key=STRIPE_KEY)),
-        )
-        furnish(pair[0], catalogue)
-        pair[0].subscribe(CALLBACKS["calendly"], signing_key=CALENDLY_WEBHOOK_KEYS[0])
-        pair[1].subscribe(CALLBACKS["stripe"], signing_key=STRIPE_WEBHOOK_KEYS[0])
-        self._now = pair
-        return pair
+        self._now = Providers(self._clock, seed, catalogue)
+        return self._now
 
     def attach(self, world: World) -> None:
         """Record every call to this world's providers."""
-        for name, provider in (("calendly", world.calendly), ("stripe", world.stripe)):
-            provider.on_call = _listener(world, name)
+        world.providers.attach(lambda name: _listener(world, name))
 
 
 def furnish(simulator: calendly.Simulator, catalogue: Catalogue) -> None:
@@ -119,7 +162,7 @@ def furnish(simulator: calendly.Simulator, catalogue: Catalogue) -> None:
             )
 
 
-def _listener(world: World, name: Any) -> Callable[[Call], None]:
+def _listener(world: World, name: ProviderName) -> Callable[[Call], None]:
     def listen(call: Call) -> None:
         recorder = world.recorder
         raw = {"request": call.request_body, "response": call.response_body, "url": call.url}

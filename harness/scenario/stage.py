@@ -143,8 +143,8 @@ class Stage:
             self.clock.set(case.given.clock)
             self._set.application.reset()
             seed = self.simulators.seed_of(self.seed, case.scenario_id)
-            calendly, stripe = self.simulators.fresh(seed, self._set.catalogue)
-            self.world_now = World(self, case, recorder, self._set.catalogue, calendly, stripe)
+            providers = self.simulators.fresh(seed, self._set.catalogue)
+            self.world_now = World(self, case, recorder, self._set.catalogue, providers)
             try:
                 yield self.world_now
             finally:

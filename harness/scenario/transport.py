@@ -156,9 +156,23 @@ class Socket:
         if connection is None:
             kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
             connection = self._local.connection = kind(self._host, timeout=TIMEOUT_S)
+        elif connection.sock is not None and _hung_up(connection.sock):
+            connection.close()  # it opens another by itself
         return connection
 
     def close(self) -> None:
         connection = getattr(self._local, "connection", None)
         if connection is not None:
             connection.close()
+
+
+def _hung_up(sock: Any) -> bool:
+    """Whether the other side closed a connection that was kept open: nothing was asked, so nothing else is readable.
+
+    Node closes after five idle seconds. A request sent into that would end as an unknown outcome, which it is not.
+    """
+    import select
+
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import InputError, Position
 from harness.postgres import RowOperation
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.scenario.matching import Comparison
     from harness.scenario.model import Case, Given, Invariant, Step
     from harness.scenario.recorder import Recorder
+    from harness.scenario.simulators import ProviderName, Providers
     from harness.scenario.stage import Stage
 
 __all__ = ["Refusal", "World"]
@@ -53,8 +54,7 @@ class World:
     case: Case
     recorder: Recorder
     catalogue: Catalogue
-    calendly: Any
-    stripe: Any
+    providers: Providers
     visitors: Visitors = field(init=False)
 
     def __post_init__(self) -> None:
@@ -70,6 +70,7 @@ class World:
         self._dirty = False
         self._unexpected: list[tuple[str, str]] = []
         self._detail: dict[str, Any] = {}
+        self._held: set[str] = set()
         self._main_scope: dict[str, Any] = {
             "catalog": self.catalogue.by_key(),
             "seed": self.stage.seed,
@@ -168,8 +169,8 @@ class World:
             return None
         except InputError as error:
             raise InputError(error.what, error.remedy, error.position or step.position) from error
-        if self.case.given.delivery.when == "immediate" and step.verb != "deliver":
-            self.deliver_due()
+        if step.verb != "deliver":
+            self.deliver_due("immediate")
         return value
 
     def tell(self, **detail: Any) -> None:
@@ -257,9 +258,12 @@ class World:
 
     # -- rows ---------------------------------------------------------------------------------------------------
 
-    def take_changes(self) -> None:
-        """Read what was committed since the last look, and record it under the current step."""
-        if not self._dirty and self.stage.target.url is None:
+    def take_changes(self, *, look: bool = False) -> None:
+        """Read what was committed since the last look, and record it under the current step.
+
+        A deployment may write by itself: where it matters (`look`) its rows are read though nothing was asked of it.
+        """
+        if not self._dirty and not (look and self.stage.target.url is not None):
             return
         fresh = self.stage.sandbox.take()
         self._dirty = False
@@ -273,7 +277,7 @@ class World:
 
     def changes(self, *, within_step: bool) -> list[RowOperation]:
         """The committed row operations of this step, or since the scenario began."""
-        self.take_changes()
+        self.take_changes(look=True)
         return self._operations[self._step_from :] if within_step else self._operations
 
     def rows(self, table: str) -> list[dict[str, Any]]:
@@ -305,9 +309,19 @@ class World:
 
     # -- providers ----------------------------------------------------------------------------------------------
 
-    def provider(self, name: str) -> Provider:
+    @property
+    def calendly(self) -> Any:
+        """The simulated Calendly of this scenario."""
+        return self.providers.named("calendly")
+
+    @property
+    def stripe(self) -> Any:
+        """The simulated Stripe of this scenario."""
+        return self.providers.named("stripe")
+
+    def provider(self, name: ProviderName) -> Provider:
         """The simulator called `calendly` or `stripe`."""
-        found: Provider = {"calendly": self.calendly, "stripe": self.stripe}[name]
+        found: Provider = self.providers.named(name)
         return found
 
     def unexpected(self, asked: str, candidates: str) -> None:
@@ -321,12 +335,19 @@ class World:
 
     def unstruck_faults(self) -> list[str]:
         """Faults that never struck, as text."""
-        return [str(fault) for provider in (self.calendly, self.stripe) for fault in provider.unstruck_faults()]
+        return [str(fault) for provider in self.providers.made.values() for fault in provider.unstruck_faults()]
 
-    def deliver_due(self) -> None:
-        """Deliver everything that is due, and what falls due by it."""
-        for name in ("calendly", "stripe"):
-            self.stage.post.deliver(self, name)
+    def deliver_due(self, moment: Literal["immediate", "end"]) -> None:
+        """Deliver everything that is due, if given's `delivery` says that webhooks travel at this moment."""
+        policy = self.case.given.delivery
+        if policy.when != moment:
+            return
+        for name, provider in list(self.providers.made.items()):  # one that was never asked anything has sent nothing
+            fresh = [message for message in provider.outbox if message.id not in self._held]
+            if policy.delay and fresh:
+                provider.delay(policy.delay, fresh)
+                self._held |= {message.id for message in fresh}
+            self.stage.post.deliver(self, name, times=policy.times, order=policy.order)
 
     def move_clock(self, to: Any) -> None:
         """Move time and let happen what falls due: retries of webhooks, expiries of the application."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from harness.errors import HarnessFault, InputError, Position
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.scenario.model import CheckSpec, Step
     from harness.scenario.world import World
 
-__all__ = ["RECORD_KINDS", "evaluate", "expectation", "invariants", "unexpected_calls", "unstruck_faults"]
+__all__ = ["RECORD_KINDS", "Looks", "evaluate", "expectation", "invariants", "unexpected_calls", "unstruck_faults"]
 
 RecordKind = Literal["response", "row", "count", "log", "call", "delivery", "invariant", "outcome", "fault"]
 
@@ -36,8 +36,16 @@ RECORD_KINDS: Mapping[str, RecordKind] = {
 _ROOMS = (database, evidence)  # imported for their @check
 
 
-def evaluate(world: World, spec: CheckSpec, *, within_step: bool) -> tuple[list[Comparison], int]:
-    """The comparisons of one check and how often it looked: once, or until `eventually` is satisfied or over.
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """How often a check looked, and whether its `stop_if` ended the waiting."""
+
+    times: int = 1
+    stopped: bool = False
+
+
+def evaluate(world: World, spec: CheckSpec, *, within_step: bool) -> tuple[list[Comparison], Looks]:
+    """The comparisons of one check and how it looked: once, or until `eventually` is satisfied or over.
 
     Of several looks the last one counts; the distinct mismatches of the looks before are told with it.
     """
@@ -52,10 +60,10 @@ def evaluate(world: World, spec: CheckSpec, *, within_step: bool) -> tuple[list[
         )
     if spec.kind == "logs" and world.stage.target.url is not None:
         world.tell(not_looked_at="logs: a deployment's log is its own")
-        return [], 1
+        return [], Looks()
     eventually = spec.eventually
     if eventually is None:
-        return run(world, spec.pattern, within_step), 1
+        return run(world, spec.pattern, within_step), Looks()
     deadline = time.monotonic() + eventually.within.total_seconds()
     tries, before = 0, dict[str, Comparison]()
     while True:
@@ -64,7 +72,7 @@ def evaluate(world: World, spec: CheckSpec, *, within_step: bool) -> tuple[list[
         failed = [c for c in found if not c.passed]
         stopped = eventually.stop_if is not None and _holds(world, eventually.stop_if, within_step=within_step)
         if not failed or stopped or time.monotonic() >= deadline:
-            return [*found, *(_earlier(failed, before) if failed else ())], tries
+            return [*found, *(_earlier(failed, before) if failed else ())], Looks(tries, bool(failed) and stopped)
         before.update({f"{c.path} {c.actual}": c for c in failed})
         time.sleep(eventually.every.total_seconds())
 

@@ -181,3 +181,71 @@ def test_the_same_seed_leaves_the_same_records(play: Play) -> None:
 
     assert evidence(first) == evidence(second)
     assert evidence(first) != evidence(other)
+
+
+def test_every_check_of_a_step_is_told_even_after_one_that_failed(play: Play) -> None:
+    played = play(
+        """
+when:
+  - http: {GET: /api/scheduling/session-types}
+    expect: 201
+    then: [{calls: 3}, {rows: {Booking: 1}}]
+"""
+    )
+    for line in ("$.status   expected 201", "$.calls.count   expected 3", "$.Booking.count   expected 1   got 0"):
+        assert line in played.failure, played.failure
+
+
+def test_every_check_at_the_end_is_told(play: Play) -> None:
+    played = play(
+        """
+when: [{sessions: {}}]
+then:
+  - rows: {Booking: 1}
+  - logs: {some: {level: critical}}
+  - sql: {query: SELECT 1 AS one, value: 2}
+"""
+    )
+    for line in ("$.Booking.count   expected 1", "$.logs.some", "$.value   expected 2   got 1"):
+        assert line in played.failure, played.failure
+
+
+def test_what_a_failed_step_never_gave_does_not_make_its_checks_a_mistake(play: Play) -> None:
+    played = play(
+        """
+when:
+  - http: {GET: /api/nowhere}
+    as: answer
+    expect: 200
+    then: [{rows: {Booking: [{id: $answer.body.booking.id}]}}]
+"""
+    )
+    assert played.outcome == "failed", played.failure
+    assert "$.status   expected 200   got 404" in played.failure
+
+
+def test_webhooks_travel_by_themselves_where_given_says_so(play: Play) -> None:
+    played = play(
+        f"""
+given: {{delivery: {{when: end, times: 2}}}}
+when:{BOOKING}    then: [{{deliveries: none}}]
+  - create: {{}}
+then: [{{deliveries: {{count: 2, every: {{status: 200}}}}}}]
+"""
+    )
+    assert played.outcome == "passed", played.failure
+
+
+def test_webhooks_that_travel_for_a_while_arrive_when_time_has_passed(play: Play) -> None:
+    played = play(
+        f"""
+given: {{delivery: {{when: immediate, delay: 10m}}}}
+when:{BOOKING}
+  - create: {{}}
+  - clock: +9m
+    then: [{{deliveries: none}}]
+  - clock: +1m
+    then: [{{deliveries: {{only: [{{event: invitee.created, status: 200}}]}}}}]
+"""
+    )
+    assert played.outcome == "passed", played.failure
