@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from harness.strength.equivalents import judged, read
 from harness.strength.ground import Ground
 from harness.strength.judging import Judge, Unviable
 from harness.strength.mutants import mutants
-from harness.strength.reach import BOOKING, Reach, digest, load, store, tracer
+from harness.strength.reach import BOOKING, CaseReach, Reach, digest, load, store, tracer
 from harness.strength.subjects import Subject, catalogue, of_defect, of_mutant, scenario_of
 from harness.strength.surveying import Surveyor, setup_lines
 from harness.strength.verdicts import FILE, Verdict, write
@@ -32,6 +32,9 @@ ENOUGH = 0.9
 
 MUTANTS = 600
 """How many mutants are drawn unless another number is asked for."""
+
+WATCHED = ("booking", "scenario", "calendly", "stripe", "provider")
+"""The packages on whose source it hangs which lines a scenario executes."""
 
 Note = Callable[[str], None]
 
@@ -157,13 +160,31 @@ def _without_defects(options: Options, note: Note) -> tuple[Path, list[str]]:
 
 
 def _reach(options: Options, suite: Suite, cases: Sequence[Case], note: Note) -> Reach:
-    """The reach of every case: what was kept, or a survey."""
-    named = [*suite.digests.items(), ("seed", str(options.seed)), *(("case", case.scenario_id) for case in cases)]
-    folders = [BOOKING, BOOKING.parent / "scenario", BOOKING.parent / "strength", options.root / "fixtures"]
-    path = options.root / ".harness" / "strength" / f"{digest(named, folders)}.json"
-    kept = load(path)
-    if kept is not None:
-        return kept
+    """The reach of every case: what was kept of those whose file is as it was, and a survey of the others."""
+    own = {case.scenario_id: suite.digests[case.scenario.file] for case in cases}
+    files = {case.scenario.file for case in suite.cases}
+    shared = [
+        *((name, value) for name, value in suite.digests.items() if name not in files),
+        ("seed", str(options.seed)),
+    ]
+    folders = [BOOKING.parent / each for each in WATCHED] + [options.root / "fixtures"]
+    path = options.root / ".harness" / "strength" / f"{digest(shared, folders)}.json"
+    kept = load(path) or Reach({})
+    missing = [case for case in cases if _source(kept, case) != own[case.scenario_id]]
+    if missing:
+        kept = Reach({**kept.cases, **_surveyed(options, suite, missing, own, note)}, kept.setup or setup_lines())
+        store(path, kept)
+    return Reach({each: kept.cases[each] for each in own}, kept.setup)
+
+
+def _source(kept: Reach, case: Case) -> str | None:
+    found = kept.cases.get(case.scenario_id)
+    return found.source if found else None
+
+
+def _surveyed(
+    options: Options, suite: Suite, cases: Sequence[Case], own: Mapping[str, str], note: Note
+) -> dict[str, CaseReach]:
     note(f"survey of {len(cases)} cases")
 
     def surveyor(_: int) -> Worker:
@@ -172,13 +193,12 @@ def _reach(options: Options, suite: Suite, cases: Sequence[Case], note: Note) ->
     found = {}
     for happening in run_forked(surveyor, range(len(cases)), options.workers, threading.Event()):
         match happening:
-            case Finished(index=index, result=result):
-                found[cases[index].scenario_id] = result
+            case Finished(index=index, result=CaseReach() as result):
+                scenario_id = cases[index].scenario_id
+                found[scenario_id] = replace(result, source=own[scenario_id])
             case Died(why=why):
                 raise HarnessFault(f"The survey did not end: {why}.")
-    reach = Reach(found, setup_lines())
-    store(path, reach)
-    return reach
+    return found
 
 
 def _judged(

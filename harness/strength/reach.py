@@ -17,17 +17,21 @@ __all__ = ["BOOKING", "CaseReach", "Lines", "Reach", "digest", "load", "store", 
 BOOKING = Path(__file__).parent.parent / "booking"
 """The package whose lines are watched, and the only one that mutants are made of."""
 
+KEPT = 5
+"""How many measurements are kept, each of another state of the reference."""
+
 Lines = frozenset[tuple[str, int]]
 """Lines by module name and number, both as in the source: ("rules", 43)."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaseReach:
-    """What one case did without any defect."""
+    """What one case did without any defect. `source` is the sha256 of the file that it stands in."""
 
     outcome: str
     duration_us: int
     lines: Lines
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,18 +103,25 @@ def digest(parts: Iterable[tuple[str, str]], folders: Iterable[Path]) -> str:
 
 
 def store(path: Path, reach: Reach) -> None:
-    """Keep `reach` for the next measurement of the same suite over the same reference."""
+    """Keep `reach` for the next measurement over the same reference; what was kept longest is let go."""
     path.parent.mkdir(parents=True, exist_ok=True)
     value = {
         "setup": _packed(reach.setup),
         "cases": {
-            each: {"outcome": found.outcome, "duration_us": found.duration_us, "lines": _packed(found.lines)}
+            each: {
+                "outcome": found.outcome,
+                "duration_us": found.duration_us,
+                "lines": _packed(found.lines),
+                "source": found.source,
+            }
             for each, found in reach.cases.items()
         },
     }
     fresh = path.with_suffix(".part")
     fresh.write_text(json.dumps(value), encoding="utf-8")
     fresh.replace(path)
+    for old in sorted(path.parent.glob("*.json"), key=lambda each: each.stat().st_mtime)[:-KEPT]:
+        old.unlink(missing_ok=True)
 
 
 def load(path: Path) -> Reach | None:
@@ -118,7 +129,7 @@ def load(path: Path) -> Reach | None:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
         cases = {
-            each: CaseReach(found["outcome"], found["duration_us"], _unpacked(found["lines"]))
+            each: CaseReach(found["outcome"], found["duration_us"], _unpacked(found["lines"]), found["source"])
             for each, found in value["cases"].items()
         }
         return Reach(cases, _unpacked(value["setup"]))
