@@ -32,8 +32,9 @@ test: $(READY) ## lint, types and the test suite
 	@$(MAKE) --no-print-directory lint types
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -q -m "not slow" $(ARGS)
 
-soak: $(READY) ## the long tests: 20,000 requests, 20,000 mutated files, races repeated, shuffled runs
-	@$(BIN)/python -m pytest -q -m slow --timeout 3600 $(ARGS)
+soak: $(READY) ## the long tests: 20,000 requests, 20,000 mutated files, races repeated; the suite 200 times, shuffled
+	@$(BIN)/python -m pytest -q -m slow --timeout 3600
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 strength: $(READY) ## which injected defects the suite notices: the catalogue and 600 mutants
 	@$(BIN)/harness strength $(ARGS)

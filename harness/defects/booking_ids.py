@@ -215,3 +215,58 @@ class ListOnly(BookingIds):
 
     def from_answers(self, answers: Any) -> str | None:
         return super().from_answers(answers) if isinstance(answers, list) else None
+
+
+@BOOK.part(
+    "B08-first-of-two",
+    "Of two different answers the first is taken",
+    seen="An event that names two bookings is entered into one of them.",
+    rules="B08 W03",
+)
+class FirstOfTwo(BookingIds):
+    """Nobody expects the question twice."""
+
+    def from_answers(self, answers: Any) -> str | None:
+        found = [
+            self.as_id(each.get("answer")) for each in _items(answers) if self.is_the_question(each.get("question"))
+        ]
+        return next((each for each in found if each), None) or super().from_answers(answers)
+
+
+@BOOK.part(
+    "B05-upper-case",
+    "An id in capitals is another id",
+    seen="The same UUID in capitals is refused, or finds no booking.",
+    rules="B05 B08",
+)
+class CaseCounts(BookingIds):
+    """Ids are compared as text."""
+
+    def as_id(self, value: object) -> str | None:
+        return super().as_id(value) if isinstance(value, str) and value == value.lower() else None
+
+
+@BOOK.part(
+    "B08-blanks",
+    "A blank around the answer makes it no id",
+    seen="An answer that somebody typed with a blank at its end is not an id.",
+    rules="B08",
+)
+class BlanksCount(BookingIds):
+    """The answer is taken to the letter."""
+
+    def as_id(self, value: object) -> str | None:
+        return super().as_id(value) if isinstance(value, str) and value == value.strip() else None
+
+
+@BOOK.part(
+    "B06-cancelled",
+    "A cancelled booking is carried on",
+    seen="Create under the id of a booking that was cancelled is answered 200.",
+    rules="B06 B13",
+)
+class CancelledGoesOn(Claims):
+    """Only the session type and the owner are compared."""
+
+    def same_id(self, booking: Booking, session: SessionType, is_own: Callable[[Booking], bool]) -> Claim:
+        return super().same_id(replace(booking, status="PENDING"), session, is_own)

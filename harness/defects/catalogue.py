@@ -6,17 +6,22 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from . import (
+    at_calendly,
     booking_ids,
+    embed,
     failing,
+    handling,
     history,
     limits,
     money,
     moves,
     page,
+    proofs,
     rows,
     sessions,
     signatures,
     times,
+    traces,
     visitors,
     webhooks,
 )
@@ -26,17 +31,22 @@ __all__ = ["CATALOGUE"]
 
 _SUBJECTS = (
     visitors,
+    proofs,
     booking_ids,
     sessions,
     times,
     rows,
     moves,
+    traces,
     limits,
     failing,
     signatures,
     webhooks,
+    handling,
+    at_calendly,
     money,
     page,
+    embed,
     history,
 )
 

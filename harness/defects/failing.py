@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,6 +21,8 @@ from .defect import Book
 __all__ = ["BOOK"]
 
 BOOK = Book()
+
+CONTROLS = re.compile(rb"\\u00[01][0-9a-f]")
 
 
 @BOOK.part(
@@ -138,21 +142,4 @@ class Trusting(JsonReader):
     """The body is parsed as it comes."""
 
     def read(self, raw: bytes) -> dict[str, Any]:
-        import json
-
-        found = json.loads(raw)
-        return dict(found)
-
-
-@BOOK.part(
-    "F05-retried",
-    "A failure of Calendly's is called an unknown event",
-    seen="A timeout at Calendly is answered 404, and the page gives up.",
-    rules="F05 W11",
-)
-class LostIsUnknown(FailureMap):
-    """What cannot be asked is thought not to exist."""
-
-    def refusal(self, error: BaseException) -> Refusal:
-        found = super().refusal(error)
-        return Refusal(404, found.code, found.message) if found.status in (502, 503, 504) else found
+        return {**super().read(CONTROLS.sub(b"", raw)), **json.loads(raw)}

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from harness.booking.identity import Caller
 from harness.booking.limits import RateLimiter, Windows
+from harness.booking.refusals import Refusal
 from harness.booking.settings import Settings
 from harness.booking.store import Store
 
@@ -113,3 +114,53 @@ class NeverCompleted(Store):
     def ended(self, connection: Connection, before: datetime, state: str) -> list[str]:
         del connection, before, state
         return []
+
+
+@BOOK.part(
+    "B21-expires-clients",
+    "What clients began expires too",
+    seen="A client's begun booking is cancelled after half an hour.",
+    rules="B21",
+)
+class ExpiresClients(Store):
+    """The owner is not looked at."""
+
+    def overdue(self, connection: Connection, created_before: datetime, states: Iterable[str]) -> list[str]:
+        rows = connection.execute(
+            text('SELECT id FROM "Booking" WHERE "createdAt" <= :before AND "currentState" = ANY(:states)'),
+            {"before": created_before, "states": list(states)},
+        )
+        return [row[0] for row in rows]
+
+
+@BOOK.part(
+    "B20-completed-early",
+    "A session is marked as held when it begins",
+    seen="A booking is COMPLETED while the session is on.",
+    rules="B20",
+)
+class CompletedEarly(Store):
+    """The start is compared."""
+
+    def ended(self, connection: Connection, before: datetime, state: str) -> list[str]:
+        rows = connection.execute(
+            text('SELECT id FROM "Booking" WHERE "startTime" <= :before AND "currentState" = :state'),
+            {"before": before, "state": state},
+        )
+        return [row[0] for row in rows]
+
+
+@BOOK.part(
+    "B21-no-wait",
+    "Who is limited is not told how long to wait",
+    seen="A 429 has no Retry-After.",
+    rules="B21",
+)
+class NoWait(RateLimiter):
+    """The number is thrown away."""
+
+    def check(self, caller: Caller, windows: Windows, settings: Settings, now: datetime) -> None:
+        try:
+            super().check(caller, windows, settings, now)
+        except Refusal as refused:
+            raise Refusal(refused.status, refused.code, refused.message) from None

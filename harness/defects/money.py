@@ -273,3 +273,97 @@ class Dollars(StripeClient):
     def open_checkout(self, params: Mapping[str, Any], key: str) -> dict[str, Any]:
         items = [{**item, "price_data": {**item["price_data"], "currency": "usd"}} for item in params["line_items"]]
         return super().open_checkout({**params, "line_items": items}, key)
+
+
+@BOOK.part(
+    "W12-exactly-12",
+    "12 hours before the start are not 12 hours or more",
+    seen="A cancellation exactly 12 hours before the start pays nothing back.",
+    rules="W12",
+)
+class MoreThanTwelve(RefundPolicy):
+    """The second tier begins too late."""
+
+    tiers = (RefundPolicy.tiers[0], (timedelta(hours=12, milliseconds=1), 50))
+
+
+@BOOK.part(
+    "W12-days",
+    "Notice is counted in whole days",
+    seen="A cancellation on the day before pays everything back, though fewer than 24 hours are left.",
+    rules="W12",
+)
+class WholeDays(RefundPolicy):
+    """The dates are compared."""
+
+    def due(self, booking: Booking, cancelled_at: datetime) -> Due:
+        midnight = cancelled_at.replace(hour=0, minute=0, second=0, microsecond=0)
+        return super().due(booking, midnight if cancelled_at < booking.start_time else cancelled_at)
+
+
+@BOOK.part(
+    "R15-pence",
+    "The checkout asks for whole pounds",
+    seen="A price of 49.95 is asked for as 49.00.",
+    rules="R15 W13",
+)
+class WholePounds(StripeClient):
+    """The price is made a whole number before it is made pence."""
+
+    def open_checkout(self, params: Mapping[str, Any], key: str) -> dict[str, Any]:
+        items = [
+            {
+                **item,
+                "price_data": {**item["price_data"], "unit_amount": item["price_data"]["unit_amount"] // 100 * 100},
+            }
+            for item in params["line_items"]
+        ]
+        return super().open_checkout({**params, "line_items": items}, key)
+
+
+@BOOK.part(
+    "R15-two-pages",
+    "Each request opens a payment page of its own",
+    seen="After a lost answer there are two open pages for one booking.",
+    rules="R15 F05",
+)
+class PageByChance(StripeClient):
+    """Asking again is a new request to Stripe."""
+
+    _count = 0
+
+    def open_checkout(self, params: Mapping[str, Any], key: str) -> dict[str, Any]:
+        type(self)._count += 1
+        return super().open_checkout(params, f"{key}-{type(self)._count}")
+
+
+@BOOK.part(
+    "W13-more",
+    "Whoever pays more has paid",
+    seen="A payment of another, larger amount confirms the booking.",
+    rules="W13",
+    hidden_by="W13-amount",
+)
+class MoreIsEnough(PaymentMatcher):
+    """`>=`."""
+
+    def mismatch(self, news: StripeNews, booking: Booking, currency: str) -> str | None:
+        found = super().mismatch(news, booking, currency)
+        price = (booking.amount or Decimal(0)) * 100
+        return None if found == "amount_mismatch" and news.amount is not None and news.amount > price else found
+
+
+@BOOK.part(
+    "W13-undone",
+    "A late failure undoes a payment",
+    seen="The first card's failure, delivered late, leaves a paid booking unpaid.",
+    rules="W13 B20",
+)
+class Undone(StripeEffects):
+    """The newest word counts."""
+
+    def failed(self, progress: Progress, news: StripeNews) -> Outcome:
+        if progress.booking.status == "CONFIRMED":
+            progress.set(current_state="PAYMENT_FAILED", status="PENDING", payment_status="UNPAID")
+            return Outcome(APPLIED, None, progress.booking.id)
+        return super().failed(progress, news)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -139,3 +141,64 @@ class Dropped(CalendlySignature):
         from harness.booking.refusals import Refusal
 
         return Refusal(200, code, message)
+
+
+@BOOK.part(
+    "W01-no-dot",
+    "Time and body are signed without the dot between them",
+    seen="Every genuine delivery is answered 401.",
+    rules="W01",
+    hidden_by="W2 W3",
+)
+class NoDot(CalendlySignature):
+    """`t + body`."""
+
+    def digest(self, moment: int, raw: bytes, key: str) -> str:
+        import hashlib
+        import hmac
+
+        return hmac.new(key.encode(), str(moment).encode() + raw, hashlib.sha256).hexdigest()
+
+
+@BOOK.part(
+    "W01-reserialised",
+    "The signature is checked over the parsed body, written again",
+    seen="A genuine delivery is answered 401: its spaces or its order are not those of our own JSON.",
+    rules="W01",
+    hidden_by="W2 W3",
+)
+class Reserialised(CalendlySignature):
+    """The framework had parsed the body already."""
+
+    def digest(self, moment: int, raw: bytes, key: str) -> str:
+        with contextlib.suppress(ValueError):
+            raw = json.dumps(json.loads(raw), sort_keys=True).encode()
+        return super().digest(moment, raw, key)
+
+
+@BOOK.part(
+    "W01-prefix",
+    "The beginning of the digest is compared",
+    seen="A signature whose last digit differs is taken.",
+    rules="W01",
+    hidden_by="W2 W3",
+)
+class Prefix(CalendlySignature):
+    """The first half must fit."""
+
+    def matches(self, found: SignatureHeader, raw: bytes, key: str) -> bool:
+        return self.digest(found.moment, raw, key)[:32] == found.digest[:32]
+
+
+@BOOK.part(
+    "W01-exactly",
+    "A signature of exactly 180 seconds ago is refused",
+    seen="A genuine delivery that took three minutes is answered 401.",
+    rules="W01",
+    hidden_by="W2 W3",
+)
+class Exactly(CalendlySignature):
+    """`<` instead of `<=`."""
+
+    def is_fresh(self, moment: int, now: int, tolerance: int) -> bool:
+        return abs(now - moment) < tolerance

@@ -183,3 +183,50 @@ class EndlessGroups(TimeRules):
     ) -> None:
         places = 10_000 if session.is_group else session.max_participants
         super().check_free(booking, replace(session, max_participants=places), rivals, slot_states)
+
+
+@BOOK.part(
+    "B09-same-start",
+    "Only sessions that begin at the same time count as overlapping",
+    seen="A session that begins in the middle of another is booked.",
+    rules="B09",
+    hidden_by="B09-overlap",
+)
+class SameStart(TimeRules):
+    """The starts are compared."""
+
+    def _overlaps(self, one: Booking, other: Booking) -> bool:
+        return one.start_time == other.start_time and super()._overlaps(one, other)
+
+
+@BOOK.part(
+    "B09-begins-within",
+    "A session that encloses another does not count as overlapping",
+    seen="A long session is booked over a short one.",
+    rules="B09",
+    hidden_by="B09-overlap",
+)
+class BeginsWithin(TimeRules):
+    """Whether the new one begins within the old one is all that is asked."""
+
+    def _overlaps(self, one: Booking, other: Booking) -> bool:
+        return super()._overlaps(one, other) and other.start_time <= one.start_time
+
+
+@BOOK.part(
+    "B09-group-anytime",
+    "Group sessions may overlap with anything",
+    seen="A group session is booked while the builder has another one.",
+    rules="B09",
+    hidden_by="B09-overlap",
+)
+class GroupAnytime(TimeRules):
+    """That the event is the same is not asked."""
+
+    def check_free(
+        self, booking: Booking, session: SessionType, rivals: Iterable[Booking], slot_states: Iterable[str]
+    ) -> None:
+        kept = [
+            each for each in rivals if not session.is_group or each.calendly_event_uri == booking.calendly_event_uri
+        ]
+        super().check_free(booking, session, kept, slot_states)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import InputError
 from harness.strength.source import modules, text_of
 
 if TYPE_CHECKING:
@@ -51,12 +52,16 @@ def mutants(count: int | None = None, only: Collection[str] = ()) -> tuple[list[
     """`count` mutants in the order of the source (None: all), or those with the ids `only`; and how many there are.
 
     A sample is drawn by the hashes of the mutants: no wish steers it, and the next run draws it again.
-    Raises MachineError when mutmut is not installed.
+    Raises InputError for an unknown id, MachineError when mutmut is not installed.
     """
     every = _drafts()
     drawn = list(every) if count is None else sorted(every, key=lambda each: (each.mark, each.place))[:count]
     if only:
-        drawn = [each for each in every if f"{each.place}~{each.mark}" in only]
+        drawn = [each for each in every if each.id in only]
+        for each in sorted(set(only) - {draft.id for draft in drawn}):
+            raise InputError(
+                f"There is no mutant {each!r}.", "An id stays while its line does; harness strength prints them."
+            )
     wanted = {id(each) for each in drawn}
     return [each.rendered() for each in every if id(each) in wanted], len(every)
 
@@ -75,10 +80,13 @@ class _Draft:
     place: str
     render: Callable[[], str]
 
+    @property
+    def id(self) -> str:
+        return f"{self.place}~{self.mark}"
+
     def rendered(self) -> Mutant:
         name = self.function.name.value
-        key = f"{self.place}~{self.mark}"
-        return Mutant(key, self.module, self.owner, name, self.line, self.before, self.after, self.render())
+        return Mutant(self.id, self.module, self.owner, name, self.line, self.before, self.after, self.render())
 
 
 @cache

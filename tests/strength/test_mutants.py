@@ -7,6 +7,8 @@ import ast
 import pytest
 
 from harness.booking.rules import TimeRules
+from harness.errors import InputError
+from harness.strength.equivalents import read
 from harness.strength.grafting import NotViable, compiled, function_of, grafted
 from harness.strength.mutants import LEFT_OUT, Mutant, mutants
 from harness.strength.reach import BOOKING
@@ -36,6 +38,15 @@ def test_each_has_an_id_of_its_own_and_stands_in_the_reference(drawn: list[Mutan
         assert each.module not in LEFT_OUT
         lines = (BOOKING / f"{each.module}.py").read_text(encoding="utf-8").splitlines()
         assert 1 <= each.line <= len(lines)
+
+
+def test_an_unknown_one_is_an_error() -> None:
+    with pytest.raises(InputError, match=r"There is no mutant 'rules\.TimeRules\.check~00000000'"):
+        mutants(0, ["rules.TimeRules.check~00000000"])
+
+
+def test_what_was_judged_equivalent_is_still_there() -> None:
+    assert len(mutants(0, list(read()))[0]) == len(read())
 
 
 def is_text(code: str) -> bool:
