@@ -244,29 +244,3 @@ class CaseCounts(BookingIds):
 
     def as_id(self, value: object) -> str | None:
         return super().as_id(value) if isinstance(value, str) and value == value.lower() else None
-
-
-@BOOK.part(
-    "B08-blanks",
-    "A blank around the answer makes it no id",
-    seen="An answer that somebody typed with a blank at its end is not an id.",
-    rules="B08",
-)
-class BlanksCount(BookingIds):
-    """The answer is taken to the letter."""
-
-    def as_id(self, value: object) -> str | None:
-        return super().as_id(value) if isinstance(value, str) and value == value.strip() else None
-
-
-@BOOK.part(
-    "B06-cancelled",
-    "A cancelled booking is carried on",
-    seen="Create under the id of a booking that was cancelled is answered 200.",
-    rules="B06 B13",
-)
-class CancelledGoesOn(Claims):
-    """Only the session type and the owner are compared."""
-
-    def same_id(self, booking: Booking, session: SessionType, is_own: Callable[[Booking], bool]) -> Claim:
-        return super().same_id(replace(booking, status="PENDING"), session, is_own)

@@ -142,4 +142,35 @@ class Trusting(JsonReader):
     """The body is parsed as it comes."""
 
     def read(self, raw: bytes) -> dict[str, Any]:
-        return {**super().read(CONTROLS.sub(b"", raw)), **json.loads(raw)}
+        import json
+
+        found = json.loads(raw)
+        return dict(found)
+
+
+@BOOK.part(
+    "F05-retried",
+    "A failure of Calendly's is called an unknown event",
+    seen="A timeout at Calendly is answered 404, and the page gives up.",
+    rules="F05 W11",
+)
+class LostIsUnknown(FailureMap):
+    """What cannot be asked is thought not to exist."""
+
+    def refusal(self, error: BaseException) -> Refusal:
+        found = super().refusal(error)
+        return Refusal(404, found.code, found.message) if found.status in (502, 503, 504) else found
+
+
+@BOOK.part(
+    "E-control",
+    "Control characters are let through to the database",
+    seen="A name with a NUL in it is answered 500.",
+    rules="B19",
+)
+class Unscrubbed(JsonReader):
+    """Any text is text."""
+
+    def read(self, raw: bytes) -> dict[str, Any]:
+        found = super().read(CONTROLS.sub(b"", raw))
+        return {**found, **json.loads(raw)}

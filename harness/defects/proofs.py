@@ -11,7 +11,7 @@ from harness.booking.identity import ANONYMOUS, Caller, Identity
 from harness.booking.records import Booking
 from harness.booking.settings import Settings
 from harness.booking.store import Store
-from harness.booking.tokens import TokenInvalid, Tokens
+from harness.booking.tokens import Tokens
 
 from .defect import Book
 
@@ -31,24 +31,6 @@ class SignedInForEver(Tokens):
 
     def sign_in(self, token: str, settings: Settings, now: datetime) -> str:
         return super().sign_in(token, settings, now - timedelta(days=3650))
-
-
-@BOOK.part(
-    "B01-any-kind",
-    "A recovery or booking token passes for a sign-in",
-    seen="A token whose subject is a user's provider id, issued for something else, signs that user in.",
-    rules="B01 B16",
-)
-class AnyKind(Tokens):
-    """The audience is not read."""
-
-    def sign_in(self, token: str, settings: Settings, now: datetime) -> str:
-        for audience in (None, "booking", "recovery"):
-            try:
-                return str(self._read(token, settings, now, audience)["sub"])
-            except TokenInvalid as error:
-                refused = error
-        raise refused
 
 
 @BOOK.part(
@@ -73,19 +55,6 @@ class UnknownIsAnonymous(Identity):
         if header is not None and store.user(connection, self._clerk_id(header, tokens, settings, now)) is None:
             return ANONYMOUS
         return super().caller(connection, header, store=store, tokens=tokens, settings=settings, now=now)
-
-
-@BOOK.part(
-    "B16-never-expires",
-    "The token of an anonymous booking never expires",
-    seen="A year later the token from the booking's creation still opens it.",
-    rules="B16",
-)
-class ForEver(Tokens):
-    """`exp` is written and not read."""
-
-    def opens(self, token: str, booking_id: str, settings: Settings, now: datetime) -> bool:
-        return super().opens(token, booking_id, settings, now - timedelta(days=3650))
 
 
 @BOOK.part(

@@ -13,7 +13,7 @@ from harness.errors import InputError
 
 __all__ = ["SIGNINGS", "SignedBody", "Signing", "sign", "sign_as"]
 
-Signing = Literal["valid", "none", "wrong_key", "stale", "future", "reserialised", "garbled"]
+Signing = Literal["valid", "none", "wrong_key", "stale", "future", "reserialised", "garbled", "almost", "cut"]
 
 SIGNINGS: dict[str, str] = {
     "valid": "with the subscription's key, over the bytes sent, now",
@@ -23,6 +23,8 @@ SIGNINGS: dict[str, str] = {
     "future": "301 seconds ahead",
     "reserialised": "over the original bytes; the body is then parsed and written again, as middleware does",
     "garbled": "a header that is not a signature",
+    "almost": "with the last digit of the signature changed",
+    "cut": "with the first half of the signature alone",
 }
 _SKEW = timedelta(seconds=301)
 
@@ -55,6 +57,10 @@ def sign_as(how: str, key: str | None, body: bytes, at: datetime) -> SignedBody:
         return SignedBody(body, None)
     moment = {"stale": at - _SKEW, "future": at + _SKEW}.get(how, at)
     header = sign("a key that nobody knows" if how == "wrong_key" else key, body, moment)
+    if how == "almost":
+        header = header[:-1] + ("1" if header[-1] == "0" else "0")
+    if how == "cut":
+        header = header[:-32]
     return SignedBody(_reserialised(body) if how == "reserialised" else body, header)
 
 
