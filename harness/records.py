@@ -14,6 +14,7 @@ from typing import ClassVar, Literal, Self
 
 __all__ = [
     "BODY_LIMIT",
+    "RACING_VERBS",
     "SCHEMA_VERSION",
     "TABLES",
     "Body",
@@ -33,6 +34,9 @@ __all__ = [
 SCHEMA_VERSION = 1
 
 BODY_LIMIT = 65_536  # characters of a body that are kept; what is longer says `truncated`
+
+RACING_VERBS = frozenset({"parallel"})
+"""Verbs whose requests really race: which of them comes first is decided by the machine, not by the seed."""
 
 Outcome = Literal["passed", "failed", "error", "skipped"]
 

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness.records import TABLES
+from harness.records import RACING_VERBS, TABLES
 from harness.report.arrow import TableWriter
 from harness.report.disk import disk_errors
 from harness.report.lines import Row, join, row_problem
@@ -25,10 +25,15 @@ MEASURED = "measured.jsonl"
 
 @dataclass(slots=True)
 class Compacted:
-    """What compaction found: every Scenario row in order, counts of checks, the hash of events.jsonl."""
+    """What compaction found: every Scenario row in order, counts of checks.
+
+    `evidence` is the SHA-256 of the lines of events.jsonl that the seed decides: all but those of the scenarios in
+    `raced`, and but bodies, which a raced scenario may bring first and whose hashes stand in the other lines.
+    """
 
     scenarios: list[Row] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)
+    raced: list[str] = field(default_factory=list)
     checks: int = 0
     evidence: str = ""
     notes: list[str] = field(default_factory=list)
@@ -47,10 +52,10 @@ def compact(
         for execution in parts.executions(planned):
             whole, scenario = _add_rows(execution, tables, found)
             with disk_errors(into):
-                evidence = b"".join(line.evidence + b"\n" for line in whole.lines)
-                events.write(evidence)
+                events.write(b"".join(line.evidence + b"\n" for line in whole.lines))
                 measured.write(b"".join(line.measured + b"\n" for line in whole.lines))
-            digest.update(evidence)
+            if execution.scenario_id not in found.raced:
+                digest.update(b"".join(line.evidence + b"\n" for line in whole.lines if line.table != "bodies"))
             listen(whole, scenario)
         for writer in tables.values():
             writer.close()
@@ -74,6 +79,8 @@ def _add_rows(execution: Execution, tables: dict[str, TableWriter], found: Compa
             scenario = row
             found.scenarios.append(row)
         found.checks += line.table == "checks"
+        if line.table == "steps" and row["verb"] in RACING_VERBS and execution.scenario_id not in found.raced:
+            found.raced.append(execution.scenario_id)
     if not execution.finished:
         found.unfinished.append(execution.scenario_id)
     if damaged:

@@ -32,6 +32,8 @@ class Comparison:
     slower: tuple[str, ...]
     still_failing: tuple[str, ...]
     unchanged: int
+    same_evidence: bool
+    """Whether all that the seed decides is the same in both, byte for byte (both runs came to their end)."""
     table: pd.DataFrame
     """scenario_id, name, change, before, after (outcomes), before_us, after_us, failure (of the later run)"""
 
@@ -45,6 +47,8 @@ class Comparison:
                 lines.append(f"\n{name.replace('_', ' ')} ({len(ids)})")
                 lines += [f"  {scenario_id}{_detail(name, rows[scenario_id])}" for scenario_id in ids]
         lines.append(f"\nunchanged {self.unchanged}")
+        if self.same_evidence:
+            lines.append("the evidence is the same, byte for byte")
         return "\n".join(lines)
 
     def finding(self) -> str:
@@ -89,6 +93,7 @@ def compare(
         slower=ids("slower"),
         still_failing=ids("still failing"),
         unchanged=len(ids("unchanged")),
+        same_evidence=first.manifest.evidence is not None and first.manifest.evidence == second.manifest.evidence,
         table=table,
     )
 

@@ -20,6 +20,8 @@ MANIFEST = "manifest.json"
 RunOutcome = Literal["running", "passed", "failed", "error", "interrupted", "empty"]
 """`running` in a finished directory means that the run was killed. `empty`: nothing was executed."""
 
+_SEQUENCES = ("command", "notes", "raced")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
@@ -42,7 +44,9 @@ class Manifest:
     lock: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     evidence: str | None = None
-    """SHA-256 of events.jsonl, which holds nothing measured: equal for equal input, seed and product."""
+    """SHA-256 of what the seed decides in events.jsonl: equal for equal input, seed and product (see `compaction`)."""
+    raced: tuple[str, ...] = ()
+    """Ids of the scenarios with requests that really race. What met first is not the seed's, so `evidence` is without them."""
     inputs: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -52,7 +56,7 @@ class Manifest:
         value = asdict(self)
         value["start"] = instant_text(self.start)
         value["end"] = None if self.end is None else instant_text(self.end)
-        value["command"], value["notes"] = list(self.command), list(self.notes)
+        value |= {name: list(value[name]) for name in _SEQUENCES}
         return value
 
 
@@ -84,6 +88,6 @@ def _from_json(value: Mapping[str, Any]) -> Manifest:
     for name in ("start", "end"):
         if kept.get(name):
             kept[name] = parse_instant(kept[name])
-    for name in ("command", "notes"):
+    for name in _SEQUENCES:
         kept[name] = tuple(kept.get(name, ()))
     return Manifest(**kept)

@@ -122,6 +122,7 @@ def _ended(manifest: Manifest, found: Compacted, planned: Sequence[str], interru
         totals=totals,
         outcome=outcome_of(totals, interrupted=interrupted, missing=len(missing)),
         evidence=found.evidence,
+        raced=tuple(found.raced),
         notes=(*found.notes, *missing),
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from harness.report import load
 from tests.report.sample import write_run
@@ -170,6 +171,45 @@ def test_text_is_readable_in_both_schemes(browser: Browser, runs: Path) -> None:
         page = Opened(browser, runs / "failing" / "report.html", color_scheme=scheme).page
         assert page.evaluate(_LOW_CONTRAST) == []
         page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["failing", "good", "empty"])
+def test_axe_finds_nothing_with_everything_unfolded(browser: Browser, runs: Path, name: str, scheme: str) -> None:
+    page = opened_for_axe(browser, runs / name / "report.html", scheme)
+    assert wrong(page) == []
+    page.context.close()
+
+
+@pytest.mark.browser
+def test_axe_would_notice(browser: Browser, runs: Path) -> None:
+    page = opened_for_axe(browser, runs / "failing" / "report.html", "light")
+    page.evaluate("document.querySelector('#search').removeAttribute('aria-label')")
+    page.evaluate("document.querySelector('#search').removeAttribute('placeholder')")
+    assert [found.split(":")[0] for found in wrong(page)] == ["label"]
+    page.context.close()
+
+
+def opened_for_axe(browser: Browser, path: Path, scheme: str) -> Page:
+    """The page with a scenario chosen and all of its evidence unfolded."""
+    context = browser.new_context(bypass_csp=True, color_scheme=scheme, viewport={"width": 1280, "height": 900})  # type: ignore[arg-type]  # playwright's literal
+    page = context.new_page()
+    page.goto(path.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    if page.locator(".row").count():
+        page.locator(".row").first.click()
+        page.wait_for_selector("#detail.chosen")
+        for _ in range(3):  # a step fills itself when it is unfolded, and has more to unfold
+            page.evaluate("document.querySelectorAll('#detail details').forEach(node => { node.open = true; })")
+            page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return page
+
+
+def wrong(page: Page) -> list[str]:
+    """What axe complains of: its rule and the element."""
+    violations = Axe().run(page).response["violations"]
+    return [f"{each['id']}: {node['html'][:200]}" for each in violations for node in each["nodes"]]
 
 
 @pytest.mark.browser

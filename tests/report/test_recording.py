@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessFault, MachineError
-from harness.records import BODY_LIMIT, Body, Scenario
-from harness.report import EventWriter, finish, load, read_manifest
+from harness.records import BODY_LIMIT, Body, Scenario, Step
+from harness.report import EventWriter, compare, finish, load, read_manifest
+from harness.report.manifest import Manifest
 from tests.report.sample import plans, records_of, start_run, write_run
 
 END = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
@@ -234,3 +235,26 @@ def test_a_disk_that_fills_while_finishing_keeps_the_parts(
             finish(directory, ended_at=END)
     assert list(directory.glob("events-*.jsonl"))
     assert finish(directory, ended_at=END).totals["scenarios"] == 30
+
+
+def test_a_scenario_that_races_is_named_and_left_out_of_the_evidence(tmp_path: Path) -> None:
+    def written(name: str, told: str, *, verb: str) -> Manifest:
+        found = plans(3, failing=False)
+        start_run(tmp_path / name, found)
+        with EventWriter(tmp_path / name, 0) as writer:
+            for number, plan in enumerate(found):
+                for record in records_of(plan, run_id=name):
+                    changed = number == 1 and isinstance(record, Step) and record.step == 1
+                    writer.write(replace(record, verb=verb, detail=told) if changed else record)
+        return finish(tmp_path / name, ended_at=END)
+
+    one, two = written("a", '{"outcomes":["200","409"]}', verb="parallel"), written("b", "{}", verb="parallel")
+    assert one.raced == two.raced == (plans(3)[1].scenario_id,)
+    assert one.evidence == two.evidence
+    assert load(tmp_path / "a").manifest.raced == one.raced
+    assert "the evidence is the same, byte for byte" in compare(tmp_path / "a", tmp_path / "b").text()
+    other = written("c", "{}", verb="http")
+    again = written("d", '{"x":1}', verb="http")
+    assert other.raced == ()
+    assert other.evidence != again.evidence
+    assert "byte for byte" not in compare(tmp_path / "c", tmp_path / "d").text()

@@ -37,6 +37,7 @@ COLOURS: Mapping[str, str] = {
     "passed": "#2b8a5f", "failed": "#c2382e", "error": "#b3680a", "skipped": "#9aa3ae", "flaky": "#7a4fb5",
     "anonymous": "#3563c9", "authenticated": "#d0792b", "ink": "#1a2130", "muted": "#5b6577", "line": "#dfe3ea",
 }  # fmt: skip
+_LONG_TEXT = 24  # characters beyond which a cell may be broken anywhere
 _FONTS = ["system-ui", "Segoe UI", "Roboto", "DejaVu Sans", "Arial", "sans-serif"]
 
 HATCHES: Mapping[str, str] = {
@@ -131,12 +132,27 @@ def table(
         column_labels_font_weight="600", table_border_top_style="none", heading_border_bottom_style="none",
     ).opt_align_table_header("left")  # fmt: skip
     made = made.cols_align("right", [column for column in shown.columns if _is_number(rows, column)])
-    if code:
-        made = made.tab_style(style.text(font="monospace", size="12px"), loc.body(columns=list(code)))
+    for look, columns in _looks(rows, shown, code).items():
+        made = made.tab_style(style.css(look), loc.body(columns=columns))
     # a wide table scrolls in a region of its own, which the keyboard must reach
     reached = f'<div id="{name}" tabindex="0" role="region" aria-label="{html.escape(title, quote=True)}"'
     page = made.as_raw_html().replace(f'<div id="{name}"', reached, 1)
     return Shown(page, f"{title}: {len(rows)} rows.")
+
+
+def _looks(rows: pd.DataFrame, shown: pd.DataFrame, code: Sequence[str]) -> dict[str, list[str]]:
+    """CSS → columns: long texts keep a width that can be read, long words break before they push others off the page."""
+    looks: dict[str, list[str]] = {}
+    for name, title in zip(map(str, rows.columns), shown.columns, strict=True):
+        longest = shown[title].str.len().max()
+        look = "font-family:monospace;font-size:12px;" if name in code else ""
+        if _is_number(rows, title) or str(rows[name].dtype).startswith("datetime"):
+            look += "white-space:nowrap;"
+        elif longest > _LONG_TEXT:
+            look += "overflow-wrap:anywhere;min-width:8em;"
+        if look:
+            looks.setdefault(look, []).append(title)
+    return looks
 
 
 def plain_table(rows: pd.DataFrame, title: str, *, code: Sequence[str] = ()) -> Shown:

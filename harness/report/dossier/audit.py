@@ -224,6 +224,7 @@ def _facts(run: Run) -> str:
         "Commit": manifest.git.get("commit") or "–",
         "Changes to it": manifest.git.get("dirty") or "none",
         "Evidence (SHA-256)": manifest.evidence or "–",
+        "Not in it": f"{len(manifest.raced):,} scenarios whose requests race" if manifest.raced else "nothing",
         "Schema": str(manifest.schema_version),
     }
     return "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>" for name, value in facts.items())

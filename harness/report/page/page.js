@@ -13,6 +13,10 @@
     for (const kid of kids.flat(Infinity)) if (kid !== null && kid !== undefined && kid !== false) node.append(kid);
     return node;
   };
+  // what scrolls can be reached by keyboard; what does not is no stop on the way
+  const overflow = new ResizeObserver(seen => { for (const {target} of seen)
+    target.toggleAttribute("tabindex", target.scrollHeight > target.clientHeight + 1 || target.scrollWidth > target.clientWidth + 1) && target.setAttribute("tabindex", "0"); });
+  const scrolling = node => { overflow.observe(node); return node; };
   const took = us => us < 1000 ? us + " µs" : us < 1e6 ? (us / 1000).toFixed(us < 1e4 ? 1 : 0) + " ms" : (us / 1e6).toFixed(1) + " s";
   const json = text => { try { return JSON.parse(text); } catch { return text; } };
   const pretty = text => { const value = json(text); return typeof value === "object" && value !== null ? JSON.stringify(value, null, 2) : String(text); };
@@ -71,7 +75,7 @@
     const last = Math.min(shown.length, first + Math.ceil(list.clientHeight / ROW) + 12);
     const rows = [];
     for (let index = first; index < last; index++) rows.push(rowOf(shown[index], index));
-    if (!shown.length) rows.push(h("p", {class: "muted", style: "padding:16px"}, cases.length ? "No scenario fits these filters." : "This run holds no scenario."));
+    if (!shown.length) rows.push(h("div", {class: "muted", style: "padding:16px", role: "option", "aria-disabled": "true"}, cases.length ? "No scenario fits these filters." : "This run holds no scenario."));
     $("window").style.transform = `translateY(${first * ROW}px)`;
     $("window").replaceChildren(...rows);
     if (chosen >= first && chosen < last) list.setAttribute("aria-activedescendant", "row-" + chosen);
@@ -116,7 +120,7 @@
     ];
     if (one.attempts.length > 1) parts.push(h("div", {class: "tabs", role: "tablist", "aria-label": "Attempts"}, one.attempts.map((_, index) =>
       h("button", {type: "button", role: "tab", "aria-selected": index === number ? "true" : "false", on: {click: () => show(one, index)}}, `Attempt ${index + 1}`))));
-    if (scenario.failure_text && scenario.outcome !== "skipped") parts.push(h("h4", {}, "What went wrong"), h("pre", {class: "failure"}, scenario.failure_text));
+    if (scenario.failure_text && scenario.outcome !== "skipped") parts.push(h("h4", {}, "What went wrong"), scrolling(h("pre", {class: "failure"}, scenario.failure_text)));
     if (scenario.outcome === "skipped") parts.push(h("p", {}, "Skipped: " + (scenario.failure || "no reason given")));
     const steps = of("steps");
     if (steps.length) parts.push(h("h4", {}, `Steps (${steps.length})`));
@@ -148,13 +152,13 @@
     if (open) fill();
     return node;
   };
-  const table = (heads, rows) => h("div", {class: "wide"}, h("table", {}, h("thead", {}, h("tr", {}, heads.map(head => h("th", {scope: "col"}, head)))), h("tbody", {}, rows)));
-  const checksOf = checks => checks.length ? [h("h4", {}, "Checks"), table(["", "Kind", "Where", "Expected", "Got", "Line"], checks.map(check =>
+  const table = (heads, rows) => scrolling(h("div", {class: "wide"}, h("table", {}, h("thead", {}, h("tr", {}, heads.map(head => h("th", {scope: "col"}, head)))), h("tbody", {}, rows))));
+  const checksOf = checks => checks.length ? [h("h4", {}, "Checks"), table(["Outcome", "Kind", "Where", "Expected", "Got", "Line"], checks.map(check =>
     h("tr", {class: check.outcome === "passed" ? null : "bad"}, h("td", {class: "t-" + check.outcome}, h("span", {"aria-hidden": "true"}, SIGNS[check.outcome]), h("span", {class: "sr"}, check.outcome)),
       h("td", {}, check.kind), h("td", {class: "mono"}, check.path), h("td", {class: "mono"}, (check.matcher === "equals" || check.expected.includes(check.matcher) ? "" : check.matcher + " ") + check.expected), h("td", {class: "mono"}, check.actual),
       h("td", {class: "num"}, check.line + ":" + check.column + (check.tries > 1 ? ` (${check.tries} tries)` : "")))))] : [];
-  const bodyOf = (id, texts) => { const body = id && texts.get(id); return body ? h("pre", {}, pretty(body.text) + (body.truncated ? "\n… (cut)" : "")) : h("p", {class: "muted"}, id ? "This body was not kept." : "No body."); };
-  const headersOf = text => { const value = json(text); return value && typeof value === "object" && Object.keys(value).length ? h("details", {}, h("summary", {class: "muted"}, "Headers"), h("pre", {}, Object.entries(value).map(([k, v]) => `${k}: ${v}`).join("\n"))) : null; };
+  const bodyOf = (id, texts) => { const body = id && texts.get(id); return body ? scrolling(h("pre", {}, pretty(body.text) + (body.truncated ? "\n… (cut)" : ""))) : h("p", {class: "muted"}, id ? "This body was not kept." : "No body."); };
+  const headersOf = text => { const value = json(text); return value && typeof value === "object" && Object.keys(value).length ? h("details", {}, h("summary", {class: "muted"}, "Headers"), scrolling(h("pre", {}, Object.entries(value).map(([k, v]) => `${k}: ${v}`).join("\n")))) : null; };
   const exchangeOf = (one, texts) => [h("h4", {}, `Request ${one.exchange}` + (one.actor ? " by " + one.actor : "")), h("details", {class: "exchange", open: true},
     h("summary", {}, `${one.method} ${one.path} → ${one.status === null ? "no answer: " + one.error : one.status} in ${took(one.duration_us)}`),
     h("div", {class: "two"}, h("div", {}, h("p", {class: "muted"}, "Sent"), headersOf(one.request_headers), bodyOf(one.request_body, texts)), h("div", {}, h("p", {class: "muted"}, "Answered"), headersOf(one.response_headers), bodyOf(one.response_body, texts))))];

@@ -166,7 +166,8 @@ def _facts(manifest: Manifest) -> Iterable[tuple[str, str]]:
     dirty = manifest.git.get("dirty")
     commit = manifest.git.get("commit")
     yield "Commit", "—" if not commit else f"{commit[:12]} and changes {dirty[:12]}" if dirty else commit[:12]
-    yield "Evidence (SHA-256)", (manifest.evidence or "")[:16]
+    raced = f", without {len(manifest.raced):,} scenarios that race" if manifest.raced else ""
+    yield "Evidence (SHA-256)", (manifest.evidence or "")[:16] + raced
     yield "Scenario files", f"{len(manifest.inputs):,} hashed in the manifest"
     yield "Workers", str(manifest.workers)
     for name in ("booking-harness", "python", "platform"):
