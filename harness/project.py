@@ -1,10 +1,15 @@
-"""Where the project is, seen from a notebook or a folder inside it."""
+"""Where the project is, seen from a notebook or a folder inside it. The same case has the same id from everywhere."""
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["place", "project_root"]
+__all__ = ["from_here", "located", "place", "project_root", "relative"]
+
+_LINE = re.compile(r"(:\d+){1,2}\Z")
 
 
 def project_root(start: Path | None = None) -> Path:
@@ -19,3 +24,29 @@ def place(path: Path) -> Path:
         return path
     there = project_root() / path
     return there if there.exists() else path
+
+
+def from_here(paths: Iterable[str]) -> tuple[str, ...]:
+    """`paths` as they were typed in the current folder, for a reader that starts from the project's: PATH or PATH:LINE."""
+    here = Path.cwd()
+    if here == project_root():
+        return tuple(paths)
+    return tuple(str(here / text) if (here / _LINE.sub("", text)).exists() else text for text in paths)
+
+
+def relative(path: Path, project: Path) -> str:
+    """How messages, ids and records name a file: relative to the project, with slashes.
+
+    A file elsewhere is `~/…` or `../…`, which `located` finds again: no record holds an absolute path or a user's name.
+    """
+    whole, root, home = path.resolve(), project.resolve(), Path.home().resolve()
+    if whole.is_relative_to(root):
+        return whole.relative_to(root).as_posix()
+    if whole.is_relative_to(home) and home != home.parent:
+        return f"~/{whole.relative_to(home).as_posix()}"
+    return Path(os.path.relpath(whole, root)).as_posix()
+
+
+def located(path: Path, project: Path) -> Path:
+    """Where a path stands that is relative to the project, to the home directory (`~`), or absolute."""
+    return project / path.expanduser()

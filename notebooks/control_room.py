@@ -16,7 +16,7 @@
 # Choose scenarios, a target and a database; start; watch; open what did not hold down to its rows and requests; run it
 # again; compare with the run before; rehearse a migration. It opens with the latest run.
 #
-# Run this notebook (**Run ▸ Run All Cells**), then work with the controls below.
+# `make lab` opens it ready to use. Opened in another way, or to begin anew: **Run ▸ Run All Cells**.
 
 # %%
 from harness.notebook import ControlRoom

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.exit_codes import ExitCode
+from harness.project import project_root
 
 __all__ = ["audit", "compare", "replay", "verify"]
 
@@ -60,7 +61,7 @@ def replay(
     """
     from harness.session.replay import replay as replayed
 
-    found = replayed(run, scenario, root=Path.cwd(), database=database)
+    found = replayed(run, scenario, root=project_root(), database=database)
     print(found.scenario_id)
     for difference in found.differences:
         print(f"  {difference}")

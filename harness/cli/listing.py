@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.exit_codes import ExitCode
+from harness.project import from_here, project_root
 
 if TYPE_CHECKING:
     from harness.scenario.model import Suite
@@ -44,7 +44,7 @@ def list_(
     """
     from harness.session.plan import suite_of
 
-    suite = suite_of(paths or (), Path.cwd())
+    suite = suite_of(from_here(paths or ()), project_root())
     if rules:
         return _rules(suite, as_json=as_json)
     if tags:
@@ -64,8 +64,8 @@ def _cases(suite: Suite, paths: list[str], tags: list[str], text: str | None, *,
     from harness.scenario.selection import Selection, select
 
     expression = " and ".join(f"({tag})" for tag in tags) or None
-    wanted = Selection(places=tuple(split_place(path) for path in paths), tag=expression, text=text)
-    cases = select(suite, wanted, project=Path.cwd())
+    wanted = Selection(places=tuple(split_place(path) for path in from_here(paths)), tag=expression, text=text)
+    cases = select(suite, wanted, project=project_root())
     if as_json:
         rows = [
             {
@@ -126,7 +126,7 @@ def validate(paths: Paths = None) -> int:
     """
     from harness.session.plan import suite_of
 
-    suite = suite_of(paths or (), Path.cwd())
+    suite = suite_of(from_here(paths or ()), project_root())
     print(f"{len(suite.cases)} cases in {len(suite.features)} files: no mistakes")
     return ExitCode.OK
 
@@ -148,13 +148,13 @@ def schema(
     from harness.session.schemas import schema_files
 
     stale = []
-    for path, text in schema_files(Path.cwd(), database).items():
+    for path, text in schema_files(project_root(), database).items():
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             continue
         stale.append(path)
         if not check:
             path.write_text(text, encoding="utf-8")
-        print(f"{'out of date' if check else 'written'}  {path.relative_to(Path.cwd())}")
+        print(f"{'out of date' if check else 'written'}  {path.relative_to(project_root())}")
     if not stale:
         print("up to date")
     return ExitCode.FAILED if check and stale else ExitCode.OK

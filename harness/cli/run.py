@@ -160,11 +160,13 @@ def run(
       harness run --last-failed -x --seed 7
     """
     from harness.cli.console import Console
+    from harness.project import from_here, project_root
     from harness.session import RunOptions, watch_and_run
     from harness.session import run as run_session
 
     options = RunOptions(
-        paths=tuple(paths or ()),
+        paths=from_here(paths or ()),
+        root=project_root(),
         tags=tuple(tag or ()),
         text=text,
         covers=tuple(covers or ()),

@@ -69,10 +69,12 @@ def strength(
     if list_:
         return _listed(as_json)
     from harness.cli.run import _workers
+    from harness.project import from_here, project_root
     from harness.strength import Options, measure
 
     options = Options(
-        paths=tuple(paths or ()),
+        paths=from_here(paths or ()),
+        root=project_root(),
         defects=tuple(defect) if defect else None,
         mutants=_count(mutants),
         only_mutants=tuple(mutant or ()),

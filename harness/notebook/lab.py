@@ -1,4 +1,4 @@
-"""`make lab`: JupyterLab on this machine only, opened with the control room; notebooks are saved without outputs.
+"""`make lab`: JupyterLab on this machine only, opened with the control room, ready to use; notebooks are saved without outputs.
 
 As an extension of the server (`_load_jupyter_server_extension`) it clears outputs at every save, so that a notebook that
 somebody looked at is still the one that its twin describes.
@@ -18,6 +18,7 @@ from harness.project import project_root
 __all__ = ["clear_outputs", "command", "main"]
 
 ROOM = "notebooks/control_room.ipynb"
+EXTENSIONS = Path(__file__).with_name("labextensions")
 
 
 def command(root: Path, more: Sequence[str] = ()) -> list[str]:
@@ -32,6 +33,8 @@ def command(root: Path, more: Sequence[str] = ()) -> list[str]:
         "--ServerApp.ip=127.0.0.1",
         # jupytext's extension would put a contents manager of its own in place of the one that clears outputs
         "--ServerApp.jpserver_extensions={'harness.notebook.lab': True, 'jupyterlab_jupytext': False}",
+        f"--LabApp.extra_labextensions_path={EXTENSIONS}",  # runs the room's cells when it is opened
+        "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         *more,
     ]

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from harness.project import relative
 from harness.report.disk import sha256_of
 
 __all__ = ["Scrubber", "environment", "git_state", "input_hashes", "lock_hash", "versions"]
@@ -42,9 +43,8 @@ class Scrubber:
         return re.sub(r"(?<![\w:/.~>-])/(?:[^\s/'\"=:]+/)+([^\s/'\"=:]+)", r"…/\1", text)
 
     def path(self, path: Path) -> str:
-        """`path` relative to the project where it lies in it, else its name alone."""
-        whole = path.resolve()
-        return whole.relative_to(self._project).as_posix() if whole.is_relative_to(self._project) else whole.name
+        """`path` relative to the project, or to the home directory (`~/…`): never absolute."""
+        return relative(path, self._project)
 
 
 def git_state(project: Path) -> Mapping[str, str | None]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.errors import InputError
+from harness.project import located
 from harness.report.disk import sha256_of
 from harness.report.load import find_run
 from harness.report.manifest import MANIFEST, read_manifest
@@ -50,7 +51,7 @@ def verify(path: str | Path, *, project: Path | None = None) -> list[Difference]
 def _compare(root: Path, hashes: Mapping[str, str]) -> list[Difference]:
     found = []
     for name, expected in hashes.items():
-        path = root / name
+        path = located(Path(name), root)
         actual = sha256_of(path) if path.is_file() else None
         if actual is None:
             found.append(Difference(name, "missing", expected, None))
@@ -61,7 +62,8 @@ def _compare(root: Path, hashes: Mapping[str, str]) -> list[Difference]:
 
 def _unknown(directory: Path, hashes: Mapping[str, str]) -> list[Difference]:
     """Files of the run's own kinds that nobody recorded. What audits and other tools add lies in folders of its own."""
-    own = [*directory.glob("*.*"), *directory.glob("data/*")]
+    folders = {name.partition("/")[0] for name in hashes if "/" in name}
+    own = [*directory.iterdir(), *(path for folder in folders for path in (directory / folder).rglob("*"))]
     names = sorted(path.relative_to(directory).as_posix() for path in own if path.is_file())
     return [
         Difference(name, "unknown", None, None)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import InputError, InputErrors, Position, Problem
+from harness.project import located
 from harness.scenario.suggest import did_you_mean
 from harness.scenario.yamltree import Node, parse
 
-__all__ = ["SUPPORT_FILES", "Place", "find_files", "read_bytes", "read_tree", "relative", "split_place"]
+__all__ = ["SUPPORT_FILES", "Place", "find_files", "read_bytes", "read_tree", "split_place"]
 
 SUPPORT_FILES = frozenset({"rules.yaml", "invariants.yaml"})
 """YAML beside the scenarios that holds none."""
@@ -44,7 +45,7 @@ def find_files(places: Iterable[Place], project: Path) -> list[Path]:
     found: dict[Path, None] = {}
     problems: list[Problem] = []
     for place in places:
-        path = place.path if place.path.is_absolute() else project / place.path
+        path = located(place.path, project)
         if path.is_dir():
             found.update(dict.fromkeys(sorted(_below(path))))
         elif path.is_file():
@@ -70,14 +71,6 @@ def _missing(shown: Path, path: Path) -> Problem:
         siblings = []
     hint = did_you_mean(path.name, siblings, noun="files") if siblings else "Give a file or a directory of scenarios."
     return Problem(None, f"There is no {shown}.", hint)
-
-
-def relative(path: Path, project: Path) -> str:
-    """How messages and ids name a file: relative to the project, with slashes."""
-    try:
-        return path.resolve().relative_to(project.resolve()).as_posix()
-    except ValueError:
-        return path.as_posix()
 
 
 def read_bytes(path: Path, shown: str) -> bytes:

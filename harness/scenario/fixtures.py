@@ -83,13 +83,14 @@ def catalogue(fixtures: Path, name: str) -> Catalogue:
         InputError: there is none of that name, or it is no map of table, key, row.
     """
     path = fixtures / "catalogues" / f"{name}.yaml"
+    shown = path.relative_to(fixtures.parent).as_posix()  # it reaches records, which hold no absolute path
     if not path.is_file():
         remedy = did_you_mean(name, catalogues(fixtures), noun="catalogues")
-        raise InputError(f"There is no catalogue {name!r} ({path}).", remedy)
+        raise InputError(f"There is no catalogue {name!r} ({shown}).", remedy)
     text = path.read_text(encoding="utf-8")
-    tables = plain(parse(text, str(path)))
+    tables = plain(parse(text, shown))
     if not isinstance(tables, dict) or not all(isinstance(rows, dict) for rows in tables.values()):
-        raise InputError("A catalogue is a map: table, key, row.", position=Position(str(path)))
+        raise InputError("A catalogue is a map: table, key, row.", position=Position(shown))
     return Catalogue(name, tables, hashlib.sha256(text.encode()).hexdigest())
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import InputError, InputErrors, Position, Problem
+from harness.project import relative
 from harness.scenario.filereader import FileReader
-from harness.scenario.files import find_files, read_bytes, relative, split_place
+from harness.scenario.files import find_files, read_bytes, split_place
 from harness.scenario.fragments import Fragment
 from harness.scenario.invariants import load_invariants
 from harness.scenario.model import Feature, Invariant, Scenario, Suite

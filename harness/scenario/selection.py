@@ -9,7 +9,8 @@ from pathlib import Path
 from statistics import median
 
 from harness.errors import InputError, NothingSelected
-from harness.scenario.files import Place, relative
+from harness.project import located, relative
+from harness.scenario.files import Place
 from harness.scenario.model import Case, Suite
 from harness.scenario.suggest import did_you_mean
 from harness.scenario.tagexpression import tag_filter
@@ -80,7 +81,7 @@ def _wishes(suite: Suite, selection: Selection, project: Path) -> Iterable[Wish]
 def _at_places(suite: Suite, places: Sequence[Place], project: Path) -> Callable[[Case], bool]:
     wanted: set[int] = set()
     for place in places:
-        file = relative(place.path if place.path.is_absolute() else project / place.path, project)
+        file = relative(located(place.path, project), project)
         here = [
             each for each in suite.scenarios if each.file == file or each.file.startswith(f"{file}/") or file == "."
         ]

@@ -19,6 +19,7 @@ from harness import records
 from harness.errors import MachineError
 from harness.postgres.places import Places
 from harness.postgres.running import sweep
+from harness.project import located
 from harness.report import EventWriter, RunInfo, finish, start
 from harness.scenario.application import preload
 from harness.scenario.targets import Target, parse_target
@@ -202,7 +203,7 @@ def _info(options: RunOptions, plan: Plan, run_id: str, target: Target, workers:
         target=target.name,
         workers=workers,
         database={},
-        inputs=[options.root / name for name in plan.suite.digests],
+        inputs=[located(Path(name), options.root) for name in plan.suite.digests],
         planned=[case.scenario_id for case in plan.cases],
     )
 

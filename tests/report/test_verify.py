@@ -29,10 +29,15 @@ def test_a_changed_file_is_noticed(copy_of: Callable[[str], Path], name: str) ->
 def test_a_missing_and_an_added_file_are_noticed(copy_of: Callable[[str], Path]) -> None:
     directory = copy_of("good")
     (directory / "ctrf.json").unlink()
-    (directory / "data" / "extra.parquet").write_bytes(b"x")
+    (directory / "data" / "deep").mkdir()
+    for name in ("data/extra.parquet", "data/deep/more", "without-an-ending", ".hidden"):
+        (directory / name).write_bytes(b"x")
     assert [str(found).split()[:2] for found in verify(directory)] == [
         ["missing", "ctrf.json"],
+        ["unknown", ".hidden"],
+        ["unknown", "data/deep/more"],
         ["unknown", "data/extra.parquet"],
+        ["unknown", "without-an-ending"],
     ]
 
 
