@@ -62,6 +62,7 @@ SESSION = _object(
     {
         "id": TEXT,
         "builderId": TEXT,
+        "builderName": MAYBE,
         "title": TEXT,
         "durationMinutes": {"type": "integer"},
         "price": TEXT,

@@ -69,6 +69,7 @@ class Presenter:
         return {
             "id": session.id,
             "builderId": session.builder_id,
+            "builderName": session.builder_name,
             "title": session.title,
             "description": session.description,
             "durationMinutes": session.duration_minutes,

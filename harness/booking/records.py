@@ -34,6 +34,7 @@ class SessionType:
     calendly_event_type_id: str | None
     calendly_event_type_uri: str | None
     builder_settings: Mapping[str, Any] | None = None
+    builder_name: str | None = None
 
     @property
     def is_free(self) -> bool:

@@ -32,7 +32,7 @@ class Settings:
     stripe_key: str = field(repr=False)
     stripe_webhook_keys: tuple[str, ...] = field(repr=False)
     calendly_base: str = "https://api.calendly.com"
-    calendly_embed_base: str = "https://calendly.com"  # the widget's origin: framed, and believed (F04)
+    calendly_embed_base: str = "https://calendly.com"  # Calendly's pages; their origin is framed, and believed (F04)
     stripe_base: str = "https://api.stripe.com"
     public_url: str = "http://localhost:8000"
     sign_in_url: str = ""  # where the page sends somebody to sign in; empty: no such link

@@ -31,7 +31,7 @@ U, P = models.table_of(models.User), models.table_of(models.BuilderProfile)
 BOOKING_COLUMNS = column_names(models.Booking)
 SESSION_COLUMNS = column_names(models.SessionType)
 BOOKING_FIELDS = tuple(BOOKING_COLUMNS[item.name] for item in fields(Booking))
-SESSION_FIELDS = tuple(SESSION_COLUMNS[item.name] for item in fields(SessionType) if item.name != "builder_settings")
+SESSION_FIELDS = tuple(SESSION_COLUMNS[item.name] for item in fields(SessionType) if item.name in SESSION_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ RIVALS = SELECT_BOOKING.where(
         ),
     )
 )
-SELECT_SESSION = select(*(S.c[name] for name in SESSION_FIELDS), P.c.schedulingSettings).join(
+SELECT_SESSION = select(*(S.c[name] for name in SESSION_FIELDS), P.c.schedulingSettings, P.c.displayName).join(
     P, P.c.id == S.c.builderId
 )
 ONE_SESSION = SELECT_SESSION.where(S.c.id == bindparam("id"))

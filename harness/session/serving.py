@@ -26,6 +26,8 @@ from harness.provider.serving import serve_until_signal
 from harness.scenario.fixtures import Catalogue, catalogue, history, populate
 from harness.scenario.simulators import furnish
 from harness.scenario.targets import Target, parse_target
+from harness.session.signing_in import PATH as SIGN_IN
+from harness.session.signing_in import with_sign_in
 from harness.stripe.options import Options as StripeOptions
 from harness.stripe.site import stripe_site
 
@@ -84,11 +86,12 @@ def deployment(
         url = f"http://127.0.0.1:{listening.server_address[1]}"
         providers = _providers(calendly_port, rows, url, keys)
         app = _application(target, clone, url, providers.url, keys)
-        listening.set_app(app)
+        tokens = _tokens(rows, app, keys)
+        listening.set_app(with_sign_in(app, rows.rows("User"), tokens))
         thread = threading.Thread(target=listening.serve_forever, daemon=True)
         thread.start()
         try:
-            yield Deployment(url, providers, clone, _tokens(rows, app, keys))
+            yield Deployment(url, providers, clone, tokens)
         finally:
             listening.shutdown()
             thread.join()
@@ -139,9 +142,10 @@ def _application(target: Target, database: Database, url: str, providers: str, k
         stripe_key=keys.stripe,
         stripe_webhook_keys=(keys.stripe_webhook,),
         calendly_base=providers,
-        calendly_embed_base=providers,
+        calendly_embed_base=f"{providers}/embed",
         stripe_base=providers,
         public_url=url,
+        sign_in_url=f"{url}{SIGN_IN}",
     )
     parts = Parts()
     if target.defects:

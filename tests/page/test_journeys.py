@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from harness.scenario.targets import parse_target
 from harness.session.serving import deployment
@@ -251,6 +252,61 @@ def test_a_phone_is_enough(new_visitor: NewVisitor) -> None:
     visitor.submit()
     visitor.sees_state("BOOKING_CONFIRMED")
     fits()
+
+
+def test_signing_in_is_a_click_away_and_says_who_is_there(visitor: Visitor) -> None:
+    visitor.open()
+    expect(visitor.page.locator("#group-pathway")).to_be_hidden()
+    visitor.page.locator("#sign-in").click()
+    visitor.page.get_by_role("link", name="Cleo Client").click()
+    expect(visitor.page.locator("#visitor")).to_have_text("Signed in as Cleo Client")
+    expect(visitor.page.locator("#sign-in")).to_be_hidden()
+    expect(visitor.page.locator("#group-pathway")).to_be_visible()
+
+
+def test_the_time_is_changed_at_calendly_and_the_page_shows_it(visitor: Visitor, site: Site) -> None:
+    visitor.open()
+    visitor.choose("other-call")
+    visitor.schedule(day=weekday_ahead(9))
+    visitor.sees_state("BOOKING_CONFIRMED")
+    before = visitor.page.locator("#facts").inner_text()
+    assert "Otto Builder" in before
+    with visitor.context.expect_page() as opened:
+        visitor.page.get_by_role("link", name="Change the time").click()
+    calendly = opened.value
+    calendly.locator("#day").fill(weekday_ahead(14))
+    calendly.locator("#times button").last.click()
+    calendly.locator("#book").click()
+    expect(calendly.locator("#done-title")).to_be_visible()
+    calendly.close()
+    expect(visitor.page.locator("#facts")).to_have_text(re.compile(".+"))
+    visitor.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # as a browser does on coming back
+    expect(visitor.page.locator("#facts")).not_to_have_text(before, use_inner_text=True)
+    moved, state = site.rows(
+        'SELECT to_char("startTime", \'FMDD\'), "currentState" FROM "Booking" WHERE id = %s', visitor.booking_id
+    )[0]
+    assert state == "BOOKING_CONFIRMED"
+    expect(visitor.page.locator("#facts")).to_contain_text(re.compile(rf"\b{moved} \w+ 20"))
+    visitor.page.locator("#cancel").click()
+    visitor.page.locator("#cancel-yes").click()
+    visitor.sees_state("CANCELLATION_COMPLETED")
+    expect(visitor.page.locator("#move")).to_be_hidden()
+
+
+def test_a_calendar_that_takes_long_says_so(visitor: Visitor) -> None:
+    held: list[Route] = []
+    visitor.page.clock.install()
+    visitor.page.route("**/embed/**", lambda route: route.continue_() if held else held.append(route))
+    visitor.open()
+    visitor.choose("intro-call")
+    expect(visitor.page.get_by_text("Opening the calendar…")).to_be_visible()
+    visitor.page.locator("#widget iframe").wait_for()
+    visitor.page.clock.fast_forward(16_000)
+    expect(visitor.page.locator("#late-widget")).to_contain_text("takes long")
+    visitor.page.get_by_role("button", name="Try again").click()
+    visitor.widget.locator("#times button").first.wait_for()
+    expect(visitor.page.locator("#late-widget")).to_be_hidden()
+    expect(visitor.page.get_by_text("Opening the calendar…")).to_have_count(0)
 
 
 def test_legacy_is_the_page_before_the_update(new_visitor: NewVisitor) -> None:

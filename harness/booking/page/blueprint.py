@@ -85,6 +85,7 @@ class _Document:
             profile=self._profile,
             calendly_origin=self._origin,
             calendly_api=self._settings.calendly_base.rstrip("/"),
+            calendly_pages=self._settings.calendly_embed_base.rstrip("/"),
             sign_in_url=self._settings.sign_in_url,
         )
         response = make_response(text)

@@ -22,8 +22,8 @@ export class NotAllowed extends Error {
 
 /** One visitor's page. `send(method, path, json, bookingToken)` answers `{ok, status, body}`; `newId()` makes ids. */
 export class Flow {
-  constructor(send, { signedIn, newId, profile = "reference", calendlyOrigin = "https://calendly.com", calendlyApi = CANONICAL, timezone = null }) {
-    Object.assign(this, { send, signedIn, newId, profile, calendlyOrigin, calendlyApi, timezone });
+  constructor(send, { signedIn, newId, profile = "reference", calendlyOrigin = "https://calendly.com", calendlyApi = CANONICAL, calendlyPages = calendlyOrigin, timezone = null }) {
+    Object.assign(this, { send, signedIn, newId, profile, calendlyOrigin, calendlyApi, calendlyPages, timezone });
     this.shownSessions = [];
     this.restore({});
   }
@@ -121,6 +121,12 @@ export class Flow {
   /** Whether the page offers payment: there is a price (R15) and the server said that it is scheduled (F07). */
   mayPay(booking) {
     return Number(booking.amount || 0) > 0 && PAYABLE.has(this.state);
+  }
+
+  /** Where the invitee changes the time: Calendly's own page, which tells the server (W08). Null where there is none. */
+  rescheduling(booking) {
+    const invitee = CANCELLABLE.has(this.state) && this.uri(INVITEE, booking.calendlyInviteeUri);
+    return invitee ? `${this.calendlyPages}/reschedulings/${invitee[3]}` : null;
   }
 
   /** Opens the payment page, once the server said that the booking is scheduled (F07). */

@@ -13,6 +13,7 @@ const flow = new Flow(send, {
   profile: settings.profile,
   calendlyOrigin: settings.calendlyOrigin,
   calendlyApi: settings.calendlyApi,
+  calendlyPages: settings.calendlyPages,
   timezone: timezone(),
 });
 let person = null; // who is signed in: {name, email}
@@ -20,6 +21,7 @@ let widgets = null; // promise of {session type id: address}
 let frame = null; // the widget's frame while it is open
 let shown = null; // the last answer about the booking on screen
 let ready = null; // the first look around is over
+const PATIENCE = 15_000; // milliseconds until Calendly's page should have said something
 let turn = 0; // what was begun before the visitor went elsewhere is let go
 
 // ---- the server
@@ -129,6 +131,7 @@ function askPathway(session, options) {
 async function schedule(options) {
   const mine = (turn += 1);
   view.chosen(flow.session, flow.pathway);
+  view.opening();
   view.show("schedule", options);
   let address = (await widgets)[flow.session.id];
   if (!address) {
@@ -136,14 +139,18 @@ async function schedule(options) {
     address = (await widgets)[flow.session.id];
   }
   if (mine !== turn) return;
-  if (address) frame = view.widget(flow.embed(address, { host: location.host, ...person }));
-  else view.noWidget();
+  if (!address) return view.noWidget();
+  frame = view.widget(flow.embed(address, { host: location.host, ...person }));
+  await new Promise((done) => setTimeout(done, PATIENCE));
+  if (mine === turn) view.late();
 }
 
 function hear(message) {
   if (!frame || message.source !== frame.contentWindow) return;
   try {
-    if (flow.onMessage(message.origin, message.data)) save();
+    const isScheduled = flow.onMessage(message.origin, message.data);
+    view.opened();
+    if (isScheduled) save();
     else if (message.data?.event === "calendly.page_height") view.height(frame, message.data.payload?.height);
   } catch (error) {
     if (!(error instanceof NotAllowed)) throw error; // not Calendly's word: as if nothing had been said
@@ -191,7 +198,18 @@ function display(body, waiting = false) {
   shown = body;
   const [mayPay, mayCancel] = [flow.mayPay(body.booking), CANCELLABLE.has(body.state)];
   element("private").hidden = !flow.bookingToken;
-  return view.booking(body, flow.session, { mayPay, mayCancel, waiting });
+  return view.booking(body, flow.session, { mayPay, mayCancel, moving: flow.rescheduling(body.booking), waiting });
+}
+
+/** Back from another tab, where the time may have been changed: looks again, and once more when Calendly has told (F09). */
+async function lookAgain() {
+  const mine = turn;
+  for (const pause of [0, 2500]) {
+    await new Promise((done) => setTimeout(done, pause));
+    if (mine !== turn || view.visible() !== "booking" || document.hidden) return;
+    const answer = await flow.confirm();
+    if (mine === turn && answer.ok) display(answer.body);
+  }
 }
 
 function cannotRead(bookingId, answer) {
@@ -277,6 +295,7 @@ function listen() {
   window.addEventListener("message", hear);
   window.addEventListener("popstate", () => ready.then(() => route()));
   window.addEventListener("pageshow", (event) => event.persisted && route());
+  document.addEventListener("visibilitychange", () => ready.then(lookAgain));
   window.addEventListener("hashchange", () => /[#&](signin|token)=/.test(location.hash) && location.reload());
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-here]");
@@ -292,6 +311,7 @@ function listen() {
     "sign-out": () => signOut("You are signed out."),
     "notice-close": () => view.notice(""),
     "widget-again": () => schedule(),
+    "late-again": () => schedule(),
     retry: () => save(),
     "start-again": () => {
       flow.restore({});

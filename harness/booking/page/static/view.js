@@ -61,6 +61,8 @@ function card(session) {
   link.dataset.session = session.id;
   part("title").textContent = session.title;
   part("description").textContent = session.description ?? "";
+  part("host").hidden = !session.builderName;
+  part("host").textContent = `with ${session.builderName}`;
   part("duration").textContent = words.duration(session.durationMinutes);
   part("price").textContent = words.price(session);
   part("price").classList.toggle("free", words.price(session) === "Free");
@@ -80,8 +82,30 @@ export function banner(text, action = "", query = {}) {
 // ---- scheduling
 
 export function chosen(session, pathway) {
-  const facts = [words.duration(session.durationMinutes), words.price(session), pathway && `Pathway: ${words.capital(pathway)}`];
+  const facts = [session.builderName && `with ${session.builderName}`, words.duration(session.durationMinutes), words.price(session), pathway && `Pathway: ${words.capital(pathway)}`];
   for (const place of document.querySelectorAll("[data-chosen]")) place.textContent = `${session.title} · ${facts.filter(Boolean).join(" · ")}`;
+}
+
+/** Before the widget has come: a word in its place. */
+export function opening() {
+  const word = document.createElement("p");
+  word.className = "opening";
+  word.role = "status";
+  word.textContent = "Opening the calendar…";
+  element("widget").replaceChildren(word);
+  element("no-widget").hidden = true;
+  element("late-widget").hidden = true;
+}
+
+/** The widget has said something: it is there. */
+export function opened() {
+  element("widget").querySelector(".opening")?.remove();
+  element("late-widget").hidden = true;
+}
+
+/** The widget has said nothing so far. */
+export function late() {
+  element("late-widget").hidden = !element("widget").querySelector(".opening");
 }
 
 /** Opens the widget in a new frame and gives it back. */
@@ -91,8 +115,7 @@ export function widget(address) {
   frame.referrerPolicy = "no-referrer";
   frame.setAttribute("sandbox", "allow-scripts allow-same-origin allow-forms allow-popups allow-popups-to-escape-sandbox");
   frame.src = address;
-  element("widget").replaceChildren(frame);
-  element("no-widget").hidden = true;
+  element("widget").append(frame);
   return frame;
 }
 
@@ -119,7 +142,7 @@ export function saving(problem, isRefused = false) {
 
 // ---- the booking
 
-export function booking(body, session, { mayPay, mayCancel, waiting = false }) {
+export function booking(body, session, { mayPay, mayCancel, moving, waiting = false }) {
   const found = body.booking;
   const [title, text, tone] = waiting ? ["Confirming your payment", "This takes a moment.", "wait"] : (words.STATES[body.state] ?? [body.state, "", "wait"]);
   const time = words.when(found);
@@ -129,6 +152,7 @@ export function booking(body, session, { mayPay, mayCancel, waiting = false }) {
   element("booking-card").dataset.state = body.state;
   facts([
     ["Session", found.title],
+    ["With", session?.builderName],
     ["Pathway", found.pathway && words.capital(found.pathway)],
     ["Day", time.day],
     ["Time", time.time],
@@ -140,6 +164,8 @@ export function booking(body, session, { mayPay, mayCancel, waiting = false }) {
   element("pay").hidden = !mayPay || waiting;
   element("pay").textContent = `Pay ${words.money(found.amount ?? "0", session?.currency)}`;
   element("cancel").hidden = !mayCancel || waiting;
+  element("move").hidden = !moving || waiting;
+  if (moving) element("move").href = moving;
   element("recover").hidden = !body.recoveryToken;
   element("refund").textContent = words.refund(found);
   return title;
