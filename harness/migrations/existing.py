@@ -87,7 +87,8 @@ def _failures(runs: Mapping[str, _Run]) -> Iterator[Finding]:
         action = next((a for a in actions(statement) if a.table), None)
         counted = run.violators
         number = (
-            f"{counted.count:,} rows {run.rows} do not fit (first keys: {', '.join(counted.samples)}); "
+            f"{counted.count:,} {'row' if counted.count == 1 else 'rows'} {run.rows} "
+            f"{'does' if counted.count == 1 else 'do'} not fit (first keys: {', '.join(counted.samples)}); "
             if counted
             else ""
         )

@@ -31,11 +31,12 @@ class ColumnPrint:
 
 @dataclass(frozen=True, slots=True)
 class Prints:
-    """By table OID: label, rows, and columns by number."""
+    """By table OID: label, rows, and columns by number. `partitions` maps the OIDs of partitions to their parent's."""
 
     labels: Mapping[int, str]
     rows: Mapping[int, int]
     columns: Mapping[tuple[int, int], ColumnPrint]
+    partitions: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,9 @@ def take(connection: psycopg.Connection[Any], schema: Schema, after: Schema | No
         rows[oid], prints = _table(connection, schema, table, _coming_types(after, oid))
         columns.update({(oid, number): entry for number, entry in prints.items()})
     connection.execute("SELECT set_config('TimeZone', %s, false)", zone)
-    return Prints(labels, rows, columns)
+    oids = {table: int(entry["oid"]) for table, entry in schema.tables.items()}
+    partitions = {oids[child]: oids[parent] for child, parent in schema.partitions.items()}
+    return Prints(labels, rows, columns, partitions)
 
 
 def compare(before: Prints, after: Prints) -> list[Change]:
@@ -74,13 +77,19 @@ def compare(before: Prints, after: Prints) -> list[Change]:
         if oid not in after.labels:
             changes += _replaced(before, after, oid, label)
         elif after.rows[oid] < before.rows[oid]:
-            gone = before.rows[oid] - after.rows[oid]
-            changes.append(
-                Change("rows gone", label, "", gone, f"{gone:,} of {before.rows[oid]:,} rows of {label} are gone")
-            )
+            gone = before.rows[oid] - after.rows[oid] - _detached(before, after, oid)
+            text = f"{gone:,} of {before.rows[oid]:,} rows of {label} are gone"
+            changes += [Change("rows gone", label, "", gone, text)] if gone > 0 else []
         else:
             changes += _columns(before, after, oid, oid)
     return changes
+
+
+def _detached(before: Prints, after: Prints, oid: int) -> int:
+    """Rows of what was a partition and is a table of its own now."""
+    return sum(
+        after.rows[child] for child, parent in before.partitions.items() if parent == oid and child in after.rows
+    )
 
 
 def _replaced(before: Prints, after: Prints, oid: int, label: str) -> list[Change]:

@@ -13,19 +13,18 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import product
 from typing import Any
 
 import psycopg
 
 from harness.errors import InputError
+from harness.migrations.fitting import fitting
 from harness.migrations.literals import Literals
 from harness.migrations.schema import Column, Schema
-from harness.migrations.values import NUMBERS, plain_value, spelled
+from harness.migrations.values import NUMBERS, base_type, plain_value
 
 __all__ = ["Generated", "fill", "fill_awkward", "insertion_order", "row_sql"]
 
-_SOME = NUMBERS.format(series="unnest(ARRAY[1, 2, 3, 50, 1000, 100003]) AS g")  # rows on which a value is tried
 PARENTS = 20_000  # existing keys that foreign keys choose from, when each may be taken once
 FEW_PARENTS = 200
 MANY = 20_000  # rows from which several connections insert at once
@@ -93,13 +92,17 @@ def fill_awkward(connection: psycopg.Connection[Any], schema: Schema, literals: 
     for table in insertion_order(schema):
         columns = schema.columns_of(table)
         number = 1_000_000_001
+        try:
+            fits = _fits(connection, schema, table, [column for column in columns if not column.generated])
+        except InputError:
+            continue  # then it has no plain rows either, and `fill` has said so
         for column in columns:
             if column.generated or ((column.name,) in schema.unique_sets(table) and not _is_nullable(column)):
                 continue
             for expression in _awkward_values(column, literals.of(table, column.name), schema):
                 number += 1
                 made.rows[table] = made.rows.get(table, 0) + _insert_variant(
-                    connection, schema, table, number, column.name, expression
+                    connection, schema, table, number, column.name, expression, fits
                 )
     return made
 
@@ -112,7 +115,7 @@ def row_sql(
     `minimal` leaves out every column that has a default or may be NULL. Raises InputError when no such row is known.
     """
     columns = [column for column in schema.columns_of(table) if not column.generated]
-    fitting = _fitting_checks(connection, schema, table, columns)
+    fits = _fits(connection, schema, table, columns)
     unique = {name for names in schema.unique_sets(table) for name in names}
     shown: dict[str, str] = {}
     for column in columns:
@@ -120,8 +123,10 @@ def row_sql(
         if column.name in values:
             shown[column.name] = values[column.name]
         elif not (minimal and optional):
-            shown[column.name] = fitting.get(column.name) or _plain_expression(
-                schema, table, column, number="1900000001" if column.name in unique else "7"
+            number = 1_900_000_001 if column.name in unique else 7
+            fit = fits.get(column.name)
+            shown[column.name] = (
+                _at(fit, number) if fit else _plain_expression(schema, table, column, number=str(number))
             )
     names = ", ".join(_q(name) for name in shown)
     source = NUMBERS.format(series="generate_series(7, 7) AS g")
@@ -130,14 +135,23 @@ def row_sql(
 
 def _fill_table(connection: psycopg.Connection[Any], schema: Schema, table: str, first: int, last: int) -> int:
     columns = [column for column in schema.columns_of(table) if not column.generated]
-    overrides = _fitting_checks(connection, schema, table, columns)
-    expressions = [overrides.get(column.name) or _plain_expression(schema, table, column) for column in columns]
+    fits = _fits(connection, schema, table, columns)
+    expressions = [fits.get(column.name) or _plain_expression(schema, table, column) for column in columns]
     names = ", ".join(_q(column.name) for column in columns)
     start = f"INSERT INTO {_table(table)} ({names}) OVERRIDING SYSTEM VALUE SELECT {', '.join(expressions)} FROM "
     parts = [start + NUMBERS.format(series=f"generate_series({a}, {b}) AS g") for a, b in _parts(first, last)]
     made = _insert_together(connection, parts)
     _move_sequences(connection, columns, last)
     return made
+
+
+def _fits(connection: psycopg.Connection[Any], schema: Schema, table: str, columns: Sequence[Column]) -> dict[str, str]:
+    return fitting(connection, schema, table, columns, lambda column: _plain_expression(schema, table, column))
+
+
+def _at(expression: str, number: int) -> str:
+    """What an expression over NUMBERS is for one number."""
+    return f"(SELECT {expression} FROM {NUMBERS.format(series=f'generate_series({number}, {number}) AS g')})"
 
 
 def _parts(first: int, last: int) -> list[tuple[int, int]]:
@@ -189,56 +203,16 @@ def _plain_expression(schema: Schema, table: str, column: Column, *, number: str
     return plain_value(column, schema, number=number)
 
 
-def _fitting_checks(
-    connection: psycopg.Connection[Any], schema: Schema, table: str, columns: Sequence[Column]
-) -> dict[str, str]:
-    """Values for the columns under CHECK constraints: the first combination that every one of them accepts."""
-    checks = [entry for entry in schema.constraints.values() if entry["table"] == table and entry["kind"] == "c"]
-    names = {name for check in checks for name in check["columns"] or ()}
-    limited = [column for column in columns if column.name in names]
-    if not limited:
-        return {}
-    candidates = [_candidates(column, schema, checks) for column in limited]
-    conditions = " AND ".join(
-        f"({check['definition'].removeprefix('CHECK ').removesuffix(' NOT VALID')}) IS NOT FALSE" for check in checks
-    )
-    for attempt, combination in enumerate(product(*candidates)):
-        if attempt > 400:
-            break
-        pairs = [
-            f"({value})::{column.type} AS {_q(column.name)}" for column, value in zip(limited, combination, strict=True)
-        ]
-        sql = f"SELECT bool_and({conditions}) FROM (SELECT {', '.join(pairs)} FROM {_SOME}) AS candidate"
-        try:
-            row = _execute(connection, sql).fetchone()
-        except psycopg.Error:
-            continue
-        if row and row[0]:
-            return {
-                column.name: f"({value})::{column.type}" for column, value in zip(limited, combination, strict=True)
-            }
-    raise InputError(f"no value was found that the checks of {table} accept.", "Give rows with --data.")
-
-
-def _candidates(column: Column, schema: Schema, checks: Sequence[Mapping[str, Any]]) -> list[str]:
-    literals = [
-        f"'{text}'"
-        for check in checks
-        if column.name in (check["columns"] or ())
-        for text in spelled(check["definition"])
-    ]
-    return [plain_value(column, schema), *literals, "'1'", "'0'", "'100'", "'-1'", "NULL"]
-
-
 def _awkward_values(column: Column, literals: Sequence[str], schema: Schema) -> list[str]:
     values = [f"{literal}::{column.type}" for literal in literals]
     if _is_nullable(column):
         values.append("NULL")
-    kind = column.type.split("(")[0]
+    base = base_type(column.type, schema)
+    kind = base.split("(")[0]
     if kind in {"integer", "bigint", "smallint", "numeric", "double precision", "real"}:
         values += ["-1", "0"]
     elif kind in {"text", "character varying", "character"}:
-        full = column.type.partition("(")[2].rstrip(")")
+        full = base.partition("(")[2].rstrip(")")
         values += ["''", f"repeat('x', {full or 300})"]
     labels = schema.enums.get(column.type.strip('"'), [])
     values += [f"'{label}'::{column.type}" for label in labels]
@@ -247,7 +221,13 @@ def _awkward_values(column: Column, literals: Sequence[str], schema: Schema) -> 
 
 
 def _insert_variant(
-    connection: psycopg.Connection[Any], schema: Schema, table: str, number: int, name: str, expression: str
+    connection: psycopg.Connection[Any],
+    schema: Schema,
+    table: str,
+    number: int,
+    name: str,
+    expression: str,
+    fits: Mapping[str, str],
 ) -> int:
     """One copy of the first row with new keys, and `name` set; 0 when the schema refuses it."""
     unique = {column for columns in schema.unique_sets(table) for column in columns}
@@ -258,7 +238,8 @@ def _insert_variant(
         if column.name == name and expression != "SAME":
             shown.append(expression)
         elif column.name in unique and column.name not in parents:
-            shown.append(plain_value(column, schema, number=str(number)))
+            fit = fits.get(column.name)
+            shown.append(_at(fit, number) if fit else plain_value(column, schema, number=str(number)))
         else:
             shown.append(_q(column.name))
     names = ", ".join(_q(column.name) for column in columns)

@@ -52,6 +52,7 @@ class Course:
     errors: dict[str, int]
     late_requests: int
     late_failures: int
+    late_errors: dict[str, int]
 
     def line(self) -> str:
         """For the terminal."""
@@ -231,6 +232,7 @@ class _Scene:
             errors=dict(counts.errors.most_common(5)),
             late_requests=counts.late_requests,
             late_failures=counts.late_failures,
+            late_errors=dict(counts.late_errors.most_common(5)),
         )
 
 
@@ -255,7 +257,7 @@ def _judge(rehearsal: Rehearsal, impact: Impact) -> Iterator[Finding]:
             break
     if bare.late_failures or patient.late_failures:
         worst = bare if bare.late_failures else patient
-        evidence = f"{worst.late_failures} of {worst.late_requests} requests after the migration failed: {_listed(worst.errors)}"
+        evidence = f"{worst.late_failures} of {worst.late_requests} requests after the migration failed: {_listed(worst.late_errors)}"
         yield finding("compat.requests-fail", Severity.BLOCKER, PHASE, statement, evidence)
     if not bare.applied:
         yield finding(

@@ -211,7 +211,10 @@ class Rehearsal:
             insert_given(connection, self.before, read_given(self.options.data))
 
     def _note(self, made: Generated) -> None:
-        self.notes.extend(f"no rows could be made for {table}: {why}" for table, why in made.failures.items())
+        for table, why in made.failures.items():
+            note = f"no rows could be made for {table}: {why}"
+            if note not in self.notes:  # the same in every size
+                self.notes.append(note)
 
     @property
     def _roles(self) -> list[str]:

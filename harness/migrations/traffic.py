@@ -33,6 +33,7 @@ class Counts:
     worst: float = 0.0
     by_visitor: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
+    late_errors: Counter[str] = field(default_factory=Counter)
     late_failures: int = 0  # after the migration had ended: no lock explains them
     late_requests: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -49,7 +50,9 @@ class Counts:
             if error:
                 self.failures += 1
                 self.errors[error] += 1
-                self.late_failures += self._late
+                if self._late:
+                    self.late_failures += 1
+                    self.late_errors[error] += 1
 
     def migrated(self) -> None:
         """From now on requests meet the new schema."""
@@ -148,7 +151,7 @@ class SqlTraffic:
         counts.add(visitor, time.perf_counter() - start)
 
     def _read(self, table: str) -> str:
-        names = ", ".join(f'"{column.name}"' for column in self.schema.columns_of(table))
+        names = ", ".join(_q(column.name) for column in self.schema.columns_of(table))
         return f"SELECT {names} FROM {_quoted(table)} LIMIT 5"
 
     def _write(self, table: str) -> str:
@@ -159,13 +162,16 @@ class SqlTraffic:
         ]
         if not key or not plain:
             return ""
-        where = " AND ".join(f'"{name}" = one."{name}"' for name in key)
-        picked = ", ".join(f'"{name}"' for name in key)
+        pairs = " AND ".join(f"row.{_q(name)} = one.{_q(name)}" for name in key)
+        picked = ", ".join(map(_q, key))
         source = f"(SELECT {picked} FROM {_quoted(table)} LIMIT 1 OFFSET floor(random() * 20)::int)"
         return (
-            f'UPDATE {_quoted(table)} AS row SET "{plain[0]}" = row."{plain[0]}" FROM {source} AS one WHERE '
-            + where.replace('"' + key[0] + '" =', 'row."' + key[0] + '" =', 1)
+            f"UPDATE {_quoted(table)} AS row SET {_q(plain[0])} = row.{_q(plain[0])} FROM {source} AS one WHERE {pairs}"
         )
+
+
+def _q(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _quoted(label: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from harness.errors import InputError
 from harness.migrations.schema import Column, Schema
 
-__all__ = ["NUMBERS", "plain_value", "spelled"]
+__all__ = ["NUMBERS", "base_type", "plain_value", "spelled"]
 
 _TEXT = re.compile(r"'((?:[^']|'')*)'")
 _UUID = "md5('harness' || ({g})::text)::uuid"
@@ -47,13 +47,27 @@ _BY_TYPE: dict[str, Callable[[str], str]] = {
     "tsvector": lambda g: f"to_tsvector('simple', ({g})::text)",
     "xml": lambda g: f"xmlparse(CONTENT '<n>' || ({g}) || '</n>')",
     "point": lambda g: f"point({g}, {g})",
-    "int4range": lambda g: f"int4range(({g})::int * 10, ({g})::int * 10 + 5)",
-    "int8range": lambda g: f"int8range(({g})::int8 * 10, ({g})::int8 * 10 + 5)",
-    "tsrange": lambda g: (
-        f"tsrange(TIMESTAMP '2025-01-01' + ({g}) * INTERVAL '1 hour', TIMESTAMP '2025-01-01' + ({g}) * INTERVAL '1 hour' + INTERVAL '30 minutes')"
-    ),
+    "line": lambda g: f"line(point({g}, 0), point({g}, 1))",
+    "lseg": lambda g: f"lseg(point({g}, 0), point({g}, 1))",
+    "box": lambda g: f"box(point({g}, 0), point(({g}) + 1, 1))",
+    "path": lambda g: f"('[(0,0),(' || ({g}) || ',1)]')::path",
+    "polygon": lambda g: f"polygon(box(point({g}, 0), point(({g}) + 1, 1)))",
+    "circle": lambda g: f"circle(point({g}, 0), 1)",
+    "tsquery": lambda g: f"to_tsquery('simple', 'n' || ({g})::text)",
+    "jsonpath": lambda g: f"('$.n' || ({g}))::jsonpath",
+    "pg_lsn": lambda g: f"('0/'  || to_hex({g}))::pg_lsn",
+    "macaddr8": lambda g: f"lpad(to_hex({g}), 16, '0')::macaddr8",
     "oid": lambda g: f"({g})::oid",
-    "bit": lambda g: f"(({g}) % 2)::int::bit",
+    "hstore": lambda g: f"hstore('n', ({g})::text)",
+    "ltree": lambda g: f"('n' || ({g}))::ltree",
+}
+_RANGES = {  # each range ends before the next begins, so that an exclusion constraint has nothing against them
+    "int4range": "int4range(({g})::int * 10, ({g})::int * 10 + 5)",
+    "int8range": "int8range(({g})::int8 * 10, ({g})::int8 * 10 + 5)",
+    "numrange": "numrange(({g})::numeric * 10, ({g})::numeric * 10 + 5)",
+    "daterange": "daterange(DATE '2025-01-01' + ({g})::int * 2, DATE '2025-01-01' + ({g})::int * 2 + 1)",
+    "tsrange": "tsrange(TIMESTAMP '2025-01-01' + ({g}) * INTERVAL '1 hour', TIMESTAMP '2025-01-01' + ({g}) * INTERVAL '1 hour' + INTERVAL '30 minutes')",
+    "tstzrange": "tstzrange(TIMESTAMPTZ '2025-01-01Z' + ({g}) * INTERVAL '1 hour', TIMESTAMPTZ '2025-01-01Z' + ({g}) * INTERVAL '1 hour' + INTERVAL '30 minutes')",
 }
 
 
@@ -76,26 +90,51 @@ def plain_value(column: Column, schema: Schema, *, number: str = "g") -> str:
     )
 
 
+def base_type(type_name: str, schema: Schema) -> str:
+    """The type under a domain (and under a domain of that); any other type is itself."""
+    entry = schema.domain(type_name)
+    return base_type(str(entry["base"]), schema) if entry else type_name
+
+
 def _of_own_type(column: Column, schema: Schema, kind: str, number: str) -> str:
     """Enums and domains of this schema."""
     bare = kind.strip('"').split(".")[-1].strip('"')
     if bare in schema.enums:
         return f"(enum_range(NULL::{column.type}))[1 + (({number}) % {len(schema.enums[bare])})::int]"
-    return f"({_BY_TYPE['text'](number)})::{column.type}" if bare in schema.types else ""
+    base = base_type(column.type, schema)
+    if base == column.type:
+        return ""
+    under = Column(column.table, column.name, base, column.not_null, column.default, "", "", 0)
+    return f"({plain_value(under, schema, number=number)})::{column.type}"
 
 
 def _of_known_type(kind: str, length: str, number: str) -> str:
+    if sized := _of_sized_type(kind, length, number):
+        return sized
+    if number == "g" and kind in _SHARED:
+        return _SHARED[kind]
+    single = kind.replace("multirange", "range")
+    if single in _RANGES:
+        value = _RANGES[single].format(g=number)
+        return value if single == kind else f"{kind}({value})"
+    return _BY_TYPE[kind](number) if kind in _BY_TYPE else ""
+
+
+def _of_sized_type(kind: str, length: str, number: str) -> str:
+    """Types whose values have a declared length."""
     if kind in {"character varying", "character"}:
         return _short_text(number, length)
     if kind == "numeric":
         return _numeric(number, length)
-    if number == "g" and kind in _SHARED:
-        return _SHARED[kind]
-    return _BY_TYPE[kind](number) if kind in _BY_TYPE else ""
+    if kind in {"bit", "bit varying"}:
+        return f"(({number}) % {2 ** min(30, int(length or 1))})::int::bit({length or 1})"
+    if kind == "vector":
+        return f"array_fill((({number}) % 97)::real, ARRAY[{length or 3}])::vector"
+    return ""
 
 
 def spelled(definition: str) -> list[str]:
-    """The text literals in a piece of SQL, unquoted order kept."""
+    """The text literals in a piece of SQL without their quotes (those inside stay doubled), in order."""
     return list(dict.fromkeys(_TEXT.findall(definition)))
 
 
