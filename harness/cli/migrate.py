@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -119,7 +120,8 @@ def check(
     )
     planned = plan(path, baseline or (), since)
     with open_server(database, note=_note) as server:
-        result = run_check(server, planned, options)
+        result = run_check(server, planned, options, begun=_phase)
+        _phase("")
     _show(result, formats, threshold, _colour(color), verbose, report)
     raise typer.Exit(ExitCode.FAILED if result.fails(threshold) else ExitCode.OK)
 
@@ -138,7 +140,7 @@ def _rendered(report: Report, name: str, threshold: Severity, colour: bool, verb
     if name == "junit":
         return as_junit.render(report, threshold)
     if name == "text":
-        return as_text.render(report, colour=colour, verbose=verbose)
+        return as_text.render(report, colour=colour, verbose=verbose, width=_width())
     return {"json": as_json.render, "sarif": as_sarif.render, "github": as_github.render}[name](report)
 
 
@@ -161,6 +163,18 @@ def _show(
     folder.mkdir(parents=True, exist_ok=True)
     for name in dict.fromkeys([*formats, "json"]):
         (folder / _FILES[name]).write_text(_rendered(report, name, threshold, False, verbose), encoding="utf-8")
+
+
+def _width() -> int:
+    """Columns of the terminal, as far as lines are still easy to read; without one, as many."""
+    return min(120, shutil.get_terminal_size((120, 0)).columns)
+
+
+def _phase(name: str) -> None:
+    """On a terminal, which phase is running: the line is overwritten, and gone before the report."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{name}{' …' * bool(name)}")
+        sys.stderr.flush()
 
 
 def _print(line: str) -> None:

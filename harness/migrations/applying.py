@@ -57,7 +57,8 @@ class ApplyOptions:
 
 @dataclass(slots=True)
 class Applied:
-    """What happened. `outcome`: dry run, applied, already applied, refused, failed, not verified."""
+    """What happened. `outcome`: dry run, applied, already applied, refused, failed, not verified; in the record also
+    begun (nothing came after: it was killed) and interrupted."""
 
     target: str
     outcome: str
@@ -96,15 +97,28 @@ def apply(
         if tell is not None:
             tell(line)
 
+    if options.execute:  # a kill leaves this behind: it began, and how it ended is not known
+        result.outcome = "begun"
+        _record(options, scripts, result, started)
+        result.outcome = "failed"
     try:
         with target.connection:
             _Run(target, scripts, options, result, say).run()
     except psycopg.OperationalError as problem:
         result.outcome = "failed"
         say(f"the connection was lost: {str(problem).splitlines()[0]}")
+    except KeyboardInterrupt:
+        result.outcome = "interrupted"
+        say("interrupted: what was open is rolled back")
+        raise
+    finally:
+        _record(options, scripts, result, started)
+    return result
+
+
+def _record(options: ApplyOptions, scripts: Sequence[Script], result: Applied, started: datetime) -> None:
     if options.records is not None:
         result.record = _write_record(options.records, scripts, result, started)
-    return result
 
 
 def _same_files(scripts: Sequence[Script], identity: Identity | None) -> None:
@@ -149,14 +163,14 @@ class _Run:
         self.result.attempts = progress.attempts
         if progress.failure is not None:
             self.result.outcome = "failed"
-            self.say(
-                f"line {progress.failed_line} failed: {progress.failure}; {progress.committed} transactions before it are committed"
-            )
+            self.say(f"line {progress.failed_line} failed: {progress.failure}; {_committed(progress.committed)}")
             return
         if self._verify(before, progress):
             self._enter(entries)
             self.result.outcome = "applied"
-            self.say("applied and verified")
+            self.say(
+                "applied and verified" if self.options.identity else "applied; its outcome was compared with no check"
+            )
 
     def _alone(self) -> bool:
         """Take the advisory lock, for as long as this session lives."""
@@ -176,7 +190,9 @@ class _Run:
         now = situation(self.connection, tables)
         self.say(f"target {self.target.name}, PostgreSQL {now['version']}")
         for entry in now["tables"]:
-            self.say(f"  {entry['table']}: about {entry['rows_estimated']:,} rows, {entry['bytes'] / 1e6:.1f} MB")
+            rows = entry["rows_estimated"]
+            counted = "rows never counted" if rows is None else f"about {rows:,} rows"
+            self.say(f"  {entry['table']}: {counted}, {entry['bytes'] / 1e6:.1f} MB")
         for entry in now["old_transactions"]:
             self.say(
                 f"  in the way: process {entry['pid']} ({entry['state']}), its transaction is {entry['seconds']} s old"
@@ -274,6 +290,12 @@ class _Run:
             if script.prisma and script.name not in {entry.name for entry in entries}:
                 bookkeeping.record(self.connection, script)
                 self.say(f"entered {script.name} in _prisma_migrations")
+
+
+def _committed(number: int) -> str:
+    if number == 0:
+        return "nothing of it is committed"
+    return f"{number} transaction{'s' * (number > 1)} before it {'are' if number > 1 else 'is'} committed"
 
 
 def _write_record(folder: Path, scripts: Sequence[Script], result: Applied, started: datetime) -> Path:

@@ -103,8 +103,12 @@ def worst(findings: Iterable[Finding]) -> Severity | None:
 def verdict(findings: Sequence[Finding], phases: Sequence[PhaseReport]) -> str:
     """One sentence. It never says "safe": it says what was looked for and what was not."""
     ran = [phase.name for phase in phases if phase.status == "run"]
-    missing = [f"{phase.name} ({phase.reason})" for phase in phases if phase.status != "run"]
-    rest = f"; not checked: {', '.join(missing)}" if missing else "; every phase was run"
+    missing: dict[str, list[str]] = {}  # by reason: one that breaks a phase mostly breaks the next ones too
+    for phase in phases:
+        if phase.status != "run":
+            missing.setdefault(phase.reason, []).append(phase.name)
+    untold = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in missing.items())
+    rest = f"; not checked: {untold}" if missing else "; every phase was run"
     counted = [finding for finding in findings if finding.counts and finding.severity > Severity.INFO]
     if not counted:
         return f"no hazard found in {', '.join(ran) or 'nothing'}{rest}"

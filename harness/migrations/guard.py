@@ -83,7 +83,9 @@ _EXTENSIONS = {
     "pg_cron": "system",
 }
 _SAFE_LANGUAGES = {"sql", "plpgsql"}
-_HARMLESS_META = {"restrict", "unrestrict", "set", "echo", "timing", "pset", "encoding", "x", "qecho", "unset"}
+_HARMLESS_META = re.compile(
+    r"restrict|unrestrict|set|unset|echo|qecho|warn|timing|pset|encoding|x|conninfo|d[a-zA-Z]*|l|z"  # print or describe
+)
 _WORDS = (
     (r"\bcopy\b[^;]*\b(from|to)\s+(program\b|')", "copy-file"),
     (r"\bdblink\w*\s*\(", "dblink"),
@@ -103,18 +105,18 @@ def refuse_reaching_out(scripts: Sequence[Script], allowed: Collection[str] = ()
     ]
     for script in scripts:
         for meta in script.source.meta_commands:
-            if meta.command not in _HARMLESS_META and "psql" not in allowed:
+            if not _HARMLESS_META.fullmatch(meta.command) and "psql" not in allowed:
                 problems.append(
                     Problem(
                         meta.position,
-                        f"{meta.text!r}: {REACHES['psql']}.",
+                        f"`{meta.text}`: {REACHES['psql']}.",
                         "Take it out, or run with --allow psql (it is then left out).",
                     )
                 )
         for statement in script.source.statements:
             for reach in dict.fromkeys(_reaches(statement)):
                 if reach not in allowed:
-                    what = f"{statement.short!r} would reach outside its database: {REACHES[reach]}."
+                    what = f"`{statement.short}` would reach outside its database: {REACHES[reach]}."
                     problems.append(Problem(statement.position, what, f"Take it out, or run with --allow {reach}."))
     if problems:
         raise InputErrors(problems)

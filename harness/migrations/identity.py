@@ -121,6 +121,7 @@ def _table(line: str) -> str:
 
 
 def described(lines: Sequence[str], most: int = 5) -> str:
-    """The first few, and how many more."""
+    """The first few, whole tables before their columns, and how many more."""
+    lines = sorted(lines, key=lambda line: ": there is a" not in line)
     more = f" and {len(lines) - most} more" if len(lines) > most else ""
     return "; ".join(lines[:most]) + more

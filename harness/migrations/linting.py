@@ -71,7 +71,7 @@ def lint(scripts: Sequence[Script]) -> Iterator[Finding]:
         if not script.source.statements:
             where = Statement(1, script.text.strip()[:80], Position(script.display), 1, None)
             what = "comments only" if script.text.strip() else "nothing"
-            yield finding("check.empty", Severity.MEDIUM, PHASE, where, f"{script.display} holds {what}")
+            yield finding("check.empty", Severity.HIGH, PHASE, where, f"{script.display} holds {what}")
         for statement in script.source.statements:
             if statement.tree is None:
                 yield finding(

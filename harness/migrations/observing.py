@@ -261,6 +261,8 @@ class _Judge:
                 f"also locks {ordered_labels(sorted(wider))}"
                 if wider and not seen.grows
                 else f"works for {_ms(self._hold(seen))} at production size (estimate)"
+                if self.costs
+                else "works on every row"
             )
             severity = Severity.HIGH if self._hold(seen) > self.max_wait else Severity.MEDIUM
             first = next(o for o in self.observations if o.unit.transaction == number and o.gained)

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from harness.migrations.batches import Unit, refuses_transaction
-from harness.migrations.tracing import Failure, execute, failure_of
+from harness.migrations.tracing import Failure, execute, execute_copy, failure_of
 
 __all__ = ["Attempt", "Patience", "Progress", "groups", "run_patiently"]
 
@@ -108,7 +108,7 @@ def _try(
         if not alone and not own:
             connection.execute("BEGIN")
         for unit in group:
-            execute(connection, unit.statement.text)
+            _send(connection, unit)
         if connection.info.transaction_status.name == "INTRANS":
             _count(connection, progress)
             connection.execute("COMMIT")
@@ -119,6 +119,13 @@ def _try(
             connection.execute("ROLLBACK")
         return failure_of(problem)
     return None
+
+
+def _send(connection: psycopg.Connection[Any], unit: Unit) -> None:
+    if unit.statement.copy_data is not None:
+        execute_copy(connection, unit.statement.text, unit.statement.copy_data)
+    else:
+        execute(connection, unit.statement.text)
 
 
 def _count(connection: psycopg.Connection[Any], progress: Progress) -> None:

@@ -43,7 +43,12 @@ class Script:
 
     @cached_property
     def text(self) -> str:
-        """The SQL; raises InputError when it is not UTF-8."""
+        """The SQL; raises InputError when it is not UTF-8 or holds a NUL byte."""
+        if b"\0" in self.data and not self.data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            line = self.data[: self.data.index(b"\0")].count(b"\n") + 1
+            raise InputError(
+                "there is a NUL byte here.", "PostgreSQL would read nothing after it.", Position(self.display, line)
+            )
         try:
             return self.data.decode("utf-8-sig")
         except UnicodeDecodeError as problem:

@@ -51,7 +51,7 @@ def open_target(url: str, *, read_only: bool) -> TargetDatabase:
         secret = str(parameters.get("password") or "")
         clean = words.replace(secret, "***") if secret else words
         raise MachineError(
-            f"{shown(url)} does not answer: {clean}", "Check DATABASE_URL and that the server is up."
+            f"{shown(url)} does not answer: {clean.rstrip('.')}.", "Check DATABASE_URL and that the server is up."
         ) from None
     connection.execute("SET application_name = 'harness migrate apply'")
     if read_only:
@@ -60,10 +60,10 @@ def open_target(url: str, *, read_only: bool) -> TargetDatabase:
 
 
 def situation(connection: psycopg.Connection[Any], tables: Sequence[str]) -> dict[str, Any]:
-    """Version, sizes of the touched tables, and who is in the way now."""
+    """Version, sizes of the touched tables (rows None when nobody ever counted them), and who is in the way now."""
     version = connection.execute("SHOW server_version").fetchone()
     sizes = connection.execute(
-        "SELECT c.oid::regclass::text, greatest(c.reltuples, 0)::int8, pg_total_relation_size(c.oid) FROM pg_class c "
+        "SELECT c.oid::regclass::text, nullif(c.reltuples, -1)::int8, pg_total_relation_size(c.oid) FROM pg_class c "
         "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') "
         "AND CASE WHEN n.nspname = 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END = ANY(%s)",
         (list(tables),),

@@ -119,6 +119,17 @@ def _validated(action: Action, connection: psycopg.Connection[Any]) -> str:
     return f"NOT ({expression})" if kind == "c" else _orphans(tuple(columns), parent, tuple(keys))
 
 
+def _outside_enum(action: Action, connection: psycopg.Connection[Any]) -> str:
+    """Values that are no label of the enum which the column is to have; empty when the new type is none."""
+    kind = (action.node or {}).get("def", {}).get("ColumnDef", {}).get("typeName", {})
+    name = ".".join(quoted(entry["String"]["sval"]) for entry in kind.get("names", ()))
+    row = connection.execute(
+        "SELECT array_agg(quote_literal(enumlabel) ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = to_regtype(%s)",
+        (name,),
+    ).fetchone()
+    return f"{quoted(action.column)}::text NOT IN ({', '.join(row[0])})" if row and row[0] else ""
+
+
 def _too_long(action: Action) -> str:
     column = (action.node or {}).get("def", {}).get("ColumnDef", {})
     kind = column.get("typeName", {})
@@ -159,5 +170,5 @@ _CONDITIONS: dict[str, Callable[[Action, Statement, psycopg.Connection[Any]], st
     "add_foreign_key": _without_parent,
     "add_check": lambda action, statement, _connection: f"NOT ({_check_text(statement, action)})",
     "validate": lambda action, _statement, connection: _validated(action, connection),
-    "alter_type": lambda action, _statement, _connection: _too_long(action),
+    "alter_type": lambda action, _statement, connection: _outside_enum(action, connection) or _too_long(action),
 }

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -247,3 +252,37 @@ def test_an_address_that_is_none_is_a_mistake_without_quoting_it() -> None:
     with pytest.raises(InputError) as caught:
         shown(f"mysql+{SECRET}")
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(("number", "outcome"), [(signal.SIGKILL, "begun"), (signal.SIGINT, "interrupted")])
+def test_one_that_is_ended_in_the_middle_leaves_a_record_and_nothing_else(
+    production: Production, tmp_path: Path, number: int, outcome: str
+) -> None:
+    file = tmp_path / "slow.sql"
+    file.write_text('BEGIN;\nALTER TABLE "User" ADD COLUMN half integer;\nSELECT pg_sleep(60);\nCOMMIT;\n')
+    command = [sys.executable, "-m", "harness", "migrate", "apply", str(file), "--unchecked", "--execute"]
+    process = subprocess.Popen(
+        [*command, "--records", str(tmp_path / "records")],
+        env=os.environ | {"DATABASE_URL": str(production.database.dsn)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    sleeping = "SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(60)%' AND state = 'active'"
+    deadline = time.monotonic() + 60
+    while not production.ask(sleeping):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(number)
+    assert process.wait(20) != 0
+    (record,) = (tmp_path / "records").iterdir()
+    assert json.loads(record.read_text())["outcome"] == outcome
+    gone = "SELECT count(*) = 0 FROM pg_attribute WHERE attname = 'half' AND attrelid = '\"User\"'::regclass"
+    assert production.ask(gone)
+
+
+def test_rows_of_a_copy_are_applied(production: Production, tmp_path: Path) -> None:
+    file = tmp_path / "rows.sql"
+    file.write_text("CREATE TABLE copied (x integer);\nCOPY copied FROM stdin;\n1\n2\n\\.\n")
+    result = apply(str(production.database.dsn), read(file), ApplyOptions(execute=True, records=None))
+    assert result.outcome == "applied", result.lines
+    assert production.ask("SELECT count(*) = 2 FROM copied")
