@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from harness.scenario.providing import known_event
 from harness.scenario.shapes import Choice, Free, Kind, Shape
 from harness.scenario.structures import AnyKeys, Either, Field, Items, Keys
 from harness.scenario.tableshapes import Columns, PerTable
@@ -38,23 +39,44 @@ def _text(value: Any) -> str:
     return value
 
 
+def _status(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 100 <= value <= 599:
+        raise ValueError("")
+    return value
+
+
+def _event(value: Any) -> str:
+    return known_event(_text(value))
+
+
 def _refused(_value: Any) -> Any:
     raise ValueError("")
 
 
 AMOUNT = Kind("a number such as 1 or <gte 1>", _amount, {"type": "integer", "minimum": 0}, comparing=True)
 TEXT = Kind("text", _text, {"type": "string"})
+STATUS = Kind(
+    "a status such as 200 or <one of 502|503>",
+    _status,
+    {"type": "integer", "minimum": 100, "maximum": 599},
+    comparing=True,
+)
+CAME = Either((Choice((None,)), STATUS), words="a status such as 200, or null where no answer came")
+EVENT = Kind("the name of a webhook, globs allowed", _event, {"type": "string"}, comparing=True)
 MATCHER = Kind("a matcher", _refused, {"$ref": "#/$defs/matcher"}, comparing=True)
 NONE = Choice(("none",))
 
 
 def _many(item: Shape, noun: str, *, where: Shape | None = None) -> Either:
     """`none`, an amount, a list (these and no others), or quantifiers."""
+    several = f"{item.expected}; or a list of such"
     fields = {
         "where": Field(where or item, "look only at those that match"),
         "count": Field(AMOUNT, "how many there are"),
-        "some": Field(Either((item,), Items(item), item), "at least one matches (of a list: each is matched by one)"),
-        "none": Field(Either((item,), Items(item), item), "none matches"),
+        "some": Field(
+            Either((item,), Items(item), item, several), "at least one matches (of a list: each is matched by one)"
+        ),
+        "none": Field(Either((item,), Items(item), item, several), "none matches"),
         "every": Field(item, "each matches, and there is at least one"),
         "only": Field(Items(item), "these in any order, and no others"),
     }
@@ -89,21 +111,22 @@ CALL = Either(
             "url": Field(ANY, "the whole URL"),
             "query": Field(ANY, "the query as a map"),
             "body": Field(ANY, "the body sent"),
-            "status": Field(ANY, "the status answered; null when no answer came"),
+            "status": Field(CAME, "the status answered; null when no answer came"),
             "response": Field(ANY, "the body answered"),
             "fault": Field(ANY, "the fault that struck, or null"),
         },
         "a call",
     ),
+    "METHOD /path, globs allowed, or a map with provider, method, path, url, query, body, status, response, fault",
 )
 DELIVERY = Either(
-    (TEXT,),
+    (EVENT,),
     None,
     Keys(
         {
             "provider": Field(Choice(PROVIDERS), "who delivers"),
             "event": Field(ANY, "invitee.created…"),
-            "status": Field(ANY, "the status answered; null when no answer came"),
+            "status": Field(CAME, "the status answered; null when no answer came"),
             "outcome": Field(ANY, "delivered, refused, lost, timeout or held"),
             "attempt": Field(ANY, "which attempt, from 1"),
             "url": Field(ANY, "where to"),
@@ -112,6 +135,7 @@ DELIVERY = Either(
         },
         "a delivery",
     ),
+    "the name of a webhook, globs allowed, or a map with provider, event, status, outcome, attempt, url, body, response",
 )
 LOG = Keys(
     {
@@ -125,13 +149,14 @@ LOG = Keys(
     },
     "a log record",
     others=ANY,
+    slips=True,
 )
 RESPONSE = Either(
     (AMOUNT,),
     None,
     Keys(
         {
-            "status": Field(ANY, "the status: 200, <one of 502|503>"),
+            "status": Field(STATUS, "the status: 200, <one of 502|503>"),
             "headers": Field(AnyKeys(ANY), "headers by name, in any case of letters"),
             "body": Field(ANY, "the JSON body; a map matches a subset"),
             "text": Field(ANY, "the body as text"),

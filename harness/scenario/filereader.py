@@ -42,7 +42,7 @@ class FileReader:
         self.making: list[str] = []
         self.borrowed: dict[str, Fragment] = {}
         reader = Reader(loader.problems, loader.around.tables)
-        self.steps = StepReader(loader.around.registry, reader, self.fragment)
+        self.steps = StepReader(loader.around.registry, reader, self.fragment, loader.around.known.invariants)
 
     def read(self) -> Feature:
         """The feature; mistakes are noted in the loader."""

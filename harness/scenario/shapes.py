@@ -142,7 +142,10 @@ class Kind:
     comparing: bool = False  # matchers are welcome
 
     def read(self, node: Node, reader: Reader) -> Pattern:
+        before = len(reader.problems)
         pattern = compile_node(node, sending=not self.comparing, problems=reader.problems)
+        if len(reader.problems) > before:
+            return pattern
         if isinstance(pattern, Literal):
             try:
                 self.parse(pattern.value)

@@ -13,7 +13,7 @@ from harness.scenario.fragments import Fragment, instantiate
 from harness.scenario.model import CheckSpec, Eventually, Step
 from harness.scenario.registry import Registry, Verb, bind
 from harness.scenario.shapes import Reader, found
-from harness.scenario.suggest import did_you_mean
+from harness.scenario.suggest import did_you_mean, nearest
 from harness.scenario.values import Literal, MapPattern, Pattern, compile_node, references
 from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
 
@@ -32,17 +32,20 @@ _TITLE = 80
 
 
 class StepReader:
-    """Reads the steps of one file; `fragment` finds a fragment by name (None: there is none)."""
+    """Reads the steps of one file; `fragment` finds a fragment by name (None: there is none); `invariants` are the
+    project's, None when they are not known."""
 
     def __init__(
         self,
         registry: Registry,
         reader: Reader,
         fragment: Callable[[str, Node], Fragment | None],
+        invariants: frozenset[str] | None = None,
     ) -> None:
         self.registry = registry
         self.reader = Reader(reader.problems, reader.tables, self.steps)
         self.fragment = fragment
+        self.invariants = invariants
         self.calls = 0
 
     def steps(self, node: Node) -> tuple[Step, ...]:
@@ -74,9 +77,7 @@ class StepReader:
         for key in node.entries:
             if key not in verbs and key not in MODIFIERS and key not in beside:
                 what = f"A step has no key {key}." if verbs else f"There is no verb {key}."
-                self.note(
-                    node.keys[key], what, did_you_mean(key, [*MODIFIERS, *beside] if verbs else known, noun="verbs")
-                )
+                self.note(node.keys[key], what, self.key_hint(key, [*MODIFIERS, *beside] if verbs else known))
         if len(verbs) > 1:
             self.note(
                 node.keys[verbs[1]], f"One step, two verbs: {verbs[0]} and {verbs[1]}.", "Begin another step with `- `."
@@ -88,6 +89,13 @@ class StepReader:
                 f"Verbs: {', '.join(sorted(self.registry.verbs)[:12])}…",
             )
         return verbs[0] if verbs else None
+
+    def key_hint(self, key: str, known: list[str]) -> str:
+        """What to do about a key that a step does not have: the nearest one, or where it belongs."""
+        if key in self.registry.checks:
+            return f"{key} is a check: it stands under then."
+        close = nearest(key, known)
+        return f"Did you mean {close[0]}?" if close else f"Verbs: {', '.join(sorted(self.registry.verbs))}."
 
     def verb_step(self, node: MapNode, verb: Verb) -> Step:
         value = node.entries[verb.name]
@@ -248,10 +256,12 @@ class StepReader:
         named = [key for key in node.entries if key in kinds]
         for key in node.entries:
             if key not in kinds and key != "eventually":
+                verb = key in self.registry.verbs
+                remedy = f"{key} is a verb: it stands under when." if verb else ""
                 self.note(
                     node.keys[key],
                     f"There is no check {key}.",
-                    did_you_mean(key, [*kinds, "eventually"], noun="checks"),
+                    remedy or did_you_mean(key, [*kinds, "eventually"], noun="checks"),
                 )
         if len(named) > 1:
             self.note(
@@ -266,7 +276,16 @@ class StepReader:
         kind = kinds[named[0]]
         value = node.entries[kind.name]
         pattern = kind.declared.shape.read(value, self.reader)
+        if kind.name == "invariant":
+            self.invariants_named(value)
         return CheckSpec(kind.name, pattern, node.keys[kind.name].position, self.eventually(node), brief(value))
+
+    def invariants_named(self, node: Node) -> None:
+        for each in node.items if isinstance(node, ListNode) else [node]:
+            named = each.value if isinstance(each, ScalarNode) else None
+            if self.invariants is not None and isinstance(named, str) and named not in self.invariants | {""}:
+                remedy = did_you_mean(named, self.invariants, noun="invariants")
+                self.note(each, f"There is no invariant {named}.", remedy)
 
     def response(self, node: Node) -> CheckSpec:
         pattern = self.registry.checks["response"].declared.shape.read(node, self.reader)

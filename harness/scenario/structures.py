@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.errors import InputError, Position
 from harness.scenario.shapes import REFERENCE, Choice, Reader, Schema, Shape, described, found, nothing, refuse
-from harness.scenario.suggest import did_you_mean
+from harness.scenario.suggest import did_you_mean, slip_of
 from harness.scenario.values import ListPattern, Literal, MapPattern, Matcher, Pattern, compile_node
 from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
 
@@ -85,6 +85,7 @@ class Keys:
     others: Shape | None = None
     make: Callable[[dict[str, Any]], Any] | None = None
     needs: tuple[str, ...] = ()  # at least one of these, or the map compares nothing
+    slips: bool = False  # an undeclared key that is a declared one with a slip of the finger is a mistake
 
     @property
     def expected(self) -> str:
@@ -100,7 +101,7 @@ class Keys:
         for key, value in node.entries.items():
             declared = self.fields.get(key)
             shape = declared.shape if declared else self.others
-            if shape is None:
+            if shape is None or (declared is None and self.slips and slip_of(key, self.fields)):
                 reader.note(
                     node.keys[key], f"{self.noun} has no key {key}.", did_you_mean(key, self.fields, noun="keys")
                 )
@@ -177,17 +178,23 @@ class Either:
         return self._single(node, reader)
 
     def _single(self, node: Node, reader: Reader) -> Pattern:
+        told = [shape for shape in self._all() if shape.expected != "null"] or list(self._all())
+        only: tuple[Pattern, Reader] | None = None  # what the one alternative that is told made of it
+        hints: list[str] = []
         for shape in self.scalar if isinstance(node, ScalarNode) else ():
             attempt = Reader([], reader.tables, reader.read_steps)
             pattern = shape.read(node, attempt)
             if not attempt.problems:
                 return pattern
-            if len(self.scalar) == 1 and self.list is None and self.map is None:
-                reader.problems.extend(attempt.problems)
-                return pattern
-        return self._none_fits(node, reader)
+            hints += [problem.remedy for problem in attempt.problems if problem.remedy]
+            if told == [shape]:
+                only = pattern, attempt
+        if only is None:
+            return self._none_fits(node, reader, hints[0] if hints else "")
+        reader.problems.extend(only[1].problems)
+        return only[0]
 
-    def _none_fits(self, node: Node, reader: Reader) -> Pattern:
+    def _none_fits(self, node: Node, reader: Reader, hint: str) -> Pattern:
         pattern = (
             compile_node(node, sending=False, problems=reader.problems)
             if isinstance(node, ScalarNode)
@@ -195,8 +202,9 @@ class Either:
         )
         if isinstance(pattern, Literal | Matcher):
             words = [word for shape in self.scalar if isinstance(shape, Choice) for word in shape.words]
-            hint = did_you_mean(node.text, words) if isinstance(node, ScalarNode) and words else ""
-            reader.note(node, f"Expected {self.expected}; found {found(node)}.", hint if hint.startswith("Did") else "")
+            meant = did_you_mean(node.text, words) if isinstance(node, ScalarNode) and words else ""
+            remedy = meant if meant.startswith("Did") else hint
+            reader.note(node, f"Expected {self.expected}; found {found(node)}.", remedy)
         return pattern
 
     def convert(self, value: Any, pattern: Pattern) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["did_you_mean", "nearest"]
+__all__ = ["did_you_mean", "nearest", "slip_of"]
 
 _SHOWN = 12  # more names than this are not worth reading in a message
 
@@ -19,6 +19,19 @@ def nearest(word: str, known: Iterable[str], *, count: int = 1) -> list[str]:
     if same is not None and same != word:
         return [same]
     return get_close_matches(word, names, n=count, cutoff=0.6)
+
+
+def slip_of(word: str, known: Iterable[str]) -> str | None:
+    """The known name that `word` is with one slip of the finger: a letter more, less, changed, or two swapped."""
+    from difflib import SequenceMatcher
+
+    for name in known:
+        longer, shorter = sorted((word, name), key=len, reverse=True)
+        swapped = sorted(word) == sorted(name)
+        close = len(longer) - len(shorter) <= 1 and SequenceMatcher(None, word, name).ratio() >= 0.8
+        if word != name and (swapped or close) and not longer.startswith(shorter):
+            return name
+    return None
 
 
 def did_you_mean(word: str, known: Iterable[str], *, noun: str = "known") -> str:

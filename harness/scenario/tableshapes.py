@@ -49,7 +49,15 @@ class Columns:
             return MapPattern(
                 {key: self.value(column, value, reader) for key, value in node.entries.items()}, node.position
             )
+        if self.changes and isinstance(node, MapNode) and self.holds_no_map(column, reader):
+            for key in node.entries.keys() - {"from", "to"} if node.entries.keys() & {"from", "to"} else ():
+                reader.note(node.keys[key], f"A changed cell has no {key}.", "Write {from: …, to: …}.")
         return self.value(column, node, reader)
+
+    def holds_no_map(self, column: str, reader: Reader) -> bool:
+        """Whether the column is known to be no JSON."""
+        kind = reader.tables.type_of(self.table, column) if reader.tables else None
+        return kind is not None and "json" not in kind
 
     def value(self, column: str, node: Node, reader: Reader) -> Pattern:
         pattern = compile_node(node, sending=self.sending, problems=reader.problems)

@@ -13,7 +13,26 @@ from harness.provider import Delivery, Ids, Outbox
 from harness.stripe.objects import Shown
 from harness.stripe.options import Options
 
-__all__ = ["Ledger"]
+__all__ = ["EVENTS", "Ledger"]
+
+EVENTS = (
+    "charge.failed",
+    "charge.refund.updated",
+    "charge.refunded",
+    "charge.succeeded",
+    "checkout.session.async_payment_failed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.completed",
+    "checkout.session.expired",
+    "payment_intent.created",
+    "payment_intent.payment_failed",
+    "payment_intent.processing",
+    "payment_intent.succeeded",
+    "refund.created",
+    "refund.failed",
+    "refund.updated",
+)
+"""What this simulator tells its endpoints of."""
 
 
 class Ledger:
@@ -61,7 +80,8 @@ class Ledger:
         return self._kinds[kind].get(identifier)
 
     def happen(self, name: str, about: Shown, now: datetime, request: dict[str, Any] | None = None) -> None:
-        """Records the event `name` with a copy of `about` and queues it for every endpoint that listens."""
+        """Records the event `name`, one of EVENTS, with a copy of `about` and queues it for every endpoint that listens."""
+        assert name in EVENTS, name
         listeners = [e for e in self.of_kind("webhook_endpoint") if _listens(e, name)]
         event = {
             "id": self.new_id("evt"),

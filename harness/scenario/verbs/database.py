@@ -18,6 +18,10 @@ class SqlArgs:
     run: Annotated[str, "SQL; parameters are written %(name)s"]
     params: Annotated[dict[str, Value], "values of the parameters by name"] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if not self.run.strip():
+            raise ValueError("sql needs a statement.")
+
 
 @verb("sql", shorthand="run", kind="low")
 def sql(world: World, args: SqlArgs) -> Any:

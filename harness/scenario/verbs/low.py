@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any, Literal
@@ -11,6 +10,7 @@ from urllib.parse import urlencode
 
 from harness.errors import InputError
 from harness.scenario.matchers import ABSENT
+from harness.scenario.providing import takes_fault
 from harness.scenario.registry import Duration, Instant, Value, verb
 from harness.scenario.transport import HttpAnswer, HttpRequest, NoAnswer
 from harness.scenario.world import World
@@ -134,6 +134,18 @@ class ProviderFault:
     until: Annotated[Instant | None, "until this moment"] = None
     seconds: Annotated[Value, "how late a delayed answer comes"] = 5
 
+    def when(self) -> dict[str, Any]:
+        """When and how often it strikes, as `Provider.add_fault` takes it."""
+        return {
+            "times": self.times,
+            "after_effect": self.after_effect,
+            "probability": float(self.probability),
+            "skip": self.skip,
+            "since": self.from_,
+            "until": self.until,
+            "seconds": float(self.seconds),
+        }
+
 
 @dataclass(frozen=True)
 class FaultArgs:
@@ -145,25 +157,19 @@ class FaultArgs:
     def __post_init__(self) -> None:
         if self.calendly is None and self.stripe is None:
             raise ValueError("fault takes calendly or stripe.")
+        for name, wanted in self.named():
+            takes_fault(name, wanted.on, str(wanted.do), **wanted.when())
+
+    def named(self) -> list[tuple[Literal["calendly", "stripe"], ProviderFault]]:
+        """The faults asked for, each with its provider's name."""
+        both: list[tuple[Literal["calendly", "stripe"], ProviderFault | None]]
+        both = [("calendly", self.calendly), ("stripe", self.stripe)]
+        return [(name, wanted) for name, wanted in both if wanted is not None]
 
 
 @verb("fault", kind="low")
 def fault(world: World, args: FaultArgs) -> None:
     """From now on something goes wrong at a provider. A fault that never strikes fails the scenario."""
-    chosen: Mapping[Literal["calendly", "stripe"], ProviderFault | None]
-    chosen = {"calendly": args.calendly, "stripe": args.stripe}
-    for name, wanted in chosen.items():
-        if wanted is None:
-            continue
-        added = world.provider(name).add_fault(
-            wanted.on,
-            str(wanted.do),
-            times=wanted.times,
-            after_effect=wanted.after_effect,
-            probability=float(wanted.probability),
-            skip=wanted.skip,
-            since=wanted.from_,
-            until=wanted.until,
-            seconds=float(wanted.seconds),
-        )
+    for name, wanted in args.named():
+        added = world.provider(name).add_fault(wanted.on, str(wanted.do), **wanted.when())
         world.tell(fault=f"{name}: {added}")

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from harness.errors import InputError
 from harness.provider import Delivery, Signing
 from harness.scenario.credentials import CALENDLY_WEBHOOK_KEYS, STRIPE_WEBHOOK_KEYS
+from harness.scenario.providing import known_event
 from harness.scenario.registry import Duration, Instant, Value, verb
 from harness.scenario.world import World
 from harness.stripe import RefundEnd
@@ -37,6 +38,12 @@ class DeliverArgs:
     without: Annotated[list[str], "what an extra message does not say at all, by path"] = field(default_factory=list)
     lose: Annotated[bool, "they never arrive"] = False
     delay: Annotated[Duration | None, "hold them back instead of sending them"] = None
+
+    def __post_init__(self) -> None:
+        if self.times < 1:
+            raise ValueError(f"deliver: times is 1 or more; found {self.times}.")
+        for event in [self.event] if isinstance(self.event, str) else self.event or ():
+            known_event(event)
 
 
 _KEYS = {"calendly": CALENDLY_WEBHOOK_KEYS, "stripe": STRIPE_WEBHOOK_KEYS}

@@ -102,9 +102,11 @@ def test_every_case_of_a_matrix_has_a_known_actor(problems: Callable[[str], str]
 
 
 def test_delivery_and_faults_of_given(load: Load) -> None:
-    line = 'given: {delivery: {when: end, times: 2, delay: 3s}, faults: [{calendly: {on: "GET /x", do: timeout}}]}'
+    line = (
+        'given: {delivery: {when: immediate, times: 2, delay: 3s}, faults: [{calendly: {on: "GET /x", do: timeout}}]}'
+    )
     given = only(load(scenario(line, "when: [{create: {}}]"))).given
-    assert (given.delivery.when, given.delivery.times, given.delivery.delay) == ("end", 2, timedelta(seconds=3))
+    assert (given.delivery.when, given.delivery.times, given.delivery.delay) == ("immediate", 2, timedelta(seconds=3))
     assert [fault.verb for fault in given.faults] == ["fault"]
 
 

@@ -1,0 +1,54 @@
+"""What the providers cannot do is told when the file is read: webhooks that nobody sends, faults that cannot strike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InputErrors
+from harness.scenario.loader import load
+from harness.scenario.providing import known_event
+from tests.support.commands import ROOT
+
+HEAD = (
+    "feature: A test\ngiven: {catalog: production, visitor: anonymous}\nscenarios:\n  - scenario: A case\n    when:\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("deliver: {event: invitee.creatd}", "No webhook is called invitee.creatd. Did you mean invitee.created?"),
+        ("deliver: {event: [invitee.created, 'checkout.*.done']}", "No webhook is called checkout.*.done."),
+        ("deliver: {event: invitee.created, times: 0}", "deliver: times is 1 or more; found 0."),
+        (
+            "fault: {calendly: {on: GET /scheduled_events/*, do: explode}}",
+            "Unknown fault 'explode'. Use one of timeout,",
+        ),
+        ("fault: {calendly: {on: GET /scheduled_events/*, do: 200}}", "or a status from 400 to 599."),
+        (
+            "fault: {stripe: {on: POST /v1/bookings, do: timeout}}",
+            "No endpoint matches 'POST /v1/bookings', so the fault",
+        ),
+        ("fault: {stripe: {on: /v1/refunds, do: timeout}}", "A fault strikes on METHOD /path, not on '/v1/refunds'."),
+        (
+            "fault: {stripe: {on: POST /v1/refunds, do: timeout, times: 0}}",
+            "A fault that strikes 0 times never strikes.",
+        ),
+        ("sql: ''", "sql needs a statement."),
+        ("rows: {Booking: 1}", "There is no verb rows. rows is a check: it stands under then."),
+        ("wait: 5s", "There is no verb wait. Verbs: calendly, cancel, clock,"),
+    ],
+)
+def test_it_is_refused_when_the_file_is_read(step: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(f"{HEAD}      - {step}\n    then: [{{changed: none}}]\n")
+    with pytest.raises(InputErrors) as caught:
+        load([path], project=ROOT)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["invitee.created", "invitee*", "checkout.session.completed", "*"])
+def test_what_a_provider_sends_is_known(text: str) -> None:
+    assert known_event(text) == text
