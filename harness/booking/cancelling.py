@@ -6,6 +6,8 @@ from typing import Any
 
 from .bookings import with_token
 from .calendly_client import CalendlyRefused
+from .calendly_uris import invitee_uri
+from .confirmation import read_scheduled
 from .context import Context, unknown_booking
 from .identity import Caller
 from .machine import IllegalTransition, Who
@@ -14,9 +16,12 @@ from .paying_back import PayingBack
 from .records import Booking
 from .refusals import Refusal, invalid, provider_failed
 from .requests_read import Cancel
+from .rows import Scheduled
 from .stripe_client import StripeRefused
 
 __all__ = ["Cancelling"]
+
+MOVES = 10  # of one invitee that we have not heard of yet, at most
 
 
 class Cancelling:
@@ -45,9 +50,11 @@ class Cancelling:
             if not again:
                 raise IllegalTransition(before.current_state or "", Event.REQUEST_CANCELLATION)
             return before, before
-        at_calendly = self._cancel_at_calendly(before, reason)
+        at_calendly, moved = self._cancel_at_calendly(before, reason)
         with context.locked(booking_id, caller) as (connection, booking):
             progress = context.progress(booking, caller.name)
+            if moved and booking.status != "CANCELLED":
+                progress.set(**self._parts.rows.scheduling(moved))  # the refund follows the time that counted
             self._parts.cancellation.begin(
                 progress, by=self._by(caller, booking), reason=reason, at=progress.now, who=Who.VISITOR
             )
@@ -86,16 +93,43 @@ class Cancelling:
             context.progress(booking, caller.name).fire(Event.REQUEST_CANCELLATION, who=Who.VISITOR)
         return booking
 
-    def _cancel_at_calendly(self, booking: Booking, reason: str | None) -> bool:
-        """Whether the event is cancelled at Calendly now. One place in a group is left to the group."""
+    def _cancel_at_calendly(self, booking: Booking, reason: str | None) -> tuple[bool, Scheduled | None]:
+        """Whether the event is cancelled at Calendly now, and where it had moved to. One place in a group is left to it."""
         if booking.calendly_event_id is None or self._is_shared(booking):
-            return False
+            return False, None
+        if self._cancel_event(booking.calendly_event_id, reason):
+            return True, None
+        moved = self._moved_to(booking)
+        if moved:
+            self._cancel_event(moved.event_id, reason)
+        return True, moved
+
+    def _cancel_event(self, event_id: str, reason: str | None) -> bool:
+        """Whether it was there to be cancelled. Raises a 502 Refusal when Calendly refuses for another reason."""
         try:
-            self._context.calendly.cancel(booking.calendly_event_id, reason)
+            self._context.calendly.cancel(event_id, reason)
         except CalendlyRefused as refused:
             if not self._is_over(refused):
                 raise provider_failed(502, "calendly", "refused") from None
+            return False
         return True
+
+    def _moved_to(self, booking: Booking) -> Scheduled | None:
+        """Where the invitee has moved to while Calendly's news of it are still to come (W08); None: nowhere."""
+        calendly, base = self._context.calendly, self._context.settings.calendly_base
+        here, is_moved = invitee_uri(booking.calendly_invitee_uri or "", base), False
+        try:
+            for _ in range(MOVES):
+                if here is None:
+                    return None
+                invitee = calendly.invitee(here.event_id, here.invitee_id)
+                following = invitee_uri(str(invitee.get("new_invitee")), base)
+                if following is None:
+                    return read_scheduled(here, calendly.event(here.event_id), invitee) if is_moved else None
+                here, is_moved = following, True
+        except CalendlyRefused:
+            pass  # unknown there: nothing is left to cancel
+        return None
 
     def _is_over(self, refused: CalendlyRefused) -> bool:
         """Calendly has nothing left to cancel: the event is unknown, past, or cancelled already (CALENDLY.md 3)."""
