@@ -179,7 +179,16 @@ class Console:
         if result.report is not None:
             self.out.print(f"report  {_shown(result.report)}")
         if any(s.outcome in {"failed", "error"} for s in result.scenarios):
-            self.out.print("rerun   harness run --last-failed")
+            self.out.print(f"rerun   harness run --last-failed{self._elsewhere(result)}")
+
+    @staticmethod
+    def _elsewhere(result: RunResult) -> str:
+        """The option that finds this run again, where its report is not in the usual place."""
+        import shlex
+
+        if result.report is None or result.report.parents[1].resolve() == Path("reports").resolve():
+            return ""
+        return f" --report {shlex.quote(_shown(result.report.parents[1]))}"
 
 
 def _shown(path: Path) -> str:

@@ -69,7 +69,8 @@ def _verdict(element: ET.Element, row: Row) -> None:
     elif row["outcome"] in ("failed", "error"):
         name = "failure" if row["outcome"] == "failed" else "error"
         verdict = ET.SubElement(element, name, message=xml_text(row["failure"] or ""), type=row["outcome"])
-        verdict.text = xml_text(f"{row['failure_text'] or row['failure'] or ''}\nrerun   {row['rerun']}")
+        text, again = row["failure_text"] or row["failure"] or "", f"rerun   {row['rerun']}"
+        verdict.text = xml_text(text if again in text else f"{text}\n{again}")
 
 
 def _properties(element: ET.Element, facts: Sequence[tuple[str, str]]) -> None:

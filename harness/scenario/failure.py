@@ -9,6 +9,7 @@ from harness import records
 from harness.errors import Position
 from harness.scenario.changes import Change, summary
 from harness.scenario.matching import Comparison
+from harness.scenario.show import visible
 
 __all__ = ["Failure", "render"]
 
@@ -36,8 +37,8 @@ class Failure:
     def first(self) -> str:
         """One line for tables and summaries."""
         if self.error:
-            return f"step {self.step} {self.verb}: {self.error.splitlines()[0]}"
-        return f"step {self.step} {self.verb}: {_mismatch(self.mismatches[0])}"
+            return visible(f"step {self.step} {self.verb}: {self.error.splitlines()[0]}")
+        return visible(f"step {self.step} {self.verb}: {_mismatch(self.mismatches[0])}")
 
 
 def render(failure: Failure, *, outcome: str, place: str, title: str, seed: int, rerun: str) -> str:
@@ -56,7 +57,7 @@ def render(failure: Failure, *, outcome: str, place: str, title: str, seed: int,
     worst = [log for log in failure.logs if log.level in {"warning", "error", "critical"}]
     lines += [f"  log            {log.level} {log.message} {log.fields}" for log in worst[:5]]
     lines.append(f"  rerun   {rerun}")
-    return "\n".join(lines)
+    return visible("\n".join(lines))
 
 
 def _step_lines(failure: Failure) -> list[str]:

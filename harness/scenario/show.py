@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,9 +13,15 @@ from harness.scenario.instants import show_duration, show_instant
 from harness.scenario.matchers import ABSENT
 from harness.scenario.yamltree import scalar_value
 
-__all__ = ["show"]
+__all__ = ["show", "visible"]
 
 LIMIT = 200
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    """`text` with its control characters written out, so that what a product answers cannot steer a terminal."""
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def show(value: Any, *, beside: Any = None) -> str:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 __all__ = ["HttpAnswer", "HttpRequest", "InProcess", "NoAnswer", "Socket", "Transport"]
 
 TIMEOUT_S = 30.0
+_UNSENDABLE = re.compile(r"[^\x21-\x7e]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class InProcess:
 
     @staticmethod
     def _environ(request: HttpRequest) -> dict[str, Any]:
-        path, _, query = request.path.partition("?")
+        path, _, query = _on_the_wire(request.path).partition("?")
         environ: dict[str, Any] = {
             "REQUEST_METHOD": request.method,
             "SCRIPT_NAME": "",
@@ -142,7 +144,9 @@ class Socket:
 
         connection = self._connection()
         try:
-            connection.request(request.method, self._prefix + request.path, request.body, dict(request.headers))
+            connection.request(
+                request.method, self._prefix + _on_the_wire(request.path), request.body, dict(request.headers)
+            )
             answer = connection.getresponse()
             return HttpAnswer(answer.status, dict(answer.getheaders()), answer.read())
         except (OSError, http.client.HTTPException) as error:
@@ -164,6 +168,11 @@ class Socket:
         connection = getattr(self._local, "connection", None)
         if connection is not None:
             connection.close()
+
+
+def _on_the_wire(path: str) -> str:
+    """A path as a browser sends it: what is no printable ASCII is percent-encoded."""
+    return _UNSENDABLE.sub(lambda found: quote(found[0].encode("utf-8", "surrogatepass")), path)
 
 
 def _hung_up(sock: Any) -> bool:

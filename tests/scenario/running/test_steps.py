@@ -249,3 +249,17 @@ when:{BOOKING}
 """
     )
     assert played.outcome == "passed", played.failure
+
+
+def test_what_the_product_answers_cannot_steer_a_terminal(play: Play) -> None:
+    played = play(
+        r"""
+when:
+  - http: {GET: "/api/x\u001b[31m\u0007\u202e"}
+    expect: {status: 200}
+"""
+    )
+    assert played.outcome == "failed"
+    assert r"/api/x\u001b[31m\u0007\u202e -> 404" in played.failure
+    assert "\x1b" not in played.failure
+    assert "\x1b" not in (played.scenario.failure or "")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from harness.scenario.transport import HttpRequest, NoAnswer, Socket
+from harness.scenario.transport import HttpRequest, InProcess, NoAnswer, Socket
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -55,6 +56,23 @@ def test_a_kept_connection_that_was_closed_meanwhile_is_no_unknown_outcome(liste
         assert transport.send(HttpRequest("POST", "/x", body=b"{}")).status == 200
         assert listening.closed.wait(5)
     assert listening.connections == 3
+    transport.close()
+
+
+@pytest.mark.parametrize("path", ["/é", "/\u202e \x01", "/日?q=ü"])
+def test_a_path_goes_out_as_a_browser_sends_it(listening: Listening, path: str) -> None:
+    """The socket refuses what is no ASCII, and an application in this process must see the same bytes."""
+    seen: list[str] = []
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        seen.append(environ["PATH_INFO"].encode("latin-1").decode())
+        start_response("200 OK", [])
+        return [b"{}"]
+
+    assert InProcess(application).send(HttpRequest("GET", path)).status == 200
+    assert seen == [path.partition("?")[0]]
+    transport = Socket(listening.url)
+    assert transport.send(HttpRequest("GET", path)).status == 200
     transport.close()
 
 
