@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import bench_peers, bench_records, bench_runner, bench_server, bench_start
+from tests.benchmarks import bench_limits, bench_peers, bench_records, bench_runner, bench_server, bench_start
 
 BENCHMARKS = {
     "runner": bench_runner.main,
     "peers": bench_peers.main,
+    "limits": bench_limits.main,
     "start": bench_start.main,
     "records": bench_records.main,
     "server": bench_server.main,
