@@ -13,7 +13,7 @@
 
 # %% [markdown]
 # How strong the suite is: which injected defects it notices, which scenario is the only one to notice, what survives.
-# The gate fails when a defect goes unnoticed.
+# The gate fails when a defect of the catalogue goes unnoticed, or more than a tenth of the generic mutants.
 
 # %% tags=["parameters"]
 run_path = "../reports/latest"
@@ -35,6 +35,13 @@ if defects.empty:
     )
 else:
     display(strength.chart(defects))
+    if not strength.is_matrix(defects):
+        display(
+            present.note("Each defect stopped at the first scenario that noticed. `harness strength --every` asks all.")
+        )
+
+# %%
+present.table(strength.columns(defects), "The columns of the matrix", name="columns")
 
 # %%
 present.table(strength.outcome_table(defects), "Defects by kind", name="kinds")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessFault, InputError
+from harness.report.analysis.strength import ENOUGH
 from harness.scenario.model import Case, Suite
 from harness.session import RunOptions
 from harness.session import run as run_session
@@ -26,9 +27,6 @@ from harness.strength.surveying import Surveyor, setup_lines
 from harness.strength.verdicts import FILE, Verdict, write
 
 __all__ = ["MUTANTS", "Options", "Result", "measure"]
-
-ENOUGH = 0.9
-"""The share of mutants that a suite must notice."""
 
 MUTANTS = 600
 """How many mutants are drawn unless another number is asked for."""

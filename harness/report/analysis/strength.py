@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError
@@ -13,10 +15,26 @@ from harness.report.load import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COLUMNS", "chart", "defects", "finding", "gate", "only_ones", "outcome_table", "overlap", "survivors"]
+__all__ = [
+    "COLUMNS",
+    "ENOUGH",
+    "chart",
+    "columns",
+    "defects",
+    "finding",
+    "gate",
+    "is_matrix",
+    "only_ones",
+    "outcome_table",
+    "overlap",
+    "survivors",
+]
 
 FILE = "strength.parquet"
 COLUMNS = ("defect_id", "title", "kind", "rules", "outcome", "noticed_by", "check", "duration_us", "reason")
+ENOUGH = 0.9
+"""The share of generic mutants that a suite must notice."""
+MUTANT = "mutant"
 _SHOWN = 40
 OUTCOMES = ("noticed", "survived", "not_reached", "equivalent")
 
@@ -55,17 +73,30 @@ def survivors(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.loc[chosen, ["defect_id", "title", "rules", "outcome", "reason"]].reset_index(drop=True)
 
 
+def is_matrix(rows: pd.DataFrame) -> bool:
+    """Whether every scenario was asked (`--every`), and not only up to the first that noticed."""
+    return bool((rows["noticed_by"].map(len) > 1).any())
+
+
 def only_ones(rows: pd.DataFrame) -> pd.DataFrame:
-    """Scenarios that alone notice a defect, so that the suite needs them: scenario_id, defects (ids), count."""
+    """Scenarios that alone notice a defect, so that the suite needs them: scenario, defects (ids), count.
+
+    Nothing unless every scenario was asked.
+    """
     import pandas as pd
 
-    alone = rows[rows["noticed_by"].map(len) == 1]
-    pairs = pd.DataFrame(
-        {"scenario_id": [by[0] for by in alone["noticed_by"]], "defect_id": alone["defect_id"].tolist()}
-    )
-    found = pairs.groupby("scenario_id", sort=True)["defect_id"].agg(list).rename("defects").reset_index()
-    found["count"] = found["defects"].map(len)
-    return found.sort_values(["count", "scenario_id"], ascending=[False, True]).reset_index(drop=True)
+    found: dict[str, list[str]] = {}
+    for row in records(rows) if is_matrix(rows) else ():
+        by = _scenarios(row)
+        if len(by) == 1:
+            found.setdefault(by[0], []).append(row["defect_id"])
+    ordered = sorted(found.items(), key=lambda each: (-len(each[1]), each[0]))
+    columns = {
+        "scenario": [name for name, _ in ordered],
+        "defects": [ids for _, ids in ordered],
+        "count": pd.Series([len(ids) for _, ids in ordered], dtype="int64"),
+    }
+    return pd.DataFrame(columns)
 
 
 def overlap(rows: pd.DataFrame) -> pd.DataFrame:
@@ -86,29 +117,59 @@ def finding(rows: pd.DataFrame) -> str:
     return f"The suite notices {noticed} of {len(counted)} injected defects; {len(counted) - noticed} go unnoticed"
 
 
+def columns(rows: pd.DataFrame) -> pd.DataFrame:
+    """The columns of the matrix: number, scenario, defects (how many it notices); those that notice most first."""
+    import pandas as pd
+
+    counts = Counter(name for row in records(_catalogue(rows)) for name in _scenarios(row))
+    shown = sorted(counts, key=lambda name: (-counts[name], name))[:_SHOWN]
+    numbers = pd.Series(range(1, len(shown) + 1), dtype="int64")
+    return pd.DataFrame(
+        {
+            "number": numbers,
+            "scenario": pd.Series(shown, dtype="object"),
+            "defects": pd.Series([counts[name] for name in shown], dtype="int64"),
+        }
+    )
+
+
 def chart(rows: pd.DataFrame) -> Chart:
-    """Defects × scenarios: a mark where a scenario notices a defect; the scenarios that notice most on the left."""
-    found = records(rows)[::-1]
-    counts = Counter(scenario for row in found for scenario in row["noticed_by"])
-    scenarios = sorted(counts, key=lambda name: (-counts[name], name))[:_SHOWN]
+    """Defects of the catalogue × scenarios: a mark where a scenario notices a defect. See `columns` for the numbers."""
+    found = records(_catalogue(rows))[::-1]
+    place_of = {name: index for index, name in enumerate(columns(rows)["scenario"])}
+    every = {name for row in found for name in _scenarios(row)}
     figure, place = axes(height=max(1.8, 0.2 * len(found) + 1.0))
-    points = [(scenarios.index(s), y) for y, row in enumerate(found) for s in row["noticed_by"] if s in scenarios]
+    points = [(place_of[name], y) for y, row in enumerate(found) for name in _scenarios(row) if name in place_of]
     place.scatter([x for x, _ in points], [y for _, y in points], marker="s", s=26, color=COLOURS["passed"])
     for height, row in enumerate(found):
         if row["outcome"] in ("survived", "not_reached"):
             style = {"color": COLOURS["failed"], "hatch": HATCHES["failed"], "alpha": 0.16, "linewidth": 0}
             place.axhspan(height - 0.5, height + 0.5, **style)
     place.set_yticks(range(len(found)), [row["defect_id"] for row in found], fontsize=7)
-    place.set_xticks([])
-    shown = f"{len(scenarios)} of {len(counts)} scenarios that notice a defect (hatched: unnoticed)"
+    place.set_ylim(-0.7, len(found) - 0.3)
+    place.set_xticks(range(len(place_of)), [str(number + 1) for number in range(len(place_of))], fontsize=7)
+    place.tick_params(axis="x", labeltop=True)
+    shown = f"{len(place_of)} of {len(every)} scenarios that notice a defect (hatched: unnoticed)"
     place.set_xlabel(shown, color=COLOURS["muted"])
     return Chart(figure, f"Matrix of defects against the scenarios that notice them. {finding(rows)}.")
 
 
 def gate(rows: pd.DataFrame) -> list[str]:
-    """Closed when a defect survived or was not reached. Open when strength was not measured."""
-    lost = survivors(rows)
-    return [f"Unnoticed: {', '.join(lost['defect_id'].astype(str))}."] if len(lost) else []
+    """Closed when a defect of the catalogue goes unnoticed, or more than a tenth of the mutants. Open when not measured."""
+    lost = survivors(_catalogue(rows))
+    reasons = [f"Unnoticed: {', '.join(lost['defect_id'].astype(str))}."] if len(lost) else []
+    counted = rows[(rows["kind"] == MUTANT) & (rows["outcome"] != "equivalent")]
+    share = float((counted["outcome"] == "noticed").mean()) if len(counted) else 1.0
+    return [*reasons, *([f"Of the mutants {share:.0%} are noticed, less than {ENOUGH:.0%}."] if share < ENOUGH else [])]
+
+
+def _catalogue(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["kind"] != MUTANT]
+
+
+def _scenarios(row: Mapping[str, Any]) -> list[str]:
+    """The scenarios whose cases notice the defect, each once: without parameters and number of repetition."""
+    return list(dict.fromkeys(re.split(r"\[|#\d+$", name)[0] for name in row["noticed_by"]))
 
 
 def _listed(value: Any) -> list[str]:
