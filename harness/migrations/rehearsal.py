@@ -35,7 +35,8 @@ __all__ = ["Options", "Rehearsal"]
 
 _OWNERS = re.compile(r"^\s*(?:ALTER\b.*\bOWNER TO|GRANT|REVOKE|ALTER DEFAULT PRIVILEGES)\b", re.IGNORECASE | re.DOTALL)
 _SUPERUSERS = re.compile(
-    r"^\s*(?:COMMENT ON (?:EXTENSION|EVENT TRIGGER)|(?:CREATE|ALTER) (?:EVENT TRIGGER|PUBLICATION))\b", re.IGNORECASE
+    r"^\s*(?:COMMENT ON (?:EXTENSION|EVENT TRIGGER)|DROP EXTENSION|(?:CREATE|ALTER) (?:EVENT TRIGGER|PUBLICATION))\b",
+    re.IGNORECASE,
 )
 _MADE_BEFORE = {"CreateExtensionStmt", "CreateSchemaStmt"}
 SMALL = 2_000  # up to this many rows every table gets them, so that checks on one server share their templates
@@ -256,7 +257,7 @@ class Rehearsal:
             if problem.sqlstate == "42501" and _SUPERUSERS.match(statement.text):
                 return False
             raise InputError(
-                f"the baseline fails here: {problem.diag.message_primary or problem}",
+                f"the baseline fails here: {str(problem.diag.message_primary or problem).rstrip('.')}.",
                 _remedy(problem.sqlstate),
                 statement.position,
             ) from problem
