@@ -120,7 +120,7 @@ def _statements(report: Report) -> Iterator[str | _Sql]:
             for word, true in (("rewrite", seen.rewritten), ("scan", seen.scanned), ("index build", seen.built))
             if true
         ]
-        yield f"  line {statement.position.line:<4} {seen.seconds * 1000:8.1f} ms  {locks or 'no table lock'}  {', '.join(facts)}"
+        yield f"  line {statement.position.line:<4} {seen.seconds * 1000:8.1f} ms  {locks or ('none seen (sampled)' if seen.sampled else 'no table lock')}  {', '.join(facts)}"
         yield _Sql(f"            {statement.short}")
     yield ""
 

@@ -260,7 +260,8 @@ class _Models:
                         return statement
         changing = [s for s in about if s.kind not in {"UpdateStmt", "SelectStmt", "InsertStmt", "DeleteStmt"}]
         enum = [s for s in self.rehearsal.statements if s.kind == "AlterEnumStmt"]
-        return next(iter(changing or about or enum), self.rehearsal.statements[0])
+        found = next(iter(changing or about or enum), None)
+        return found or self.rehearsal.speaks_of(table.rsplit(".", maxsplit=1)[-1])
 
 
 def _shape(schema: Schema, table: str) -> dict[str, tuple[object, ...]]:

@@ -6,6 +6,7 @@ behind it, so what is measured is how long others waited.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Course", "Impact", "default_traffic", "measure_impact"]
 
 PHASE = "traffic"
+_NAMED = re.compile(r'(?:column|relation|type|constraint) "(?:[^".]+\.)?([^"]+)"')
 _WARM_UP = 0.25  # seconds of traffic before anything happens
 PATIENCE = 10.0  # seconds that an application gets for its first requests
 _AFTER = 0.25  # and after everything is over
@@ -238,7 +240,7 @@ class _Scene:
 
 def _judge(rehearsal: Rehearsal, impact: Impact) -> Iterator[Finding]:
     bare, patient = impact.courses
-    statement = rehearsal.statements[0]
+    statement = rehearsal.speaks_of()
     if bare.blocked > 1 and bare.worst_wait > 2 * bare.worst_before and bare.worst_wait > impact.held_open / 2:
         better = (
             f"with lock_timeout = 100ms and retries {patient.worst_wait * 1000:.0f} ms, in at attempt {patient.attempts}"
@@ -258,7 +260,9 @@ def _judge(rehearsal: Rehearsal, impact: Impact) -> Iterator[Finding]:
     if bare.late_failures or patient.late_failures:
         worst = bare if bare.late_failures else patient
         evidence = f"{worst.late_failures} of {worst.late_requests} requests after the migration failed: {_listed(worst.late_errors)}"
-        yield finding("compat.requests-fail", Severity.BLOCKER, PHASE, statement, evidence)
+        named = _NAMED.search(next(iter(worst.late_errors), ""))
+        cause = rehearsal.speaks_of(named[1]) if named else statement
+        yield finding("compat.requests-fail", Severity.BLOCKER, PHASE, cause, evidence)
     if not bare.applied:
         yield finding(
             "check.not-applied", Severity.MEDIUM, PHASE, statement, f"under traffic it did not get in: {bare.failure}"

@@ -292,14 +292,13 @@ class _Judge:
                 f"the server refused it with {last.failure}{self._rights(last.failure.sqlstate)}",
                 names={"message": last.failure.message},
             )
-        for unit in self.rehearsal.units[len(self.observations) :]:
-            yield finding(
-                "check.not-run",
-                Severity.MEDIUM,
-                PHASE,
-                unit.statement,
-                f"line {last.unit.statement.position.line} failed before it",
+        unreached = self.rehearsal.units[len(self.observations) :]
+        if unreached:
+            others = len(unreached) - 1
+            evidence = f"line {last.unit.statement.position.line} failed before it" + (
+                f", and before {'the one' if others == 1 else f'the {others}'} after it" if others else ""
             )
+            yield finding("check.not-run", Severity.MEDIUM, PHASE, unreached[0].statement, evidence)
 
     def _rights(self, sqlstate: str) -> str:
         if sqlstate != "42501" or self.rehearsal.login is None:

@@ -38,6 +38,7 @@ _SUPERUSERS = re.compile(
     r"^\s*(?:COMMENT ON (?:EXTENSION|EVENT TRIGGER)|DROP EXTENSION|(?:CREATE|ALTER) (?:EVENT TRIGGER|PUBLICATION))\b",
     re.IGNORECASE,
 )
+_SUSPECTS = {"RenameStmt": 0, "DropStmt": 0, "AlterTableStmt": 1}
 _MADE_BEFORE = {"CreateExtensionStmt", "CreateSchemaStmt"}
 SMALL = 2_000  # up to this many rows every table gets them, so that checks on one server share their templates
 _SNAPSHOTS: WeakKeyDictionary[Template, Schema] = WeakKeyDictionary()  # clones keep their OIDs: one look is enough
@@ -143,6 +144,19 @@ class Rehearsal:
                 if key.endswith(f".{n.name}")
             }
         return frozenset(named)
+
+    def speaks_of(self, text: str = "") -> Statement:
+        """The statement that names `text` (rather one that renames, drops or alters something), else the first about a
+        table that was there, else the first of all."""
+        if text:
+            word = re.compile(rf"(?<!\w){re.escape(text)}(?!\w)")
+            naming = [statement for statement in self.statements if word.search(statement.text)]
+            if naming:
+                return min(naming, key=lambda statement: _SUSPECTS.get(statement.kind, 2))
+        for statement in self.statements:
+            if any(self.label(name.name, name.schema) for name in subjects(statement)):
+                return statement
+        return self.statements[0]
 
     def label(self, name: str, schema: str = "") -> str:
         """The label under which the baseline knows a relation; empty when it does not."""

@@ -207,6 +207,8 @@ class _Tracer:
             reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
             for table in tables:
                 execute(reader, f"SELECT 1 FROM {_quoted(table)} LIMIT 0")
+                if unit.statement.kind == "VacuumStmt" and self.before.is_table(table):  # nobody else is in its way
+                    execute(reader, f"LOCK TABLE {_quoted(table)} IN SHARE UPDATE EXCLUSIVE MODE")
             runner.start()
             released = time.perf_counter() + _HELD_OPEN
             while runner.is_alive():

@@ -162,3 +162,9 @@ def test_wal_tells_a_rewrite_from_a_change_of_the_catalogue(either: Server) -> N
 def test_what_the_migration_made_itself_is_in_nobodys_way(either: Server) -> None:
     seen = observed(either, "BEGIN; CREATE TABLE mine (x int); CREATE INDEX ON mine (x); COMMIT")
     assert seen.locks == frozenset()
+
+
+def test_what_nobody_delays_is_sampled_too(either: Server) -> None:
+    seen = observed(either, "VACUUM orders")
+    assert seen.sampled
+    assert {lock.table: mode_words(lock.mode) for lock in seen.locks if lock.on == "table"} == {"orders": SUE}

@@ -187,3 +187,12 @@ def test_traffic_that_does_not_flow_is_an_error_and_not_a_pass(
     rehearsal = Rehearsal(server, plan(UPDATE), Options(rows=50, traffic_seconds=0.1))
     with pytest.raises(error):
         measure_impact(rehearsal, traffic)
+
+
+def test_a_failing_request_is_laid_at_the_door_of_what_it_names(rehearse: Rehearse) -> None:
+    report = rehearse(
+        "SET lock_timeout = '1s';\nCREATE INDEX i ON orders (code);\nALTER TABLE orders RENAME TO purchase;",
+        phases=("observe", "traffic"),
+        traffic_seconds=0.2,
+    )
+    assert of(report, "compat.requests-fail").position.line == 3
