@@ -28,7 +28,7 @@ run = load(run_path)
 present.heading(health.finding(run))
 
 # %%
-for remark in run.notes[:20]:
+for remark in run.remarks(20):
     display(present.note(remark))
 
 # %%

@@ -69,19 +69,26 @@ def replay(
     return ExitCode.FAILED if found.differences or found.recorded != found.replayed else ExitCode.OK
 
 
-def verify(run: RunPath = Path("reports/latest")) -> int:
-    """Recompute the hashes of a run and compare them with its manifest.
+def verify(
+    run: RunPath = Path("reports/latest"),
+    inputs: Annotated[
+        bool, typer.Option("--inputs", help="Compare the scenario files that were read with those of this project too.")
+    ] = False,
+) -> int:
+    """Recompute the hashes of a run and its dossier, or of a dossier alone, and compare them. Exit code 1 if any differs.
 
     Examples:
 
       harness verify reports/latest
+
+      harness verify reports/latest --inputs
     """
     from harness.report import verify as recompute
 
-    differences = recompute(run)
+    differences = recompute(run, project=project_root() if inputs else None)
     for difference in differences:
         print(difference)
-    print("verified: every file is as the manifest says" if not differences else f"{len(differences)} differences")
+    print("verified: every file is as it was written" if not differences else f"{len(differences)} differences")
     return ExitCode.FAILED if differences else ExitCode.OK
 
 

@@ -61,7 +61,8 @@ class Comparison:
     def _repr_html_(self) -> str:
         from harness.report.analysis.present import heading, note, table
 
-        rows = self.table[self.table["change"] != "unchanged"].drop(columns=["name"])
+        named = {"before_us": "took_before_us", "after_us": "took_after_us"}  # a table's titles leave the unit out
+        rows = self.table[self.table["change"] != "unchanged"].drop(columns=["name"]).rename(columns=named)
         parts = (
             heading(self.finding(), level=3),
             note(f"{self.before} → {self.after}"),

@@ -11,7 +11,10 @@ from pathlib import Path
 
 from harness.errors import MachineError
 
-__all__ = ["disk_errors", "point", "replace_bytes", "replace_text", "sha256_of"]
+__all__ = ["SUMS", "disk_errors", "point", "read_sums", "replace_bytes", "replace_text", "sha256_of", "write_sums"]
+
+SUMS = "SHA256SUMS"
+"""The name of a list of hashes as `sha256sum -c` reads it."""
 
 _REMEDIES = {
     errno.ENOSPC: "The disk is full: free some space, or choose another place with --report DIR.",
@@ -66,3 +69,17 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_sums(directory: Path) -> None:
+    """Write SHA256SUMS: the hash of every file below `directory`."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file() and path != directory / SUMS)
+    lines = [f"{sha256_of(path)}  {path.relative_to(directory).as_posix()}\n" for path in files]
+    replace_text(directory / SUMS, "".join(lines))
+
+
+def read_sums(directory: Path) -> dict[str, str]:
+    """The hash of each file by its name, from SHA256SUMS; empty without one."""
+    path = directory / SUMS
+    lines = path.read_text("utf-8").splitlines() if path.is_file() else []
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}

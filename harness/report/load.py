@@ -83,6 +83,11 @@ class Run:
             notes.append(f"Written with schema version {self.version}, read as {SCHEMA_VERSION}.")
         return notes
 
+    def remarks(self, most: int) -> list[str]:
+        """The first `most` of `notes`, and how many more there are: a killed run has one for each case that it missed."""
+        left = len(self.notes) - most
+        return [*self.notes[:most], *([f"And {left:,} more."] if left > 0 else [])]
+
     @cached_property
     def scenarios(self) -> pd.DataFrame:
         """One row an attempt at a case; the last attempt decides (see `cases`)."""
@@ -140,7 +145,7 @@ class Run:
         bad = failures(self)[["scenario_id", "outcome", "failure", "rerun"]]
         if len(bad):
             parts.append(table(bad.head(20), f"Did not hold: {len(bad)}", code=["rerun"], name="failures"))
-        return "".join(part.html for part in (*parts, *map(note, self.notes[:10])))
+        return "".join(part.html for part in (*parts, *map(note, self.remarks(10))))
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """The table `name` with all or only some `columns`; the fewer, the faster."""

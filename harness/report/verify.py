@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from harness.errors import InputError
 from harness.project import located
-from harness.report.disk import sha256_of
+from harness.report.disk import SUMS, read_sums, sha256_of
 from harness.report.load import find_run
 from harness.report.manifest import MANIFEST, read_manifest
 
@@ -18,7 +18,7 @@ __all__ = ["Difference", "verify"]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One file that is not as the manifest says."""
+    """One file that is not as the manifest, or a dossier's SHA256SUMS, says."""
 
     path: str
     what: Literal["changed", "missing", "unknown"]
@@ -30,22 +30,35 @@ class Difference:
             case "missing":
                 return f"missing  {self.path}"
             case "unknown":
-                return f"unknown  {self.path} (the manifest does not name it)"
+                return f"unknown  {self.path} (no hash was written for it)"
             case "changed":
                 return f"changed  {self.path}: expected {(self.expected or '')[:16]}…, found {(self.found or '')[:16]}…"
 
 
 def verify(path: str | Path, *, project: Path | None = None) -> list[Difference]:
-    """Every file of the run at `path` that was changed, removed or added; empty when all is as written.
+    """Every file of the run at `path`, or of a dossier, that was changed, removed or added; empty when all is as written.
 
     With `project` its input files are compared too. InputError for a run that has no hashes: one that was killed.
     """
     directory = find_run(Path(path))
+    if (directory / SUMS).is_file():
+        return _dossier(directory)
     manifest = read_manifest(directory)
     if not manifest.outputs:
         raise InputError(f"{directory} has no hashes to verify.", "The run did not come to its end; run it again.")
     found = _compare(directory, manifest.outputs) + _unknown(directory, manifest.outputs)
+    found += [replace(one, path=f"dossier/{one.path}") for one in _dossier(directory / "dossier")]
     return found + (_compare(project, manifest.inputs) if project is not None else [])
+
+
+def _dossier(directory: Path) -> list[Difference]:
+    """What is not as the dossier's SHA256SUMS says; nothing when there is none."""
+    hashes = read_sums(directory)
+    there = (
+        {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()} if hashes else ()
+    )
+    added = sorted(set(there) - {*hashes, SUMS})
+    return _compare(directory, hashes) + [Difference(name, "unknown", None, None) for name in added]
 
 
 def _compare(root: Path, hashes: Mapping[str, str]) -> list[Difference]:

@@ -18,7 +18,7 @@ from axe_playwright_python.sync_playwright import Axe
 from nbformat import v4, write
 
 from harness.errors import InputError
-from harness.report import Dossier, audit
+from harness.report import Dossier, audit, verify
 from harness.report.dossier.audit import ORDER, find_notebooks
 from harness.report.dossier.render import asks_network
 from harness.report.dossier.tables import fit
@@ -207,6 +207,20 @@ def own_notebook(path: Path, code: str) -> str:
     parameters.metadata["tags"] = ["parameters"]
     write(v4.new_notebook(cells=[parameters, v4.new_code_cell(code)]), path)
     return str(path)
+
+
+def test_a_dossier_verifies_and_the_next_audit_leaves_no_page_of_it(kinds: Path, tmp_path: Path) -> None:
+    first, second = own_notebook(tmp_path / "first.ipynb", "1"), own_notebook(tmp_path / "second.ipynb", "2")
+    out = tmp_path / "out"
+    audit(kinds / "empty", out, notebooks=[first])
+    assert verify(out) == []
+    assert (out / "first.html").is_file()
+    audit(kinds / "empty", out, notebooks=[second])
+    assert verify(out) == []
+    assert not (out / "first.html").exists()
+    assert not (out / "executed" / "first.ipynb").exists()
+    (out / "second.html").write_text("tampered")
+    assert [(found.path, found.what) for found in verify(out)] == [("second.html", "changed")]
 
 
 def test_a_notebook_that_breaks_is_kept_and_said_to_be_broken(kinds: Path, tmp_path: Path) -> None:

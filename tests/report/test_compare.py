@@ -52,6 +52,16 @@ def test_every_kind_of_change_is_told_apart(tmp_path: Path) -> None:
     assert compare(after, before).new == ("x.yaml::e",)
 
 
+def test_a_notebook_shows_outcomes_and_times_of_what_changed(tmp_path: Path) -> None:
+    before, after = small_run(tmp_path / "one", "ppf"), small_run(tmp_path / "two", "pfpp")
+    shown = compare(before, after)._repr_html_()
+    assert "1 broken, 1 fixed, 1 new; 1 unchanged" in shown
+    for title in ("before", "after", "took before", "took after"):
+        assert f">{title}</th>" in shown, title
+    assert ">passed</td>" in shown
+    assert ">100.0 ms</td>" in shown
+
+
 def test_slower_needs_both_a_ratio_and_an_amount(tmp_path: Path) -> None:
     before, after = small_run(tmp_path / "one", "pp"), small_run(tmp_path / "two", "pp", slow=3)
     assert len(compare(before, after).slower) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from harness.errors import InputError
 from harness.report import verify
+from harness.report.disk import write_sums
 from tests.report.sample import write_run
 
 
@@ -39,6 +41,24 @@ def test_a_missing_and_an_added_file_are_noticed(copy_of: Callable[[str], Path])
         ["unknown", "data/extra.parquet"],
         ["unknown", "without-an-ending"],
     ]
+
+
+def test_a_dossier_is_verified_with_its_run_and_by_itself(copy_of: Callable[[str], Path]) -> None:
+    directory = copy_of("good")
+    dossier = directory / "dossier"
+    (dossier / "tables").mkdir(parents=True)
+    for name in ("index.html", "rules.html", "manifest.json", "tables/checks.csv"):
+        (dossier / name).write_bytes(b"x")
+    (dossier / "manifest.json").write_bytes((directory / "manifest.json").read_bytes())
+    write_sums(dossier)
+    assert verify(directory) == verify(dossier) == []
+    assert subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=dossier, check=False).returncode == 0
+    (dossier / "tables" / "checks.csv").write_bytes(b"y")
+    (dossier / "rules.html").unlink()
+    (dossier / "tables" / "more.csv").write_bytes(b"x")
+    expected = [("rules.html", "missing"), ("tables/checks.csv", "changed"), ("tables/more.csv", "unknown")]
+    assert [(found.path, found.what) for found in verify(dossier)] == expected
+    assert [(found.path, found.what) for found in verify(directory)] == [(f"dossier/{p}", w) for p, w in expected]
 
 
 def test_what_other_jobs_add_is_not_a_change(copy_of: Callable[[str], Path]) -> None:

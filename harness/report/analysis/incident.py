@@ -129,7 +129,7 @@ class _Parts:
         return found[(found["scenario_id"] == self._id) & (found["attempt"] == self._attempt)].reset_index(drop=True)
 
     def events(self) -> list[dict[str, Any]]:
-        found = [_event(row, "step", f"{row['phase']} {row['title']}") for row in self._records("steps")]
+        found = [_event(row, "step", _said(row["phase"], row["title"])) for row in self._records("steps")]
         for row in self._records("exchanges"):
             found.append(_event(row, "request", f"{row['actor']}: {row['method']} {row['path']}", _answer(row)))
         for row in self._records("calendly_calls"):
@@ -175,3 +175,8 @@ def _answer(row: dict[str, Any]) -> str:
     import pandas as pd
 
     return "no answer" if pd.isna(row["status"]) else str(row["status"])
+
+
+def _said(phase: str, title: str) -> str:
+    """A step as its file says it: the set-up is called as its phase is."""
+    return title if title == phase else f"{phase} {title}"

@@ -15,7 +15,7 @@ import harness
 from harness.errors import InputError
 from harness.records import TABLES
 from harness.report.analysis.present import duration_text
-from harness.report.disk import disk_errors, replace_bytes, replace_text, sha256_of
+from harness.report.disk import disk_errors, read_sums, replace_bytes, replace_text, sha256_of, write_sums
 from harness.report.dossier.execute import Executed, execute
 from harness.report.dossier.files import read_notebook
 from harness.report.dossier.render import page, render
@@ -67,6 +67,8 @@ def audit(
     chosen = find_notebooks(notebooks)
     where = (out or loaded.directory / "dossier").resolve()
     with disk_errors(where):
+        for name in read_sums(where):  # what an audit before this one left must not look fresh
+            (where / name).unlink(missing_ok=True)
         for made in ("executed", "tables"):
             shutil.rmtree(where / made, ignore_errors=True)
         (where / "executed").mkdir(parents=True)
@@ -80,6 +82,7 @@ def audit(
         tables = fit(tables, _size(where) - _LARGEST)
         _copy_page(loaded, where)
         replace_text(where / "index.html", _index(loaded, executed, tables, where))
+        write_sums(where)
     return Dossier(
         where / "index.html", tuple(executed), tuple(_failure(e) for e in executed if e.outcome not in _GOOD)
     )
@@ -200,7 +203,7 @@ def _reason(one: Executed) -> str:
 
 
 def _remarks(run: Run) -> str:
-    return "".join(f"<p><strong>{html.escape(note)}</strong></p>" for note in run.notes[:5])
+    return "".join(f"<p><strong>{html.escape(note)}</strong></p>" for note in run.remarks(5))
 
 
 def _facts(run: Run) -> str:
