@@ -27,7 +27,7 @@ from harness.scenario.fixtures import catalogue, history, populate
 
 ROOT = Path(__file__).parents[2]
 FILES = Path(__file__).parent / "peers"
-START = shlex.join([sys.executable, str(ROOT / "tests" / "support" / "serve_reference.py")])
+START = shlex.join([sys.executable, "-m", "harness.booking", "serve"])
 FEW, MANY = 10, 110
 ROUNDS = 3
 PROMISED = {"tavern": 6.0, "pytest-bdd": 2.5}
