@@ -19,9 +19,11 @@ __all__ = [
     "TABLES",
     "Body",
     "CalendlyCall",
+    "ChangedCells",
     "Check",
     "Delivery",
     "Exchange",
+    "Happening",
     "Log",
     "Outcome",
     "Record",
@@ -181,6 +183,17 @@ class RowChange(Record):
     after: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class ChangedCells:
+    """The RowChange records of one row operation, which differ in their last three columns alone.
+
+    Most records of a run are changed cells, so an operation is handed on as one; `like` is the first of them.
+    """
+
+    like: RowChange
+    cells: tuple[tuple[str, str | None, str | None], ...]  # column, before, after
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendlyCall(Record):
     """One call of the application to a simulated provider (Calendly, or Stripe beside it)."""
@@ -242,6 +255,10 @@ class Log(Record):
 TABLES: dict[str, type[Record]] = {
     cls.TABLE: cls for cls in (Scenario, Step, Check, Body, Exchange, RowChange, CalendlyCall, Delivery, Log)
 }
+
+
+Happening = Record | ChangedCells
+"""What the runner hands to a listener: one record, or those of one row operation together."""
 
 
 def table_of(record: Record) -> str:

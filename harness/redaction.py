@@ -32,25 +32,33 @@ _SECRET_HEADERS = frozenset(
 _SECRET_KEYS = re.compile(
     r"(?i)^(?:.*[_.-])?(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|signing[_-]?key|token[_-]?key|private[_-]?key|authorization|client[_-]?secret)$"
 )
-_SECRET_KEY_WORDS = re.compile(r"(?i)pass|secret|token|key|authorization")  # every key that _SECRET_KEYS takes has one
+_SECRET_KEY_WORDS = ("pass", "secret", "token", "key", "authorization")  # every key that _SECRET_KEYS takes has one
 SHORTEST_SECRET = 4
 """Characters of the shortest secret that can be masked: a shorter one would mask half the report."""
 _CUT = "…"  # how a message ends that was cut
 _HEAD = 6  # characters of a secret that are a leak
 
-_PATTERNS = re.compile(
-    r"""
-      (?P<jwt>\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*)
-    | (?P<credentials>\b(?i:bearer|basic)\s+)(?!\*)[\w.~+/=-]{6,}
-    | (?P<key>\b(?:sk|rk|pk|whsec)_(?:test_|live_)?[A-Za-z0-9]{6,})
-    | (?P<url>\b[a-z][a-z0-9+.-]*://[^\s:/@"']*:)[^\s@/"']+(?=@)
-    | (?P<dsn>\bpassword\s*=\s*)(?!\*)(?:'(?:[^'\\]|\\.)*'|[^\s'"&;]+)
-    | (?P<cut>\b[\w.+-]+(?:@|%40)[\w.-]*(?=\s?…))
-    | (?P<email>\b[\w.+-]+(?:@|%40)(?:[\w-]+\.)+[A-Za-z]{2,}\b)
-    """,
-    re.VERBOSE,
+# Each shape is looked for only in a text that holds one of its hints. Runs of letters are possessive (`++`) and begin
+# where the run begins, so that a body of a megabyte costs one pass, however its words are made.
+_CREDENTIALS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
+    (("eyJ",), re.compile(r"\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*"), MASK),
+    (
+        ("earer", "asic", "EARER", "ASIC"),
+        re.compile(r"(\b(?i:bearer|basic)\s+)(?!\*)[\w.~+/=-]{6,}"),
+        rf"\1{MASK}",
+    ),
+    (("sk_", "rk_", "pk_", "whsec_"), re.compile(r"\b(?:sk|rk|pk|whsec)_(?:test_|live_)?[A-Za-z0-9]{6,}"), MASK),
+    (("@",), re.compile(r"""(://[^\s:/@"']*+:)[^\s@/"']++(?=@)"""), rf"\1{MASK}"),
+    (
+        ("assword",),
+        re.compile(r"""(\bpassword\s*=\s*)(?!\*)(?:'(?:[^'\\]|\\.)*'|[^\s'"&;]+)"""),
+        rf"\1{MASK}",
+    ),
 )
-_HINTS = ("@", "%40", "eyJ", "earer", "asic", "sk_", "rk_", "pk_", "whsec_", "assword", "BEARER", "BASIC")
+_EMAIL = re.compile(
+    r"(?<![\w.+-])[\w.+-]++(?:@|%40)(?:[\w.-]*(?=\s?…)|(?:[\w-]+\.)+[A-Za-z]{2,}\b)"
+)  # also one cut short
+_EMAIL_HINTS = ("@", "%40")
 
 
 class Redactor:
@@ -80,8 +88,11 @@ class Redactor:
             text = self._secrets().sub(MASK, text)
         if self._forms and _CUT in text:
             text = self._cut_short(text)
-        if any(map(text.__contains__, _HINTS)):
-            text = _PATTERNS.sub(self._mask, text)
+        for hints, pattern, mask in _CREDENTIALS:
+            if any(map(text.__contains__, hints)):
+                text = pattern.sub(mask, text)
+        if self._personal_data and any(map(text.__contains__, _EMAIL_HINTS)):
+            text = _EMAIL.sub(EMAIL_MASK, text)
         return text
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
@@ -100,7 +111,7 @@ class Redactor:
 
     def body(self, text: str) -> str:
         """A body: masked as JSON where it is JSON (formatting is kept when nothing had to be masked), else as text."""
-        if text[:1] in ("{", "[") and _SECRET_KEY_WORDS.search(text):
+        if text[:1] in ("{", "[") and any(map(text.lower().__contains__, _SECRET_KEY_WORDS)):
             try:
                 value = json.loads(text)
             except ValueError:
@@ -136,14 +147,6 @@ class Redactor:
             longest_first = sorted(self._forms, key=lambda form: (-len(form), form))
             self._compiled = re.compile("|".join(map(re.escape, longest_first)))
         return self._compiled
-
-    def _mask(self, match: re.Match[str]) -> str:
-        kind = match.lastgroup
-        if kind in {"email", "cut"}:
-            return EMAIL_MASK if self._personal_data else match[0]
-        if kind in ("credentials", "url", "dsn"):
-            return f"{match[kind]}{MASK}"
-        return MASK
 
 
 def _derived(value: str) -> set[str]:

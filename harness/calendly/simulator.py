@@ -14,7 +14,7 @@ from harness.calendly.asking import answered, person_of, tracked
 from harness.calendly.availability import Availability
 from harness.calendly.core import Context, Core
 from harness.calendly.embed import scheduled_message
-from harness.calendly.endpoints import ROUTES
+from harness.calendly.endpoints import ROUTER
 from harness.calendly.endpoints.booking import slot_taken
 from harness.calendly.endpoints.reply import Reply
 from harness.calendly.entities import EventType, Invitee, NoShow, Token
@@ -65,7 +65,7 @@ class Simulator(Account):
 
     def __init__(self, *, clock: Callable[[], datetime], seed: int = 0, options: Options = DEFAULTS) -> None:
         super().__init__(
-            clock=clock, seed=seed, routes=ROUTES, base_url=options.base_url, retry=options.retry,
+            clock=clock, seed=seed, router=ROUTER, base_url=options.base_url, retry=options.retry,
             journal_limit=options.journal_limit,
         )  # fmt: skip
         self.options = options

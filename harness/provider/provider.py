@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -18,7 +18,7 @@ from harness.provider.faults import SPOILT, Fault, FaultBook, hollowed
 from harness.provider.ids import Ids
 from harness.provider.messages import Request, Response, TransportFault
 from harness.provider.outbox import Attempt, Delivery, Order, Outbox, RetryPolicy, Selector, Send
-from harness.provider.routes import Match, Route, Router
+from harness.provider.routes import Match, Router
 
 __all__ = ["Provider"]
 
@@ -37,7 +37,7 @@ class Provider(ABC):
         *,
         clock: Callable[[], datetime],
         seed: int,
-        routes: Iterable[Route],
+        router: Router,
         base_url: str,
         retry: RetryPolicy,
         journal_limit: int | None = None,
@@ -47,7 +47,7 @@ class Provider(ABC):
         self.base_url = base_url.rstrip("/")
         self.ids = Ids(seed)
         self.lock = threading.RLock()
-        self.router = Router(routes)
+        self.router = router
         self.calls: list[Call] = []
         self.journal_limit = journal_limit
         self.on_call: Callable[[Call], None] | None = None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.records import SCHEMA_VERSION
-from harness.report.columns import Column, columns_of
+from harness.report.columns import columns_of
 from harness.report.disk import disk_errors
-from harness.report.lines import Row, parse_instant
+from harness.report.lines import Values
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,15 +37,14 @@ def arrow_schema(table: str) -> pa.Schema:
     return pa.schema(schema_fields, metadata={"table": table, "schema_version": str(SCHEMA_VERSION)})
 
 
-def arrow_table(table: str, rows: Sequence[Row], run_id: str) -> pa.Table:
-    """`rows` (as JSON has them, complete) as an Arrow table of the declared schema."""
+def arrow_table(table: str, rows: Sequence[Values], run_id: str) -> pa.Table:
+    """`rows` (see `lines.values_of`) as an Arrow table of the declared schema."""
     import pyarrow as pa
 
     schema = arrow_schema(table)
-    arrays = [
-        pa.array(_values(column, rows, run_id), type=field.type)
-        for column, field in zip(columns_of(table), schema, strict=True)
-    ]
+    columns = list(zip(*rows, strict=True)) if rows else [()] * (len(schema) - 1)
+    arrays: list[Any] = [pa.repeat(pa.scalar(run_id), len(rows))]
+    arrays += [_array(values, field.type) for values, field in zip(columns, list(schema)[1:], strict=True)]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
@@ -56,14 +55,14 @@ class TableWriter:
         import pyarrow.parquet as pq
 
         self._table, self._run_id, self._path = table, run_id, path
-        self._rows: list[Row] = []
+        self._rows: list[Values] = []
         self._batches: list[pa.Table] = []
         self._batched = 0
         with disk_errors(path):
             self._writer = pq.ParquetWriter(path, arrow_schema(table), compression="zstd", compression_level=3)
 
-    def add(self, row: Row) -> None:
-        """Append one complete row."""
+    def add(self, row: Values) -> None:
+        """Append one complete row (see `lines.values_of`)."""
         self._rows.append(row)
         if len(self._rows) >= _BATCH:
             self._convert()
@@ -100,10 +99,9 @@ class TableWriter:
             self._batches, self._batched = [], 0
 
 
-def _values(column: Column, rows: Iterable[Row], run_id: str) -> list[Any]:
-    name = column.name
-    if name == "run_id":
-        return [run_id for _ in rows]
-    if column.kind == "instant":
-        return [None if row[name] is None else parse_instant(row[name]) for row in rows]
-    return [row[name] for row in rows]
+def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array[Any]:
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(kind):
+        return pa.array(values, type=pa.string()).cast(kind)  # ISO 8601, read by Arrow
+    return pa.array(values, type=kind)

@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.records import RACING_VERBS, TABLES
 from harness.report.arrow import TableWriter
 from harness.report.disk import disk_errors
-from harness.report.lines import Row, join, row_problem
+from harness.report.lines import Row, join_all, row_problem, values_of
 from harness.report.parts import Execution, Parts
 
 __all__ = ["EVENTS", "MEASURED", "Compacted", "compact"]
@@ -67,14 +67,15 @@ def _add_rows(execution: Execution, tables: dict[str, TableWriter], found: Compa
     """Append the execution's records to their tables. Damaged ones are left out of everything, and noted."""
     scenario: Row | None = None
     damaged: set[int] = set()
-    for number, line in enumerate(execution.lines):
-        row = join(line.evidence, line.measured)
-        problem = "is damaged" if row is None else row_problem(row)
-        if row is None or problem:
+    rows = join_all([(line.evidence, line.measured) for line in execution.lines])
+    for number, (line, row) in enumerate(zip(execution.lines, rows, strict=True)):
+        values = None if row is None or line.table not in tables else values_of(line.table, row)
+        if row is None or values is None:
+            problem = "is damaged" if row is None else row_problem(row)
             damaged.add(number)
             found.notes.append(f"{execution.scenario_id}: a record of {line.table} {problem}; it is left out.")
             continue
-        tables[line.table].add(row)
+        tables[line.table].add(values)
         if line.table == "scenarios":
             scenario = row
             found.scenarios.append(row)

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from harness.report.cases import Case
 from harness.report.disk import replace_text
 from harness.report.lines import Row, parse_instant
@@ -20,7 +22,8 @@ _STATUS = {"passed": "passed", "failed": "failed", "skipped": "skipped", "error"
 
 def write(path: Path, manifest: Manifest, cases: Sequence[Case]) -> None:
     """Write ctrf.json."""
-    replace_text(path, json.dumps(document(manifest, cases), ensure_ascii=False, indent=1) + "\n")
+    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    replace_text(path, orjson.dumps(document(manifest, cases), option=options).decode("utf-8"))
 
 
 def document(manifest: Manifest, cases: Sequence[Case]) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from harness.records import Body, Record, Scenario
+from harness.records import Body, ChangedCells, Happening, Scenario
 from harness.report.disk import disk_errors
-from harness.report.lines import encode
+from harness.report.lines import encode, encode_cells
 
 __all__ = ["PART_PATTERN", "EventWriter"]
 
@@ -33,13 +33,13 @@ class EventWriter:
             directory.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("ab", buffering=0)
 
-    def write(self, record: Record) -> None:
+    def write(self, record: Happening) -> None:
         """Append `record`; a body that this worker wrote before is left out. A Scenario flushes."""
         if isinstance(record, Body) and not self._is_new(record):
             return
-        line = encode(record)
-        self._pending.append(line)
-        self._size += len(line)
+        lines = encode_cells(record) if isinstance(record, ChangedCells) else encode(record)
+        self._pending.append(lines)
+        self._size += len(lines)
         if isinstance(record, Scenario) or self._size > _BUFFER:
             self.flush()
 

@@ -15,7 +15,7 @@ from harness.records import SCHEMA_VERSION, TABLES
 from harness.report.arrow import arrow_schema, arrow_table
 from harness.report.compaction import EVENTS, MEASURED
 from harness.report.frames import frame
-from harness.report.lines import Row, decode, join, row_problem
+from harness.report.lines import Row, Values, decode, join, row_problem, values_of
 from harness.report.manifest import Manifest, read_manifest
 from harness.report.parts import Execution, read_parts
 from harness.report.recording import PLAN
@@ -161,13 +161,13 @@ class Run:
         rows = arrow_table(name, self._rows(name), self.run_id)
         return rows if columns is None else rows.select(list(columns))
 
-    def _rows(self, name: str) -> list[Row]:
+    def _rows(self, name: str) -> list[Values]:
         """Rows from JSON: of a killed run, of an older schema, or of one whose Parquet files are gone."""
         return self._survivors[0].get(name, [])
 
     @cached_property
-    def _survivors(self) -> tuple[dict[str, list[Row]], list[str]]:
-        tables: dict[str, list[Row]] = {}
+    def _survivors(self) -> tuple[dict[str, list[Values]], list[str]]:
+        tables: dict[str, list[Values]] = {}
         notes: list[str] = []
         if not self.complete:
             notes.append("The run did not come to its end: it was killed, or is still running.")
@@ -176,11 +176,11 @@ class Run:
                 notes.append("A record is damaged; it is left out.")
                 continue
             new = upgrade(row["record"], row, self.version) if row.get("record") in TABLES else row
-            problem = row_problem(new)
-            if problem:
-                notes.append(f"A record {problem}; it is left out.")
+            values = values_of(new["record"], new) if new.get("record") in TABLES else None
+            if values is None:
+                notes.append(f"A record {row_problem(new)}; it is left out.")
             else:
-                tables.setdefault(new["record"], []).append(new)
+                tables.setdefault(new["record"], []).append(values)
         return tables, notes
 
     def _surviving(self, notes: list[str]) -> Iterator[Row | None]:

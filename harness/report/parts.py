@@ -11,19 +11,26 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from harness.errors import HarnessFault
+from harness.records import TABLES
+from harness.report.columns import measured_columns
 from harness.report.events import PART_PATTERN
 from harness.report.lines import decode, row_problem, split
 
 __all__ = ["Execution", "Line", "Parts", "read_parts"]
 
 _HEAD = re.compile(rb'\{"record":"(\w+)","scenario_id":("[^"\\]*(?:\\.[^"\\]*)*"),"attempt":(\d+),')
-_TABLE_AT = len(b'{"record":"')
+_START = b'{"record":"'
+_BODY_OR_RESULT = re.compile(rb'\{"record":"(?:bodies|scenarios)"')
+_BLOCK = 4 << 20  # bytes looked at together
 _BODY_ID = re.compile(rb'"body_id":"([0-9a-f]{64})"')
 _BODY_REFERENCE = re.compile(rb'"(?:request_body|response_body)":"([0-9a-f]{64})"')
+_TABLE_NAMES = {name.encode("ascii"): name for name in TABLES}
+_MEASURED = frozenset(name for name in TABLES if measured_columns(name))
 _WITH_BODIES = frozenset({"exchanges", "calendly_calls", "deliveries"})
 
 _CACHED_BODIES = 256
@@ -82,6 +89,14 @@ class Parts:
                 written.update(named)
                 yield Execution(key[0], key[1], key in self.places, (*new, *own), known)
 
+    def note_span(self, key: Key, span: _Span) -> None:
+        """These lines are of the execution `key`."""
+        spans = self.spans.setdefault(key, [])
+        if spans and spans[-1].part == span.part and spans[-1].end == span.start:
+            spans[-1] = _Span(span.part, spans[-1].start, span.end)
+        else:
+            spans.append(span)
+
     def _body(self, streams: Sequence[IO[bytes]], body_id: bytes) -> Line:
         span = self.bodies[body_id]
         return next(_lines(streams[span.part], span))
@@ -104,17 +119,96 @@ def read_parts(directory: Path) -> Parts:
 
 
 def _index(parts: Parts, number: int, path: Path) -> None:
-    offset = 0
+    """Note where each execution's lines stand in the part `path`, a block of whole lines at a time."""
+    offset, row = 0, 1
     with path.open("rb") as stream:
-        for row, line in enumerate(stream, start=1):
-            start, offset = offset, offset + len(line)
-            if not line.endswith(b"}\n"):
-                torn = not line.endswith(b"\n")
-                what = f"was torn and is cut ({len(line)} bytes)" if torn else "is damaged and left out"
-                parts.notes.append(f"{path.name}: line {row} {what}.")
-                continue
-            if not _note_line(parts, line.rstrip(b"\n"), _Span(number, start, offset)):
-                parts.notes.append(f"{path.name}: line {row} is no record and left out.")
+        while block := stream.read(_BLOCK):
+            block += stream.readline()
+            found = _Block(parts, number, path.name, block, offset, row)
+            if not found.sound() or not found.by_execution():
+                found.line_by_line(0, len(block))
+            offset += len(block)
+            row += block.count(b"\n")
+
+
+@dataclass(slots=True)
+class _Block:
+    """Whole lines of one part; the last may be torn. `offset` and `row` say where in the part it begins."""
+
+    parts: Parts
+    number: int
+    name: str
+    content: bytes
+    offset: int
+    row: int
+
+    def sound(self) -> bool:
+        """Whether every line begins and ends as a record does."""
+        lines = self.content.count(b"\n")
+        return (
+            self.content.startswith(_START)
+            and self.content.endswith(b"}\n")
+            and self.content.count(b"}\n") == lines
+            and self.content.count(_START) == self.content.count(b"\n" + _START) + 1 == lines
+        )
+
+    def by_execution(self) -> bool:
+        """Note the lines between two bodies or results together, if they are of one execution; False if they are not.
+
+        A quote in a text is escaped, so what looks like the head of a record is one.
+        """
+        between: list[tuple[int, int]] = []
+        single: list[tuple[int, int]] = []
+        at = 0
+        for found in _BODY_OR_RESULT.finditer(self.content):
+            between.append((at, found.start()))
+            at = self.content.index(b"\n", found.start()) + 1
+            single.append((found.start(), at))
+        between.append((at, len(self.content)))
+        if not all(map(self._of_one, between)):
+            return False
+        for region, line in zip_longest(between, single):
+            if region[0] < region[1]:
+                head = _HEAD.match(self.content, region[0])
+                assert head is not None  # _of_one saw it
+                self.parts.note_span((_text(head[2]), int(head[3])), self._span(*region))
+            if line is not None:
+                self.line_by_line(*line)
+        return True
+
+    def line_by_line(self, start: int, end: int) -> None:
+        """Note each line by itself, and tell of those that are torn or no records."""
+        while start < end:
+            stop = self.content.find(b"\n", start) + 1 or end
+            problem = self._problem(start, stop)
+            if problem:
+                row = self.row + self.content.count(b"\n", 0, start)
+                self.parts.notes.append(f"{self.name}: line {row} {problem}.")
+            start = stop
+
+    def _problem(self, start: int, stop: int) -> str | None:
+        """Note the line; or why it cannot be noted."""
+        line = self.content[start:stop]
+        if not line.endswith(b"\n"):
+            return f"was torn and is cut ({len(line)} bytes)"
+        if not line.endswith(b"}\n"):
+            return "is damaged and left out"
+        if not _note_line(self.parts, line.rstrip(b"\n"), self._span(start, stop)):
+            return "is no record and left out"
+        return None
+
+    def _of_one(self, region: tuple[int, int]) -> bool:
+        start, end = region
+        if start == end:
+            return True
+        head = _HEAD.match(self.content, start)
+        if head is None:
+            return False
+        key = self.content[head.end(1) : head.end()]
+        return self.content.count(key, start, end) == self.content.count(b"\n", start, end)
+
+    def _span(self, start: int, end: int) -> _Span:
+        return _Span(self.number, self.offset + start, self.offset + end)
 
 
 def _note_line(parts: Parts, line: bytes, span: _Span) -> bool:
@@ -133,11 +227,7 @@ def _note_line(parts: Parts, line: bytes, span: _Span) -> bool:
         if row is None or row_problem(row):
             return False
         parts.places[key] = (row["file"], row["line"])
-    spans = parts.spans.setdefault(key, [])
-    if spans and spans[-1].part == span.part and spans[-1].end == span.start:
-        spans[-1] = _Span(span.part, spans[-1].start, span.end)
-    else:
-        spans.append(span)
+    parts.note_span(key, span)
     return True
 
 
@@ -151,7 +241,8 @@ def _lines(stream: IO[bytes], span: _Span) -> Iterator[Line]:
     stream.seek(span.start)
     for line in stream.read(span.end - span.start).split(b"\n"):
         if line:
-            yield Line(line[_TABLE_AT : line.index(b'"', _TABLE_AT)].decode("ascii"), *split(line))
+            table = _TABLE_NAMES.get(line[len(_START) : line.index(b'"', len(_START))], "")
+            yield Line(table, *(split(line) if table in _MEASURED else (line, b"{}")))
 
 
 def _named_bodies(lines: Iterable[Line]) -> list[bytes]:

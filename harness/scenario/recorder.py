@@ -12,9 +12,11 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
+
+import orjson
 
 from harness import records
 from harness.postgres import RowOperation
@@ -22,7 +24,8 @@ from harness.redaction import Redactor
 
 __all__ = ["Kept", "Recorder", "compact"]
 
-Sink = Callable[[records.Record], None]
+Sink = Callable[[records.Happening], None]
+_Pending = tuple[type[records.Record], dict[str, Any], Mapping[str, Any] | None]
 R = TypeVar("R", bound=records.Record)
 
 _NUMBERED: Mapping[type[records.Record], str] = {
@@ -82,41 +85,39 @@ class Recorder:
 
     def write(self, record_type: type[records.Record], raw: Mapping[str, Any] | None = None, /, **columns: Any) -> None:
         """One record of `record_type`, in this thread's order."""
-        record = record_type(**self._identity, **columns)
         buffer = getattr(self._local, "buffer", None)
         if buffer is not None:
-            buffer.append((record, raw or {}))
+            buffer.append((record_type, columns, raw))
         else:
-            self._emit(record, raw or {})
+            with self._lock:  # a deployment's calls come in threads of the simulators' server
+                self._emit(record_type, columns, raw)
 
-    def _emit(self, record: records.Record, raw: Mapping[str, Any]) -> None:
-        with self._lock:  # a deployment's calls come in threads of the simulators' server
-            self._number(record, raw)
-
-    def _number(self, record: records.Record, raw: Mapping[str, Any]) -> None:
-        column = _NUMBERED.get(type(record))
-        if column:
-            self._numbers[column] += 1
-            number: dict[str, Any] = {column: self._numbers[column]}
-            record = replace(record, **number)
-            self._kept.setdefault(type(record), []).append(Kept(record, raw))
+    def _emit(self, record_type: type[records.Record], columns: dict[str, Any], raw: Mapping[str, Any] | None) -> None:
+        number = _NUMBERED.get(record_type)
+        if number:
+            self._numbers[number] += 1
+            columns[number] = self._numbers[number]
+        record = record_type(**self._identity, **columns)
+        if number:
+            self._kept.setdefault(record_type, []).append(Kept(record, raw or {}))
         self._sink(record)
 
     @contextmanager
-    def branch(self) -> Iterator[list[tuple[records.Record, Mapping[str, Any]]]]:
+    def branch(self) -> Iterator[list[_Pending]]:
         """Within this block this thread's records go to the list it yields; `merge` writes them."""
-        buffer: list[tuple[records.Record, Mapping[str, Any]]] = []
+        buffer: list[_Pending] = []
         self._local.buffer = buffer
         try:
             yield buffer
         finally:
             self._local.buffer = None
 
-    def merge(self, buffers: Sequence[Sequence[tuple[records.Record, Mapping[str, Any]]]]) -> None:
+    def merge(self, buffers: Sequence[Sequence[_Pending]]) -> None:
         """Write what branches recorded, branch by branch."""
-        for buffer in buffers:
-            for record, raw in buffer:
-                self._emit(record, raw)
+        with self._lock:
+            for buffer in buffers:
+                for pending in buffer:
+                    self._emit(*pending)
 
     # -- the kinds ----------------------------------------------------------------------------------------------
 
@@ -125,9 +126,14 @@ class Recorder:
         return self._redactor.text(text)
 
     def texts(self, texts: Sequence[str]) -> Sequence[str]:
-        """Each of `texts` redacted; one look at all of them where, as nearly always, there is nothing to mask."""
+        """Each of `texts` redacted, with one look at all of them."""
         joined = "\x00".join(texts)
-        return texts if self._redactor.text(joined) == joined else [self._redactor.text(text) for text in texts]
+        masked = self._redactor.text(joined)
+        if masked == joined:
+            return texts
+        parts = masked.split("\x00")
+        # Unless a mask reached over an end, which none should: then each text by itself.
+        return parts if len(parts) == len(texts) else [self._redactor.text(text) for text in texts]
 
     def body(self, content: bytes | str | None) -> str | None:
         """Keep a body once, redacted; returns its id, or None when there is none."""
@@ -148,18 +154,18 @@ class Recorder:
         return {"step": self.step, "clock": self.clock()}
 
     def exchange(self, **columns: Any) -> None:
-        self.write(records.Exchange, exchange=0, **self._here(), **columns)
+        self.write(records.Exchange, **self._here(), **columns)
 
     def call(self, raw: Mapping[str, Any], **columns: Any) -> None:
-        self.write(records.CalendlyCall, raw, call=0, **self._here(), **columns)
+        self.write(records.CalendlyCall, raw, **self._here(), **columns)
 
     def delivery(self, raw: Mapping[str, Any], **columns: Any) -> None:
-        self.write(records.Delivery, raw, delivery=0, **self._here(), **columns)
+        self.write(records.Delivery, raw, **self._here(), **columns)
 
     def log(self, level: str, logger: str, message: str, fields: Mapping[str, Any]) -> None:
         raw = {**fields, "level": level, "logger": logger, "message": message}
         text = {"message": self.text(message), "fields": self.text(compact(fields))}
-        self.write(records.Log, raw, log=0, level=level, logger=logger, **text, **self._here())
+        self.write(records.Log, raw, level=level, logger=logger, **text, **self._here())
 
     def row_changes(self, operations: Sequence[RowOperation]) -> None:
         """One record a changed cell, in the order of the operations."""
@@ -171,26 +177,37 @@ class Recorder:
                 for column in sorted({*before, *after})
                 if operation.operation != "update" or before.get(column) != after.get(column)
             ]
-            cells = [compact(row.get(column)) for row in (before, after) for column in columns]
-            key, *cells = self.texts([compact(operation.key), *cells])
-            for number, column in enumerate(columns):
-                self.write(
-                    records.RowChange,
-                    step=self.step,
-                    change=self._numbers["change"],
-                    transaction=operation.transaction,
-                    table=operation.table,
-                    key=key,
-                    operation=operation.operation,
-                    column=column,
-                    before=cells[number] if column in before else None,
-                    after=cells[number + len(columns)] if column in after else None,
-                )
+            if not columns:
+                continue
+            texts = [compact(row[column]) for row in (before, after) for column in columns if column in row]
+            key, *cells = self.texts([compact(operation.key), *texts])
+            left = iter(cells)
+            olds = [next(left) if column in before else None for column in columns]
+            news = [next(left) if column in after else None for column in columns]
+            changed = tuple(zip(columns, olds, news, strict=True))
+            first = records.RowChange(
+                **self._identity,
+                step=self.step,
+                change=self._numbers["change"],
+                transaction=operation.transaction,
+                table=operation.table,
+                key=key,
+                operation=operation.operation,
+                column=changed[0][0],
+                before=changed[0][1],
+                after=changed[0][2],
+            )
+            with self._lock:
+                self._sink(records.ChangedCells(first, changed))
 
 
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
 
 
 def compact(value: Any) -> str:
     """JSON with sorted keys and no spaces; what JSON does not know is written as its text."""
-    return _COMPACT.encode(value)
+    try:
+        return orjson.dumps(value, default=str, option=_OPTIONS).decode("utf-8")
+    except TypeError:  # an integer of more than 64 bits, half a surrogate pair
+        return _COMPACT.encode(value)

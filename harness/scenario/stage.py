@@ -58,7 +58,7 @@ class Stage:
     target: Target
     suite: Suite
     fixtures: Path
-    sink: Callable[[records.Record], None]
+    sink: Callable[[records.Happening], None]
     run_id: str
     seed: int
     worker: int = 0

@@ -19,7 +19,7 @@ from harness.session.plan import suite_of
 
 __all__ = ["Bench", "cases_of"]
 
-Sink = Callable[[records.Record], None]
+Sink = Callable[[records.Happening], None]
 
 
 @dataclass(slots=True)
@@ -95,5 +95,5 @@ def cases_of(path: Path, root: Path) -> Sequence[Case]:
     return suite_of((str(path),), root).cases
 
 
-def _nowhere(_: records.Record) -> None:
+def _nowhere(_: records.Happening) -> None:
     """Nobody reads the records."""

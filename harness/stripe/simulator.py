@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal, cast
 
 from harness.errors import InputError
-from harness.provider import Delivery, Match, Provider, Request, Response
+from harness.provider import Delivery, Match, Provider, Request, Response, Router
 from harness.stripe import checkout, listeners, money
 from harness.stripe.context import Context
 from harness.stripe.expanding import expanded
@@ -27,6 +27,7 @@ __all__ = ["DEFAULTS", "Outcome", "RefundEnd", "Simulator"]
 Outcome = Literal["paid", "unpaid", "failed", "expired"]
 RefundEnd = Literal["succeeded", "failed", "canceled"]
 DEFAULTS = Options()
+ROUTER = Router((*checkout.ROUTES, *money.ROUTES, *listeners.ROUTES))
 _MESSAGES = {
     429: ("Request rate limit exceeded.", "rate_limit"),
     500: ("An unknown error occurred", None),
@@ -43,7 +44,7 @@ class Simulator(Provider):
 
     def __init__(self, *, clock: Callable[[], datetime], seed: int = 0, options: Options = DEFAULTS) -> None:
         super().__init__(
-            clock=clock, seed=seed, routes=(*checkout.ROUTES, *money.ROUTES, *listeners.ROUTES),
+            clock=clock, seed=seed, router=ROUTER,
             base_url=options.base_url, retry=options.retry, journal_limit=options.journal_limit,
         )  # fmt: skip
         self.options = options

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from harness.calendly.endpoints import booking, event_types, events, links, no_shows, people, webhooks
-from harness.provider import Route
+from harness.provider import Router
 
-__all__ = ["ROUTES"]
+__all__ = ["ROUTER"]
 
-ROUTES: tuple[Route, ...] = (
-    *people.ROUTES,
-    *event_types.ROUTES,
-    *events.ROUTES,
-    *booking.ROUTES,
-    *links.ROUTES,
-    *no_shows.ROUTES,
-    *webhooks.ROUTES,
+ROUTER = Router(
+    (
+        *people.ROUTES,
+        *event_types.ROUTES,
+        *events.ROUTES,
+        *booking.ROUTES,
+        *links.ROUTES,
+        *no_shows.ROUTES,
+        *webhooks.ROUTES,
+    )
 )
