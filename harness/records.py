@@ -8,7 +8,8 @@ run even with the same input and seed; every other column is the same byte for b
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar, Literal, Self
 
@@ -192,6 +193,11 @@ class ChangedCells:
 
     like: RowChange
     cells: tuple[tuple[str, str | None, str | None], ...]  # column, before, after
+
+    def each(self) -> Iterator[RowChange]:
+        """The records one by one."""
+        for column, before, after in self.cells:
+            yield replace(self.like, column=column, before=before, after=after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

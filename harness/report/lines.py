@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from operator import attrgetter, itemgetter
@@ -69,8 +68,7 @@ def encode_cells(changed: ChangedCells) -> bytes:
             ]
         )
     except TypeError:  # half a surrogate pair
-        each = (replace(changed.like, column=name, before=old, after=new) for name, old, new in changed.cells)
-        return b"".join(map(encode, each))
+        return b"".join(map(encode, changed.each()))
 
 
 def plain(record: Record) -> Row:

@@ -57,14 +57,16 @@ def play(server: Server, tmp_path: Path) -> Play:
         for name, text in (files or {}).items():
             (tmp_path / name).write_text(text)
         path.write_text(head + "  - scenario: A case\n" + "\n".join(lines) + "\n")
-        written: list[records.Record] = []
+        written: list[records.Happening] = []
         suite = load([path], project=ROOT)
         stage = Stage(server, parse_target(target), suite, ROOT / "fixtures", written.append, "test", seed)
         try:
             result = Played(run_case(stage, suite.cases[0]))
         finally:
             stage.close()
-        for record in written:
+        for record in (
+            each for one in written for each in (one.each() if isinstance(one, records.ChangedCells) else [one])
+        ):
             result.tables.setdefault(record.TABLE, []).append(record)
         return result
 
