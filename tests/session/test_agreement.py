@@ -31,7 +31,7 @@ scenarios:
 def outcomes_of_harness(path: Path, tmp_path: Path) -> dict[str, str]:
     done = harness("run", str(path), "--database", "embedded", "--json", "--seed", "1", "--report", str(tmp_path / "r"))
     document = json.loads(done.out)
-    return {f"{row['file']}::{row['name']}": row["outcome"] for row in document["scenarios"]}
+    return {f"{_named(row['file'])}::{row['name']}": row["outcome"] for row in document["scenarios"]}
 
 
 def outcomes_of_pytest(path: Path, *options: str) -> dict[str, str]:
@@ -46,8 +46,13 @@ def outcomes_of_pytest(path: Path, *options: str) -> dict[str, str]:
         if word in words and "::" in rest:
             name = rest.split(" - ")[0]
             file, _, title = name.partition("::")
-            found[f"{(ROOT / file).resolve() if file.startswith('..') else file}::{title}"] = words[word]
+            found[f"{_named(file)}::{title}"] = words[word]
     return found
+
+
+def _named(file: str) -> str:
+    """The path of a file outside the project, which both name relative to it."""
+    return str((ROOT / file).resolve()) if file.startswith("..") else file
 
 
 def test_every_outcome_is_the_same(tmp_path: Path) -> None:
