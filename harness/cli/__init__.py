@@ -22,8 +22,11 @@ def _run(argv: Sequence[str] | None) -> int:
     from harness.cli.app import app
     from harness.errors import HarnessError
 
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words in ([], ["-h"], ["--help"]):
+        app.rich_markup_mode = None  # see `harness.cli.app.EPILOG`
     try:
-        code = app(args=list(sys.argv[1:] if argv is None else argv), standalone_mode=False)
+        code = app(args=words, standalone_mode=False)
     except typer.Exit as stop:
         return int(stop.exit_code)
     except typer.TyperException as error:
