@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import Finished, harness
+from harness.project import relative
+from tests.support.commands import ROOT, Finished, harness
 
 GOOD = """
 feature: One
@@ -48,7 +49,7 @@ def test_a_failed_check_is_1_and_says_how_to_run_it_again(failing: Path, tmp_pat
     done = run(failing, "--report", tmp_path / "r", "--seed", "5")
     assert done.code == 1, done
     assert "$.status   expected 404   got 200" in done.out
-    assert f"harness run {failing}:7 --seed 5" in done.out
+    assert f"harness run {relative(failing, ROOT)}:7 --seed 5" in done.out
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def test_a_failure_opens_down_to_its_evidence(browser: Browser, runs: Path) -> N
     assert "[object" not in detail.inner_text()
     assert detail.locator(".copy code").inner_text() == "harness run 'scenarios/cancelling.yaml:20' --seed 7"
     detail.locator("details.step summary", has_text="deliver").first.click()
-    assert "attempt 2 → 200 delivered" in detail.inner_text()
+    detail.get_by_text("attempt 2 → 200 delivered").first.wait_for()
     assert opened.requests == [(runs / "failing" / "report.html").as_uri()]
     assert opened.complaints == []
     page.close()

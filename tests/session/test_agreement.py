@@ -28,15 +28,15 @@ scenarios:
 """
 
 
-def outcomes_of_harness(path: Path, tmp_path: Path) -> dict[str, str]:
-    done = harness("run", str(path), "--database", "embedded", "--json", "--seed", "1", "--report", str(tmp_path / "r"))
+def outcomes_of_harness(*paths: Path, report: Path) -> dict[str, str]:
+    done = harness("run", *map(str, paths), "--database", "embedded", "--json", "--seed", "1", "--report", str(report))
     document = json.loads(done.out)
     return {f"{_named(row['file'])}::{row['name']}": row["outcome"] for row in document["scenarios"]}
 
 
-def outcomes_of_pytest(path: Path, *options: str) -> dict[str, str]:
+def outcomes_of_pytest(*paths: Path) -> dict[str, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", str(path), "-p", "no:cacheprovider", "-rA", "-q", "--harness-database", "embedded", "--harness-seed", "1", *options],
+        [sys.executable, "-m", "pytest", *map(str, paths), "-p", "no:cacheprovider", "-rA", "-q", "--harness-database", "embedded", "--harness-seed", "1"],
         cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     words = {"PASSED": "passed", "FAILED": "failed"}
@@ -58,7 +58,7 @@ def _named(file: str) -> str:
 def test_every_outcome_is_the_same(tmp_path: Path) -> None:
     path = tmp_path / "mixed.yaml"
     path.write_text(MIXED)
-    ours = outcomes_of_harness(path, tmp_path)
+    ours = outcomes_of_harness(path, report=tmp_path / "r")
     theirs = outcomes_of_pytest(path)
     assert ours.pop(f"{path}::This is not ready") == "skipped"
     assert ours == {
@@ -72,7 +72,6 @@ def test_every_outcome_is_the_same(tmp_path: Path) -> None:
 
 def test_folders_of_the_suite_agree_case_by_case(tmp_path: Path) -> None:
     folders = [ROOT / "scenarios" / name for name in ("anonymous", "legacy", "concurrency", "rescheduling")]
-    ours = {k: v for folder in folders for k, v in outcomes_of_harness(folder, tmp_path).items()}
-    theirs = {k: v for folder in folders for k, v in outcomes_of_pytest(folder).items()}
+    ours, theirs = outcomes_of_harness(*folders, report=tmp_path / "r"), outcomes_of_pytest(*folders)
     assert len(ours) > 100
     assert theirs == {name: outcome for name, outcome in ours.items() if outcome != "skipped"}

@@ -12,6 +12,7 @@ import pytest
 
 from harness.errors import InputError, NothingSelected
 from harness.postgres import Server, open_server
+from harness.project import relative
 from harness.report import load
 from harness.session import RunOptions, RunResult, run, watch_and_run
 from harness.session.listener import Silent
@@ -244,12 +245,13 @@ def test_a_change_of_a_file_runs_it_again_with_the_same_seed(suite: Path, option
 def test_annotations_say_where_and_what_on_one_line_each(ran: Ran, suite: Path) -> None:
     suite.write_text(SUITE.replace("Second does not hold", '"Second: 100%, does not hold"'))
     result = ran(tags=("quick",))
+    named = relative(suite, ROOT)
     [line] = result.annotations()
-    assert line.startswith(f"::error file={suite},line=10,title=Second%3A 100%25%2C does not hold::FAIL ")
+    assert line.startswith(f"::error file={named},line=10,title=Second%3A 100%25%2C does not hold::FAIL ")
     assert "%0A    $.status   expected 404   got 200" in line
     assert "\n" not in line
     [warning] = ran(tags=("flaky",), retries=1).annotations()
-    assert warning.startswith(f"::warning file={suite},line=20,title={FIFTH}::")
+    assert warning.startswith(f"::warning file={named},line=20,title={FIFTH}::")
 
 
 def test_a_path_that_is_not_there_and_a_line_without_scenario_are_mistakes(options: Any, suite: Path) -> None:
