@@ -20,13 +20,16 @@ PHASE = "observe"
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Time of one statement at two sizes; `estimate` is the extrapolation to production size, in seconds."""
+    """Time of one statement at two sizes; `estimate` is the extrapolation to production size, in seconds.
+
+    It is `at_most` that where the two times do not tell how it grows (the larger size was no slower).
+    """
 
     statement: Statement
     rows: tuple[int, int]
     seconds: tuple[float, float]
     estimate: float
-    grows: bool
+    at_most: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +76,12 @@ def _without_rows(rehearsal: Rehearsal, refused: Observation) -> Observed:
 
 def _cost(rehearsal: Rehearsal, rows: tuple[int, int], pair: tuple[Observation, Observation]) -> Cost:
     small, large = pair
-    slope = max(0.0, large.seconds - small.seconds) / max(1, rows[1] - rows[0])
-    further = max(0, rehearsal.options.production_rows - rows[1])
-    estimate = large.seconds + slope * further if large.grows else large.seconds
-    return Cost(large.unit.statement, rows, (small.seconds, large.seconds), estimate, large.grows)
+    slope = (large.seconds - small.seconds) / max(1, rows[1] - rows[0])
+    at_most = large.grows and slope <= 0
+    if at_most:  # a slow moment at the smaller size hides the growth: all of the time may be growth, none of it is forgotten
+        slope = large.seconds / rows[1]
+    further = max(0, rehearsal.options.production_rows - rows[1]) if large.grows else 0
+    return Cost(large.unit.statement, rows, (small.seconds, large.seconds), large.seconds + slope * further, at_most)
 
 
 class _Judge:
@@ -310,7 +315,8 @@ class _Judge:
         if cost is None:
             return _ms(seen.seconds)
         production = self.rehearsal.options.production_rows
-        return f"{_ms(cost.seconds[0])} at {cost.rows[0]:,} rows, {_ms(cost.seconds[1])} at {cost.rows[1]:,}, about {_ms(cost.estimate)} at {production:,} (estimate)"
+        measured = f"{_ms(cost.seconds[0])} at {cost.rows[0]:,} rows, {_ms(cost.seconds[1])} at {cost.rows[1]:,}"
+        return f"{measured}, {'at most' if cost.at_most else 'about'} {_ms(cost.estimate)} at {production:,} (estimate)"
 
     def _own_tables(self, statement: Statement) -> set[str]:
         """Labels of what the statement names, with their partitions and parents."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.errors import InputError
+from harness.migrations import observing
 from harness.migrations.checking import PHASES, check
 from harness.migrations.findings import Severity
 from harness.migrations.reading import plan
 from harness.migrations.rehearsal import Options
+from harness.migrations.tracing import trace
 from harness.postgres import Server
 from tests.migrations.conftest import Rehearse
 from tests.migrations.places import ids, of
@@ -72,6 +75,23 @@ def test_estimates_are_marked_and_decide_the_severity(rehearse: Rehearse) -> Non
     assert of(small, "rewrite").severity is Severity.LOW
     assert of(large, "rewrite").severity is Severity.HIGH
     assert "500,000,000 (estimate)" in of(large, "rewrite").evidence
+
+
+def test_a_slow_moment_at_the_smaller_size_hides_no_growth(rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = iter((1.0, 0.0))
+
+    def trace_with_a_slow_moment(*about: Any) -> Any:
+        seen, after = trace(*about)
+        more = next(slow)
+        for observation in seen:
+            observation.seconds += more
+        return seen, after
+
+    monkeypatch.setattr(observing, "trace", trace_with_a_slow_moment)
+    sql = "ALTER TABLE orders ALTER COLUMN quantity TYPE bigint;"
+    found = of(rehearse(sql, rows=2000, production_rows=500_000_000, max_wait=1.0), "rewrite")
+    assert found.severity is Severity.HIGH
+    assert "at most" in found.evidence
 
 
 def test_given_rows_that_do_not_fit_are_a_blocker(rehearse: Rehearse, tmp_path: Path) -> None:
