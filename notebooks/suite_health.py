@@ -59,6 +59,9 @@ present.table(
 # %%
 present.table(health.flaky(run), "Passed only at another attempt", name="flaky")
 
+# %%
+health.before(run)
+
 # %% [markdown]
 # ## What takes long
 

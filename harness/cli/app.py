@@ -62,6 +62,7 @@ app.command("strength", short_help="Put defects in one by one; which are noticed
 app.command("audit", short_help="Execute the notebooks on a run; write a dossier.")(audit.audit)
 app.command("verify", short_help="Recompute the hashes of a run or a dossier.")(audit.verify)
 app.command("compare", short_help="Say what changed between two runs.")(audit.compare)
+app.command("history", short_help="Over the last runs: what is flaky, what became slower.")(audit.history)
 app.command("serve", short_help="Serve the booking page, the providers simulated.")(serve.serve)
 app.add_typer(serve.calendly_app, name="calendly", short_help="The Calendly simulator by itself, on a port.")
 app.add_typer(migrate_app, name="migrate", short_help="Rehearse a migration, then apply it.")

@@ -1,7 +1,8 @@
-"""`harness audit`, `verify`, `compare`: what is done with a run after it ran."""
+"""`harness audit`, `verify`, `compare`, `history`, `replay`: what is done with a run after it ran."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 from harness.cli.exit_codes import ExitCode
 from harness.project import project_root
 
-__all__ = ["audit", "compare", "replay", "verify"]
+__all__ = ["audit", "compare", "history", "replay", "verify"]
 
 RunPath = Annotated[Path, typer.Argument(help="A run directory. Default: the latest.", metavar="[RUN]")]
 
@@ -107,3 +108,28 @@ def compare(
     comparison = compared(before, after)
     print(comparison.text())
     return ExitCode.FAILED if comparison.broken else ExitCode.OK
+
+
+def history(
+    reports: Annotated[Path, typer.Argument(help="The folder that holds the runs.", metavar="[REPORTS]")] = Path(
+        "reports"
+    ),
+    last: Annotated[int, typer.Option("--last", min=2, help="How many runs back.", metavar="N")] = 10,
+    target: Annotated[
+        str | None, typer.Option("--target", help="Only runs on this target. Default: that of the latest run.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+) -> int:
+    """Say which scenarios changed their mind over the last runs, and which became slower.
+
+    Examples:
+
+      harness history --last 20
+
+      harness history reports --target reference --json
+    """
+    from harness.report import look_back
+
+    found = look_back(reports, last=last, target=target)
+    print(json.dumps(found.document(), ensure_ascii=False) if as_json else found.text())
+    return ExitCode.OK

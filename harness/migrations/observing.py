@@ -78,7 +78,7 @@ def _cost(rehearsal: Rehearsal, rows: tuple[int, int], pair: tuple[Observation, 
     small, large = pair
     slope = (large.seconds - small.seconds) / max(1, rows[1] - rows[0])
     at_most = large.grows and slope <= 0
-    if at_most:  # a slow moment at the smaller size hides the growth: all of the time may be growth, none of it is forgotten
+    if at_most:  # a slow moment at the smaller size hides the growth, and all of the time may be growth
         slope = large.seconds / rows[1]
     further = max(0, rehearsal.options.production_rows - rows[1]) if large.grows else 0
     return Cost(large.unit.statement, rows, (small.seconds, large.seconds), large.seconds + slope * further, at_most)

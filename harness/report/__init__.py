@@ -6,7 +6,7 @@ from harness.report.compare import Comparison, compare
 from harness.report.dossier.audit import Dossier, audit
 from harness.report.events import EventWriter
 from harness.report.github import github_annotations
-from harness.report.history import flakiness, history, runs_in, trends
+from harness.report.history import RunHistory, flakiness, history, look_back, runs_in, trends
 from harness.report.load import Run, find_run, load
 from harness.report.manifest import Manifest, read_manifest
 from harness.report.recording import RunInfo, finish, start
@@ -19,6 +19,7 @@ __all__ = [
     "EventWriter",
     "Manifest",
     "Run",
+    "RunHistory",
     "RunInfo",
     "audit",
     "compare",
@@ -28,6 +29,7 @@ __all__ = [
     "github_annotations",
     "history",
     "load",
+    "look_back",
     "read_manifest",
     "runs_in",
     "start",

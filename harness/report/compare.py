@@ -13,7 +13,12 @@ from harness.report.load import Run, load
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["SLOWER_AT_LEAST_US", "SLOWER_BY", "Comparison", "compare"]
+
+SLOWER_BY = 2.0
+"""A scenario is slower when it takes this many times as long …"""
+SLOWER_AT_LEAST_US = 50_000
+"""… and at least this many microseconds more: what takes two milliseconds doubles by chance."""
 
 _BAD = frozenset({"failed", "error"})
 _COLUMNS = ("scenario_id", "name", "change", "before", "after", "before_us", "after_us", "failure")
@@ -72,7 +77,11 @@ class Comparison:
 
 
 def compare(
-    before: Run | str | Path, after: Run | str | Path, *, slower_by: float = 2.0, at_least_us: int = 50_000
+    before: Run | str | Path,
+    after: Run | str | Path,
+    *,
+    slower_by: float = SLOWER_BY,
+    at_least_us: int = SLOWER_AT_LEAST_US,
 ) -> Comparison:
     """Compare two runs by scenario id, which survives a rename where the scenario has an `id`.
 

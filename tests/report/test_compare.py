@@ -10,7 +10,8 @@ import pytest
 
 from harness.errors import InputError
 from harness.records import Scenario
-from harness.report import EventWriter, compare, finish, flakiness, history, load, runs_in, trends
+from harness.report import EventWriter, compare, finish, flakiness, history, load, look_back, runs_in, trends
+from harness.report.analysis import health
 from harness.report.analysis.quantiles import quantiles
 from tests.report.sample import Plan, plans, records_of, start_run
 
@@ -158,3 +159,52 @@ def test_a_scenario_with_an_id_keeps_its_identity_when_renamed(tmp_path: Path) -
         finish(tmp_path / name, ended_at=START)
     found = compare(tmp_path / "one", tmp_path / "two")
     assert (found.new, found.removed, found.unchanged) == ((), (), 1)
+
+
+def told(tmp_path: Path, days: list[tuple[str, int]]) -> None:
+    for day, (outcomes, slow) in enumerate(days):
+        small_run(tmp_path / f"run{day}", outcomes, day=day, slow=slow)
+
+
+def test_looking_back_tells_the_runs_and_who_is_not_steady(tmp_path: Path) -> None:
+    told(tmp_path, [("ppp", 1), ("pfp", 1), ("pps", 1), ("ppp", 3)])
+    found = look_back(tmp_path)
+    assert found.text().splitlines() == [
+        "1 of 3 cases in 4 runs on reference changed their mind, 3 became slower",
+        "",
+        "  run0  2026-11-01 00:00  3 passed",
+        "  run1  2026-11-02 00:00  2 passed, 1 failed",
+        "  run2  2026-11-03 00:00  2 passed, 1 skipped",
+        "  run3  2026-11-04 00:00  3 passed",
+        "",
+        "changed their mind (1)",
+        "  ✓✗✓✓  x.yaml::b",
+        "",
+        "became slower (3; the latest against the median before)",
+        "  100.0 ms → 300.0 ms  x.yaml::a",
+        "  100.0 ms → 300.0 ms  x.yaml::b",
+        "  100.0 ms → 300.0 ms  x.yaml::c",
+    ]
+    document = found.document()
+    assert [row["scenario_id"] for row in document["changing"]] == ["x.yaml::b"]
+    assert document["runs"][1]["failed"] == 1
+    assert look_back(tmp_path, last=2).changing.empty
+    assert len(look_back(tmp_path, until=START + timedelta(days=1)).runs) == 2
+
+
+def test_runs_on_another_target_are_no_flakiness(tmp_path: Path) -> None:
+    told(tmp_path, [("pp", 1), ("pf", 1), ("pp", 1)])
+    manifest = tmp_path / "run1" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"target": "reference"', '"target": "defect:I4"'))
+    assert look_back(tmp_path).changing.empty
+    assert look_back(tmp_path, target="defect:I4").finding() == ("One run on defect:I4 only: a history needs a second")
+    with pytest.raises(InputError, match="no run on legacy under"):
+        look_back(tmp_path, target="legacy")
+
+
+def test_a_run_that_cannot_be_read_is_told_and_the_health_of_another_goes_on(tmp_path: Path) -> None:
+    told(tmp_path, [("pp", 1), ("pf", 1)])
+    (tmp_path / "run0" / "manifest.json").write_text("{")
+    with pytest.raises(InputError, match="cannot be read"):
+        look_back(tmp_path)
+    assert "could not be read" in health.before(load(tmp_path / "run1"))._repr_html_()

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.errors import InputError
 from harness.report.analysis.cases import case_frame, failures, final_rows, outcome_counts, slowest
 from harness.report.analysis.gates import whole
-from harness.report.analysis.present import COLOURS, HATCHES, Chart, axes, duration_text
+from harness.report.analysis.present import COLOURS, HATCHES, Chart, Shown, axes, duration_text, note
 from harness.report.cases import title_of
+from harness.report.history import RunHistory, look_back
 from harness.report.load import Run
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["by_feature", "duration_chart", "failed_checks", "finding", "flaky", "gate", "outcome_chart", "overview"]
+__all__ = [
+    "before",
+    "by_feature",
+    "duration_chart",
+    "failed_checks",
+    "finding",
+    "flaky",
+    "gate",
+    "outcome_chart",
+    "overview",
+]
 
 _OUTCOMES = ("passed", "failed", "error", "skipped")
 
@@ -64,6 +76,17 @@ def flaky(run: Run) -> pd.DataFrame:
     found = cases.loc[cases["flaky"], ["scenario_id", "name", "attempts"]]
     first = run.scenarios[run.scenarios["attempt"] == 1].set_index("scenario_id")["failure"]
     return found.assign(first_failure=found["scenario_id"].map(first)).reset_index(drop=True)
+
+
+def before(run: Run, last: int = 10) -> RunHistory | Shown:
+    """This run and those before it in the same folder on the same target: what is flaky over time, what became slower.
+
+    A note where one of them cannot be read: this run is not worse for it.
+    """
+    try:
+        return look_back(run.directory.parent, last=last, target=run.manifest.target, until=run.manifest.start)
+    except InputError as error:
+        return note(f"Runs before this one could not be read: {error}")
 
 
 def failed_checks(run: Run) -> pd.DataFrame:
