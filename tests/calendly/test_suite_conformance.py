@@ -18,6 +18,7 @@ from harness.scenario.targets import parse_target
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.long
 def test_every_answer_and_delivery_of_the_suite_conforms(monkeypatch: pytest.MonkeyPatch) -> None:
     conformance = Conformance(ROOT / "fixtures" / "calendly" / "schemas")
     fresh = Simulators.fresh

@@ -43,6 +43,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 def test_the_tutorial_is_what_happens(project: Path, server: Server) -> None:
     """Files are written as they come on the page, commands executed; each line shown is in the output, in order."""
     database = {"HARNESS_DATABASE": f"postgresql://postgres@/postgres?host={server._parameters['host']}"}

@@ -24,7 +24,7 @@ from harness.report.dossier.render import asks_network
 from harness.report.dossier.tables import fit
 from tests.support.browser import chromium
 
-pytestmark = pytest.mark.xdist_group("dossier")
+pytestmark = [pytest.mark.xdist_group("dossier"), pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

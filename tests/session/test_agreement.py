@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.commands import ROOT, harness
 
 MIXED = """
@@ -29,7 +31,9 @@ scenarios:
 
 
 def outcomes_of_harness(*paths: Path, report: Path) -> dict[str, str]:
-    done = harness("run", *map(str, paths), "--database", "embedded", "--json", "--seed", "1", "--report", str(report))
+    done = harness(
+        "run", *map(str, paths), "--database", "embedded", "--json", "--seed", "1", "--report", str(report), timeout=600
+    )
     document = json.loads(done.out)
     return {f"{_named(row['file'])}::{row['name']}": row["outcome"] for row in document["scenarios"]}
 
@@ -37,7 +41,7 @@ def outcomes_of_harness(*paths: Path, report: Path) -> dict[str, str]:
 def outcomes_of_pytest(*paths: Path) -> dict[str, str]:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *map(str, paths), "-p", "no:cacheprovider", "-rA", "-q", "--harness-database", "embedded", "--harness-seed", "1"],
-        cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     words = {"PASSED": "passed", "FAILED": "failed"}
     found = {}
@@ -70,8 +74,16 @@ def test_every_outcome_is_the_same(tmp_path: Path) -> None:
     assert theirs == {name: "passed" if outcome == "passed" else "failed" for name, outcome in ours.items()}
 
 
-def test_folders_of_the_suite_agree_case_by_case(tmp_path: Path) -> None:
-    folders = [ROOT / "scenarios" / name for name in ("anonymous", "legacy", "concurrency", "rescheduling")]
-    ours, theirs = outcomes_of_harness(*folders, report=tmp_path / "r"), outcomes_of_pytest(*folders)
-    assert len(ours) > 100
+@pytest.mark.parametrize(
+    ("folders", "cases"),
+    [
+        (("anonymous", "legacy"), 100),
+        pytest.param((".",), 1000, marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
+    ],
+    ids=["two folders", "the whole suite"],
+)
+def test_the_suite_agrees_case_by_case(folders: tuple[str, ...], cases: int, tmp_path: Path) -> None:
+    paths = [ROOT / "scenarios" / name for name in folders]
+    ours, theirs = outcomes_of_harness(*paths, report=tmp_path / "r"), outcomes_of_pytest(*paths)
+    assert len(ours) > cases
     assert theirs == {name: outcome for name, outcome in ours.items() if outcome != "skipped"}

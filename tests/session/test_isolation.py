@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.support.commands import harness
 
 DISTURBING = """
@@ -65,6 +67,7 @@ scenarios:
 """
 
 
+@pytest.mark.long
 def test_two_thousand_in_shuffled_order_end_as_each_alone(tmp_path: Path) -> None:
     path = tmp_path / "disturbing.yaml"
     path.write_text(DISTURBING)

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from harness.scenario.loader import load
 from harness.session.coverage import coverage
 from tests.support.commands import ROOT, harness
@@ -19,6 +21,7 @@ def outcomes(target: str, tmp_path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.long
 def test_the_reference_passes_every_case(tmp_path: Path) -> None:
     rows = outcomes("reference", tmp_path)
     assert len(rows) >= 300
