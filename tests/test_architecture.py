@@ -10,9 +10,10 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "harness"
 
-GROUND = {"errors", "progress", "project", "records", "redaction", "rules"}
+GROUND = {"errors", "memory", "progress", "project", "records", "redaction", "rules"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "memory": set(),
     "progress": set(),
     "project": set(),
     "records": set(),

@@ -6,15 +6,14 @@ killed in between keeps its parts, and `load` reads those.
 
 from __future__ import annotations
 
-import gc
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from harness.memory import uncollected
 from harness.records import SCHEMA_VERSION
 from harness.report import allure, ctrf, junit
 from harness.report.cases import cases_of, outcome_of, totals_of
@@ -92,7 +91,7 @@ def finish(directory: Path, *, ended_at: datetime, interrupted: bool = False, wi
     with disk_errors(directory):
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
-        with Page(work / "report.html") as page, _uncollected():
+        with Page(work / "report.html") as page, uncollected():
             found = compact(read_parts(directory), work, manifest.run_id, planned, page.add)
             ended = replace(_ended(manifest, found, planned, interrupted), end=ended_at)
             _write_for_others(work, ended, found, page, with_allure)
@@ -105,18 +104,6 @@ def finish(directory: Path, *, ended_at: datetime, interrupted: bool = False, wi
     for part in directory.glob(PART_PATTERN):
         part.unlink()
     return ended
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Rows hold no cycles: looking for some among a million of them is a tenth of the work."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def _write_for_others(work: Path, ended: Manifest, found: Compacted, page: Page, with_allure: bool) -> None:

@@ -113,7 +113,9 @@ class FileReader:
                 )
                 remedy = f"Did you mean {close[0]}?" if close else "Write its path from this file."
                 self.note(item, f"There is no {item.value} beside this file.", remedy)
-            elif path.suffix == ".py":
+                continue
+            self.loader.used(self.shown, path)
+            if path.suffix == ".py":
                 self.loader.attempt(lambda path=path: self.loader.verbs(path))
             else:
                 self.borrow(self.loader.library(path, item, self.using), item)

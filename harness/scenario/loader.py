@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.errors import InputError, InputErrors, Position, Problem
-from harness.project import relative
+from harness.memory import uncollected
+from harness.project import located, relative
+from harness.scenario.compiled import Compiled, context, digest
 from harness.scenario.filereader import FileReader
-from harness.scenario.files import find_files, read_bytes, split_place
+from harness.scenario.files import Place, find_files, read_bytes, split_place
 from harness.scenario.fragments import Fragment
 from harness.scenario.invariants import load_invariants
 from harness.scenario.model import Feature, Invariant, Scenario, Suite
@@ -44,6 +45,7 @@ def load(
     registry: Registry | None = None,
     tables: Tables | None = None,
     texts: Mapping[str, str] | None = None,
+    compiled: Compiled | None = None,
 ) -> Suite:
     """Load every scenario file of `paths` (files, directories, `file:LINE`; lines are left to the selection).
 
@@ -56,20 +58,21 @@ def load(
         registry: the verbs and checks; the harness's own when not given.
         tables: the tables that may be named; those of `scenarios/tables.json` when not given.
         texts: texts to load instead of the files of these (relative) names, as an editor has them.
+        compiled: what is kept of files read before; it is used, and brought up to date.
 
     Raises:
         InputErrors: every mistake of every file, in the order of the files.
     """
-    loader = Loading(project, texts or {})
-    loader.surroundings(registry, tables)
-    files: list[Path] = []
-    try:
-        files = find_files([split_place(str(path)) for path in paths], project)
-    except InputErrors as errors:
-        loader.problems += errors.problems
-    features = [feature for path in files if (feature := loader.feature(path)) is not None]
-    loader.same_ids(features)
+    places = [split_place(str(path)) for path in paths]
+    with uncollected():
+        loader = Loading(project, texts or {}, compiled)
+        features = loader.read(places, registry, tables)
+        if loader.problems and compiled is not None:  # messages show lines, which only reading gives
+            loader = Loading(project, texts or {})
+            features = loader.read(places, registry, tables)
     loader.raise_problems()
+    if compiled is not None:
+        compiled.save()
     around = loader.around
     return Suite(
         tuple(features),
@@ -100,15 +103,33 @@ def load_text(
 class Loading:
     """One loading: what was read, and every mistake so far."""
 
-    def __init__(self, project: Path, texts: Mapping[str, str]) -> None:
+    def __init__(self, project: Path, texts: Mapping[str, str], compiled: Compiled | None = None) -> None:
         self.project = project
         self.texts = texts
+        self.compiled = compiled
         self.problems: list[Problem] = []
         self.digests: dict[str, str] = {}
         self.sources: dict[str, Source] = {}
         self.libraries: dict[str, dict[str, Fragment]] = {}
         self.verb_files: set[Path] = set()
+        self.uses: dict[str, list[Path]] = {}
         self.around: Surroundings
+
+    def read(self, places: Iterable[Place], registry: Registry | None, tables: Tables | None) -> list[Feature]:
+        """Every feature of `places`, and what the project gives beside them; mistakes are noted."""
+        self.surroundings(registry, tables)
+        files: list[Path] = []
+        try:
+            files = find_files(places, self.project)
+        except InputErrors as errors:
+            self.problems += errors.problems
+        if self.compiled is not None:
+            table_file = self.project / "scenarios" / "tables.json"
+            told = digest(table_file.read_bytes()) if table_file.is_file() else ""
+            self.compiled.context = context([*self.digests.items(), ("tables.json", told)])
+        features = [feature for path in files if (feature := self.feature(path)) is not None]
+        self.same_ids(features)
+        return features
 
     def surroundings(self, registry: Registry | None, tables: Tables | None) -> None:
         """Reads what the project gives beside the scenarios; its mistakes are noted like any other."""
@@ -178,8 +199,57 @@ class Loading:
             self.note_error(error)
             return None
         data = text.encode() if isinstance(text, str) else text
-        self.digests[shown] = hashlib.sha256(data).hexdigest()
-        return self.feature_of(text, shown, path)
+        self.digests[shown] = digest(data)
+        return (
+            self.feature_of(text, shown, path) if self.compiled is None else self.kept(self.compiled, data, shown, path)
+        )
+
+    def kept(self, compiled: Compiled, data: bytes, shown: str, path: Path) -> Feature | None:
+        """One file as it was read before, or read now and kept."""
+        key = compiled.key(data, shown, *(f"{file} {self.digests[file]}" for file in self.verb_names()))
+        uses = compiled.uses(shown, key)
+        if uses is not None and self.used_again(uses):
+            return compiled.feature(shown)
+        before = len(self.problems)
+        feature = self.feature_of(data, shown, path)
+        if feature is not None and len(self.problems) == before:
+            compiled.keep(shown, key, {name: self.digests[name] for name in self.all_uses(shown)}, feature)
+        return feature
+
+    def verb_names(self) -> list[str]:
+        """The files of verbs that were run so far."""
+        return sorted(relative(path, self.project) for path in self.verb_files)
+
+    def used(self, shown: str, path: Path) -> None:
+        """Notes that a file uses another one."""
+        self.uses.setdefault(shown, []).append(path)
+
+    def all_uses(self, shown: str) -> list[str]:
+        """The names of the files that `shown` uses, and those that they use, each once."""
+        found: dict[str, None] = {}
+        waiting = [shown]
+        while waiting:
+            for path in self.uses.get(waiting.pop(), ()):
+                name = relative(path, self.project)
+                if name not in found:
+                    found[name] = None
+                    waiting.append(name)
+        return list(found)
+
+    def used_again(self, uses: Mapping[str, str]) -> bool:
+        """Whether the files that one used are as they were; then their verbs are run, as reading would."""
+        for name, told in uses.items():
+            path = located(Path(name), self.project)
+            if name not in self.digests:
+                if not path.is_file():
+                    return False
+                self.digests[name] = digest(path.read_bytes())
+            if self.digests[name] != told:
+                return False
+        for name in uses:
+            if name.endswith(".py"):
+                self.attempt(lambda name=name: self.verbs(located(Path(name), self.project)))
+        return True
 
     def feature_of(self, text: str | bytes, shown: str, path: Path) -> Feature | None:
         try:
@@ -208,7 +278,7 @@ class Loading:
             return {}
         try:
             data = read_bytes(path, shown)
-            self.digests[shown] = hashlib.sha256(data).hexdigest()
+            self.digests[shown] = digest(data)
             root = parse(data, shown)
         except InputErrors as errors:
             self.problems += errors.problems
@@ -245,7 +315,7 @@ class Loading:
             self.problems.append(Problem(error.position, error.what, error.remedy))
 
     def digest(self, path: Path) -> None:
-        self.digests[relative(path, self.project)] = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.digests[relative(path, self.project)] = digest(path.read_bytes())
 
     def raise_problems(self) -> None:
         """Raises everything noted, each once, in the order of the files, with the lines they stand on."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import InputError, NothingSelected
+from harness.scenario.compiled import compiled_of
 from harness.scenario.files import split_place
 from harness.scenario.loader import load
 from harness.scenario.model import Case, Suite
@@ -42,7 +43,8 @@ def suite_of(paths: Sequence[str], root: Path) -> Suite:
         raise InputError(
             f"There is no {DEFAULT_PATHS[0]}/ in {root.name}/.", "Run from the project's folder, or name a path."
         )
-    return load(wanted, project=root)
+    kept = compiled_of(root) if (root / DEFAULT_PATHS[0]).is_dir() else None
+    return load(wanted, project=root, compiled=kept)
 
 
 def make_plan(options: RunOptions, reports: Path) -> Plan:
