@@ -187,10 +187,26 @@ def run(
         reports=report,
         command=_command(),
     )
+    _without_pandas()
     console = Console(color=_color(color), verbosity=-1 if quiet else verbose, json=as_json, annotations=annotations)
     if watch:
         return watch_and_run(options, console)
     return run_session(options, console).exit_code
+
+
+def _without_pandas() -> None:
+    """Arrow imports pandas to ask whether a list is a Series: half a second at the end of a run, in which nothing is one."""
+    import sys
+
+    sys.meta_path.insert(0, _NoPandas())
+
+
+class _NoPandas:
+    """Tells an import of pandas that there is none, as on a machine that lacks it; Arrow then asks no more."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError("pandas is left out of this process", name=name)
 
 
 def _command() -> str:
