@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import logging
 import threading
@@ -35,6 +37,7 @@ CATALOGUE: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load(
 )
 SESSIONS = CATALOGUE["SessionType"]
 USERS = CATALOGUE["User"]
+EVERYBODY = ("client", "other-client", "builder", "other-builder", "admin", None)
 
 
 def migrations(*sections: str) -> list[Path]:
@@ -47,6 +50,11 @@ def migrations(*sections: str) -> list[Path]:
         elif text and section in sections:
             found.append(FIXTURES / "migrations" / text)
     return found
+
+
+def signature(key: str, moment: int, body: bytes) -> str:
+    """What Calendly and Stripe sign a delivery with: HMAC-SHA256 over the moment, a dot and the bytes, in hex."""
+    return hmac.new(key.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
 
 
 def populate(connection: psycopg.Connection[Any], *sections: str) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 from typing import Any
 
 import pytest
 
-from .conftest import CALENDLY_KEYS, STRIPE_KEYS, Answer, Bench
+from .conftest import CALENDLY_KEYS, STRIPE_KEYS, Answer, Bench, signature
 
 ID = "aaaaaaaa-0000-4000-8000-000000000001"
 EVENT = json.dumps({"id": "evt_1", "type": "x", "created": 1, "data": {"object": {}}}).encode()
@@ -18,7 +16,7 @@ KEYS = {"calendly": CALENDLY_KEYS[0], "stripe": STRIPE_KEYS[0]}
 
 
 def digest(provider: str, body: bytes, moment: int) -> str:
-    return hmac.new(KEYS[provider].encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
+    return signature(KEYS[provider], moment, body)
 
 
 def send(bench: Bench, provider: str, body: bytes, header: str | None = None) -> Answer:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import itertools
 import json
 from dataclasses import replace
@@ -12,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import CALENDLY_KEYS, SLOT, Answer, Bench
+from .conftest import CALENDLY_KEYS, SLOT, Answer, Bench, signature
 
 ID = "aaaaaaaa-0000-4000-8000-000000000001"
 OTHER = "bbbbbbbb-0000-4000-8000-000000000002"
@@ -23,7 +21,7 @@ def post(
 ) -> Answer:
     raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     moment = int(bench.clock().timestamp()) if at is None else at
-    digest = hmac.new(key.encode(), f"{moment}.".encode() + raw, hashlib.sha256).hexdigest()
+    digest = signature(key, moment, raw)
     headers = {"Calendly-Webhook-Signature": f"t={moment},v1={digest}" if header is None else header}
     return bench.call("POST", "webhooks/calendly", data=raw, headers=headers)
 
@@ -68,7 +66,7 @@ def test_the_signature_is_over_the_raw_body(bench: Bench) -> None:
     envelope = created(bench)
     raw = json.dumps(envelope).encode()
     moment = int(bench.clock().timestamp())
-    digest = hmac.new(CALENDLY_KEYS[0].encode(), f"{moment}.".encode() + raw, hashlib.sha256).hexdigest()
+    digest = signature(CALENDLY_KEYS[0], moment, raw)
 
     answer = post(bench, json.dumps(envelope, indent=1).encode(), header=f"t={moment},v1={digest}")
 

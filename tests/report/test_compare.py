@@ -13,7 +13,8 @@ from harness.records import Scenario
 from harness.report import EventWriter, compare, finish, flakiness, history, load, look_back, runs_in, trends
 from harness.report.analysis import health
 from harness.report.analysis.quantiles import quantiles
-from tests.report.sample import Plan, plans, records_of, start_run
+from tests.report.planned import Plan, plans
+from tests.report.sample import records_of, start_run
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 

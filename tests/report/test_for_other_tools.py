@@ -17,7 +17,8 @@ from harness.records import Scenario
 from harness.report import EventWriter, finish, github_annotations, load
 from harness.report.junit import xml_text
 from tests.report.conftest import FIXTURES
-from tests.report.sample import plans, records_of, start_run
+from tests.report.planned import plans
+from tests.report.sample import records_of, start_run
 
 END = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
 NASTY = "\x00\x08 <b>&amp; ]]> \ud800 \ufffe \U0001f600 \x1b[31m"

@@ -12,7 +12,8 @@ import pytest
 from harness.errors import InputError
 from harness.report import find_run, finish, load
 from harness.report.upgrades import UPGRADES, upgrade
-from tests.report.sample import plans, write_run
+from tests.report.planned import plans
+from tests.report.sample import write_run
 
 
 def test_a_finished_run_is_complete_and_says_nothing_more(runs: Path) -> None:

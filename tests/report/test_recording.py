@@ -14,7 +14,8 @@ from harness.errors import HarnessFault, MachineError
 from harness.records import BODY_LIMIT, Body, Scenario, Step
 from harness.report import EventWriter, compare, finish, load, read_manifest
 from harness.report.manifest import Manifest
-from tests.report.sample import plans, records_of, start_run, write_run
+from tests.report.planned import plans
+from tests.report.sample import records_of, start_run, write_run
 
 END = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
 
