@@ -6,8 +6,8 @@ import signal
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from waitress.server import create_server  # type: ignore[import-untyped]  # no types of its own
-from waitress.task import ThreadedTaskDispatcher  # type: ignore[import-untyped]
+from waitress.server import create_server
+from waitress.task import ThreadedTaskDispatcher
 
 from .application import Application
 from .database import NotReady

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 __all__ = ["ConfigurationError", "Settings", "variable_of"]
@@ -83,8 +84,8 @@ class Settings:
         if missing:
             raise ConfigurationError(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set")
         kinds = {item.name: str(item.type) for item in fields(cls)}
-        values = {name: _convert(name, kinds[name], text) for name, text in given.items() if text}
-        return cls(**values)  # type: ignore[arg-type]  # each value was converted to its field's type
+        values: dict[str, Any] = {name: _convert(name, kinds[name], text) for name, text in given.items() if text}
+        return cls(**values)
 
 
 def variable_of(name: str) -> str:

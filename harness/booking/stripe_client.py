@@ -63,9 +63,8 @@ class StripeClient:
     def open_checkout(self, params: Mapping[str, Any], key: str) -> dict[str, Any]:
         """A new payment page. The same `key` again gives the same page."""
         sessions = self._client.v1.checkout.sessions
-        return _made(
-            self._ask(lambda: sessions.create(params=dict(params), options={"idempotency_key": key}).to_dict())  # type: ignore[arg-type]  # the params are composed at run time
-        )
+        given: Any = dict(params)
+        return _made(self._ask(lambda: sessions.create(params=given, options={"idempotency_key": key}).to_dict()))
 
     def checkout(self, session_id: str) -> dict[str, Any]:
         """A payment page as it stands."""
@@ -77,10 +76,9 @@ class StripeClient:
 
     def refund(self, payment_intent: str, amount: int, metadata: Mapping[str, str], key: str) -> dict[str, Any]:
         """Pays back `amount`. The same `key` again pays back once."""
-        params = {"payment_intent": payment_intent, "amount": amount, "metadata": dict(metadata)}
-        return _made(
-            self._ask(lambda: self._client.v1.refunds.create(params=params, options={"idempotency_key": key}).to_dict())  # type: ignore[arg-type]  # the params are composed at run time
-        )
+        refunds = self._client.v1.refunds
+        given: Any = {"payment_intent": payment_intent, "amount": amount, "metadata": dict(metadata)}
+        return _made(self._ask(lambda: refunds.create(params=given, options={"idempotency_key": key}).to_dict()))
 
     def close(self) -> None:
         """Closes the connections, if any were opened."""

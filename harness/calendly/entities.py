@@ -20,6 +20,7 @@ __all__ = [
     "NoShow",
     "Organization",
     "Question",
+    "Scope",
     "Subscription",
     "Token",
     "Tracking",
@@ -28,6 +29,7 @@ __all__ = [
 
 Tracking = dict[str, str | None]
 Interval = tuple[time, time]
+Scope = Literal["user", "organization", "group"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +219,7 @@ class Subscription:
     id: str
     callback_url: str
     events: tuple[str, ...]
-    scope: Literal["user", "organization", "group"]
+    scope: Scope
     organization: str
     user: str | None
     group: str | None

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import available_timezones
 
 from harness.calendly.refusals import Refusal, invalid
@@ -15,6 +15,8 @@ from harness.provider import Request
 from harness.provider.times import parse_instant
 
 __all__ = ["Fields", "is_email", "is_timezone", "last_segment"]
+
+Word = TypeVar("Word", bound=str)
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _URI = re.compile(r"https?://[^/\s]+/(?:.*/)?([^/\s?#]+)/?")
@@ -110,11 +112,14 @@ class Fields:
             raise invalid(self.name(key), "is missing")
         return moment
 
-    def choice(self, key: str, allowed: Collection[str]) -> str | None:
+    def choice(self, key: str, allowed: Collection[Word]) -> Word | None:
         value = self.text(key)
-        if value is not None and value not in allowed:
-            raise invalid(self.name(key), f"must be one of: {', '.join(allowed)}")
-        return value
+        if value is None:
+            return None
+        for word in allowed:
+            if word == value:
+                return word
+        raise invalid(self.name(key), f"must be one of: {', '.join(allowed)}")
 
     def boolean(self, key: str) -> bool | None:
         value = self.values.get(key)

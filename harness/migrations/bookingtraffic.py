@@ -115,8 +115,12 @@ class BookingTraffic:
     def _one_flow(self, send: Callable[[str, str, Any], Answer], calendly: Any, signed_in: bool) -> None:
         """Look, choose, begin, schedule, create, look again; ends where the server refuses."""
         session = catalogue(self.fixtures, "production").rows("SessionType")[_FREE]
-        profile = "legacy" if self.profile == "legacy" else "reference"
-        flow = Flow(send, signed_in=signed_in, new_id=lambda: str(uuid.uuid4()), profile=profile)  # type: ignore[arg-type]  # one of the two
+        flow = Flow(
+            send,
+            signed_in=signed_in,
+            new_id=lambda: str(uuid.uuid4()),
+            profile="legacy" if self.profile == "legacy" else "reference",
+        )
         flow.sessions()
         begun = flow.select_session(session)
         if begun is not None and not begun.ok:

@@ -174,14 +174,14 @@ def main(arguments: Sequence[str]) -> int:
         version = server.info.version
     for outcome in outcomes:
         if outcome.missed or outcome.false_alarms:
-            print(f"{outcome.case.name}: missed {sorted(outcome.missed)}, false alarms {sorted(outcome.false_alarms)}")  # noqa: T201 - it is a command
+            print(f"{outcome.case.name}: missed {sorted(outcome.missed)}, false alarms {sorted(outcome.false_alarms)}")
     lines = [f"{'family':<10} right  false  missed  precision  recall"]
     lines += [
         f"{s.family:<10} {s.right:>5} {s.false_alarms:>6} {s.missed:>7} {s.precision:>10.3f} {s.recall:>7.3f}"
         for s in scores(outcomes)
     ]
     lines.append(f"{len(cases)} cases on PostgreSQL {version} in {time.perf_counter() - start:.1f} s")
-    print("\n".join(lines))  # noqa: T201 - it is a command
+    print("\n".join(lines))
     return int(any(min(score.precision, score.recall) < 0.95 for score in scores(outcomes)))
 
 

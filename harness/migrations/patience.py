@@ -31,7 +31,7 @@ class Patience:
     def pause(self, attempt: int) -> float:
         """Doubles up to `longest_pause`, with a little jitter so that two do not meet again and again."""
         longest = min(self.longest_pause, self.first_pause * 2.0 ** min(attempt - 1, 20))
-        return longest * random.uniform(0.8, 1.2)  # noqa: S311 - a pause is no secret
+        return longest * random.uniform(0.8, 1.2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from harness.errors import InputError, MachineError
 from harness.postgres.choice import mask_password
 from harness.postgres.database import MARK, NAME_PATTERN, drop_database
+from harness.postgres.dsn import Dsn
 from harness.postgres.logins import LOGIN_PATTERN, drop_login
 
 __all__ = ["OLDEST_MAJOR", "connect_existing", "hold_run", "sweep_databases"]
@@ -38,7 +39,7 @@ def connect_existing(url: str) -> tuple[dict[str, str], str]:
 
 def _examine(parameters: dict[str, str], shown: str) -> str:
     try:
-        with psycopg.connect(**({"connect_timeout": "10"} | parameters), autocommit=True) as connection:  # type: ignore[arg-type]  # plain libpq parameters
+        with psycopg.connect(Dsn.of({"connect_timeout": "10"} | parameters), autocommit=True) as connection:
             return _usable_version(connection, shown)
     except psycopg.OperationalError as error:
         said = str(error).strip().split("\n")[0].rstrip(".")

@@ -22,6 +22,7 @@ from harness.errors import MachineError
 
 __all__ = [
     "CACHE_VARIABLE",
+    "MEMORY",
     "MEMORY_NEEDED",
     "RUNNING_VARIABLE",
     "Places",
@@ -33,6 +34,7 @@ __all__ = [
 
 CACHE_VARIABLE = "BOOKING_HARNESS_CACHE"
 RUNNING_VARIABLE = "BOOKING_HARNESS_RUNNING"
+MEMORY = Path("/dev/shm")
 MEMORY_NEEDED = 512 * 1024 * 1024  # bytes free in memory-backed storage for a server to live there
 SOCKET_PATH_LIMIT = 107  # bytes; sun_path of Linux, less its terminating zero
 _LONGEST_NAME = len("/s-00000000/.s.PGSQL.5432")
@@ -55,10 +57,10 @@ class Places:
     def find(cls, environment: Mapping[str, str] = os.environ) -> Places:
         """Decide on this machine; the two environment variables override, for tests and odd machines."""
         name = f"booking-harness-{os.geteuid()}"
-        cache = Path(environment.get(CACHE_VARIABLE) or Path("/var/tmp") / name)  # noqa: S108 - ownership is verified
+        cache = Path(environment.get(CACHE_VARIABLE) or Path("/var/tmp") / name)
         if chosen := environment.get(RUNNING_VARIABLE):
             return cls(cache, Path(chosen) / name, (Path(chosen) / name,))
-        memory, temporary = Path("/dev/shm") / name, Path(tempfile.gettempdir()) / name  # noqa: S108 - as above
+        memory, temporary = MEMORY / name, Path(tempfile.gettempdir()) / name
         return cls(cache, memory if _has_room(memory.parent) else temporary, (memory, temporary))
 
 

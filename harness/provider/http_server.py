@@ -99,11 +99,10 @@ class _Listener(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away is no news; anything else is shown as the base class shows it."""
-        del request
         import sys
 
         if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
-            super().handle_error(None, client_address)  # type: ignore[arg-type]  # it only prints the address
+            super().handle_error(request, client_address)
 
     def close_connections(self) -> None:
         for connection in list(self._connections):

@@ -13,8 +13,8 @@ class Ids:
     """A seeded source of identifiers. `shuffle_source` is separate: shuffling must not move the ids."""
 
     def __init__(self, seed: int) -> None:
-        self._random = random.Random(f"ids/{seed}")  # noqa: S311 - repeatability is the point, not secrecy
-        self.chance = random.Random(f"chance/{seed}")  # noqa: S311 - repeatability is the point, not secrecy
+        self._random = random.Random(f"ids/{seed}")
+        self.chance = random.Random(f"chance/{seed}")
 
     def uuid(self) -> str:
         """A lower-case dashed UUID (version 4)."""

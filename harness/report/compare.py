@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.report.analysis.cases import case_frame
 from harness.report.load import Run, load
@@ -115,15 +115,15 @@ def _loaded(run: Run | str | Path) -> Run:
 def _table(before: pd.DataFrame, after: pd.DataFrame, slower_by: float, at_least_us: int) -> pd.DataFrame:
     import pandas as pd
 
-    old = {str(row.scenario_id): row for row in before.itertuples()}
-    new = {str(row.scenario_id): row for row in after.itertuples()}
+    old: dict[str, Any] = {str(row.scenario_id): row for row in before.itertuples()}
+    new: dict[str, Any] = {str(row.scenario_id): row for row in after.itertuples()}
     rows = []
     for scenario_id in [*new, *(found for found in old if found not in new)]:
         one, two = old.get(scenario_id), new.get(scenario_id)
         rows.append(
             (
                 scenario_id,
-                getattr(two if two is not None else one, "name"),  # noqa: B009 - itertuples' type hides its columns
+                (new if two is not None else old)[scenario_id].name,
                 _change(one, two, slower_by, at_least_us),
                 getattr(one, "outcome", None),
                 getattr(two, "outcome", None),

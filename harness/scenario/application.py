@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from harness.scenario.credentials import (
@@ -81,9 +82,8 @@ def preload(target: Target) -> None:
     """Import what `open_application` will need: the better part of a second, so do it while something else is waited for."""
     if target.url is not None:
         return
-    import harness.booking.application
-    import harness.calendly.simulator
-    import harness.stripe.simulator  # noqa: F401 - imported for its sake alone, like those above
+    for name in ("booking.application", "calendly.simulator", "stripe.simulator"):
+        import_module(f"harness.{name}")
 
 
 def open_application(

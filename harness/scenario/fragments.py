@@ -117,9 +117,7 @@ def _eventually(
     return replace(eventually, stop_if=_check(eventually.stop_if, values, names))
 
 
-def substitute(  # noqa: PLR0911  one return a kind of pattern
-    pattern: Pattern, values: Mapping[str, Pattern], names: Mapping[str, str]
-) -> Pattern:
+def substitute(pattern: Pattern, values: Mapping[str, Pattern], names: Mapping[str, str]) -> Pattern:
     """`pattern` with references to `values` replaced by those patterns, and captured `names` by their new names."""
     match pattern:
         case Reference(name=name):

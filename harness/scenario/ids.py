@@ -14,12 +14,12 @@ class SeededIds:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._random = random.Random(0)  # noqa: S311 - repeatable on purpose, never a secret
+        self._random = random.Random(0)
 
     def reseed(self, seed: int, scenario_id: str) -> None:
         """Begin the sequence of one scenario."""
         with self._lock:
-            self._random = random.Random(f"{seed} {scenario_id}")  # noqa: S311 - repeatable on purpose, never a secret
+            self._random = random.Random(f"{seed} {scenario_id}")
 
     def __call__(self) -> str:
         """The next id, as text."""

@@ -135,7 +135,7 @@ def shard(cases: Sequence[Case], index: int, count: int, durations: Mapping[str,
 def shuffled(cases: Sequence[Case], seed: int) -> list[Case]:
     """The cases in an order that depends on `seed` alone."""
     order = sorted(cases, key=lambda case: case.scenario_id)
-    random.Random(seed).shuffle(order)  # noqa: S311  an order to reproduce, not a secret
+    random.Random(seed).shuffle(order)
     return order
 
 

@@ -108,10 +108,10 @@ class Free:
     def read(self, node: Node, reader: Reader) -> Pattern:
         return compile_node(node, sending=self.sending, problems=reader.problems)
 
-    def convert(self, value: Any, pattern: Pattern) -> Any:  # noqa: ARG002  the protocol's signature
+    def convert(self, value: Any, pattern: Pattern) -> Any:
         return value
 
-    def schema(self, reader: Reader) -> Schema:  # noqa: ARG002  the protocol's signature
+    def schema(self, reader: Reader) -> Schema:
         return {} if self.sending else {"$ref": "#/$defs/pattern"}
 
 
@@ -125,7 +125,7 @@ class Compared:
     def read(self, node: Node, reader: Reader) -> Pattern:
         return Opaque(self.inner.read(node, reader), node.position)
 
-    def convert(self, value: Any, pattern: Pattern) -> Any:  # noqa: ARG002  the protocol's signature
+    def convert(self, value: Any, pattern: Pattern) -> Any:
         return value
 
     def schema(self, reader: Reader) -> Schema:
@@ -161,7 +161,7 @@ class Kind:
         except ValueError:
             raise refuse(self, value, pattern) from None
 
-    def schema(self, reader: Reader) -> Schema:  # noqa: ARG002  the protocol's signature
+    def schema(self, reader: Reader) -> Schema:
         matcher = [{"$ref": "#/$defs/matcher"}] if self.comparing else []
         return {"anyOf": [self.json, *matcher, REFERENCE]}
 
@@ -197,7 +197,7 @@ class Choice:
             raise refuse(self, value, pattern)
         return value
 
-    def schema(self, reader: Reader) -> Schema:  # noqa: ARG002  the protocol's signature
+    def schema(self, reader: Reader) -> Schema:
         return {"anyOf": [{"enum": list(self.words)}, REFERENCE]}
 
 
@@ -213,10 +213,10 @@ class Steps:
             return nothing(node)
         return Opaque(reader.read_steps(node), node.position)
 
-    def convert(self, value: Any, pattern: Pattern) -> Any:  # noqa: ARG002  the protocol's signature
+    def convert(self, value: Any, pattern: Pattern) -> Any:
         return value
 
-    def schema(self, reader: Reader) -> Schema:  # noqa: ARG002  the protocol's signature
+    def schema(self, reader: Reader) -> Schema:
         return {"type": "array", "items": {"$ref": "#/$defs/step"}}
 
 

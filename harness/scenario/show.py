@@ -35,7 +35,7 @@ def show(value: Any, *, beside: Any = None) -> str:
     return text if len(text) <= LIMIT else f"{text[: LIMIT - 2]} …"
 
 
-def _show(value: Any, *, inner: bool) -> str:  # noqa: PLR0911  one return a kind of value
+def _show(value: Any, *, inner: bool) -> str:
     if value is None or value is ABSENT:
         return "null" if value is None else "<absent>"
     if isinstance(value, bool):

@@ -126,7 +126,7 @@ class PerTable:
             entries[key] = shape.read(value, reader)
         return MapPattern(entries, node.position)
 
-    def convert(self, value: Any, pattern: Pattern) -> Any:  # noqa: ARG002  the protocol's signature
+    def convert(self, value: Any, pattern: Pattern) -> Any:
         return value
 
     def schema(self, reader: Reader) -> Schema:
@@ -149,7 +149,7 @@ class TableRows:
     def read(self, node: Node, reader: Reader) -> Pattern:
         return PerTable(_rows_to_send, expected=self.expected).read(node, reader)
 
-    def convert(self, value: Any, pattern: Pattern) -> Any:  # noqa: ARG002  the protocol's signature
+    def convert(self, value: Any, pattern: Pattern) -> Any:
         return value
 
     def schema(self, reader: Reader) -> Schema:

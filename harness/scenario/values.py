@@ -244,9 +244,7 @@ class _Compiler:
             return Literal(text, node.position)
         return Matcher(word, self.arguments(node, word, rest), text, node.position)
 
-    def arguments(  # noqa: PLR0911  one return a kind of word
-        self, node: ScalarNode, word: str, rest: str
-    ) -> tuple[Any, ...]:
+    def arguments(self, node: ScalarNode, word: str, rest: str) -> tuple[Any, ...]:
         match word:
             case "re":
                 return (compile_regex(rest),)
@@ -280,9 +278,7 @@ class _Compiler:
                 "End it with >; quote it when it holds a comma, a bracket or a #.",
             )
 
-    def wrapper(  # noqa: PLR0911  one return a wrapper
-        self, word: str, node: MapNode, inner: Node, *, exact: bool
-    ) -> Pattern:
+    def wrapper(self, word: str, node: MapNode, inner: Node, *, exact: bool) -> Pattern:
         position = node.position
         if word == "literal":
             return Literal(plain(inner), position)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError
@@ -27,8 +27,8 @@ class Visitor:
     role: str
     token: str | None
     caller: str
-    flow: Flow
     user: dict[str, Any]
+    flow: Flow = field(init=False)  # it sends as this visitor, so the visitor is made first
 
     def headers(self, token: str | None = None) -> dict[str, str]:
         """The headers of this visitor's requests; `token` replaces the own one, empty text sends none."""
@@ -63,7 +63,7 @@ class Visitors:
             raise InputError(f"The catalogue {world.catalogue.name} has no user {role!r}.", remedy)
         user = dict(users.get(role, {}))
         place = actors.index(name) if name in actors else len(actors) + len(self._known)
-        visitor = Visitor(name, role, self._token(user), f"192.0.2.{place + 1}", None, user)  # type: ignore[arg-type]  # the flow needs the visitor first
+        visitor = Visitor(name, role, self._token(user), f"192.0.2.{place + 1}", user)
         visitor.flow = world.stage.target.flow(
             _sender(world, visitor),
             signed_in=role != ANONYMOUS,

@@ -14,11 +14,12 @@ from harness.provider import Provider, Request, Response
 from harness.provider.stage import Site
 from harness.provider.times import Clock
 from harness.stripe.options import Options
-from harness.stripe.simulator import DEFAULTS, Simulator
+from harness.stripe.simulator import DEFAULTS, Outcome, Simulator
 
 __all__ = ["Prepare", "stripe_site"]
 
 PREFIX = "/pay/"
+_WAYS: tuple[Outcome, ...] = ("paid", "unpaid", "failed")
 Body = Mapping[str, Any]
 Prepare = Callable[[Simulator], None]
 
@@ -50,10 +51,11 @@ def _pages(provider: Provider, request: Request) -> Response | None:
     return _page(200, _document(provider, session, ""))
 
 
-def _pay(simulator: Simulator, session: Body, outcome: str) -> Response:
-    if outcome not in ("paid", "unpaid", "failed"):
+def _pay(simulator: Simulator, session: Body, wanted: str) -> Response:
+    outcome = next((way for way in _WAYS if way == wanted), None)
+    if outcome is None:
         return _page(400, _document(simulator, session, "There is no such way to pay."))
-    simulator.pay(session["id"], outcome)  # type: ignore[arg-type]  # one of the three words, by the line above
+    simulator.pay(session["id"], outcome)
     if outcome == "failed":
         return _page(402, _document(simulator, session, "Your card was declined."))
     back = session["success_url"].replace("{CHECKOUT_SESSION_ID}", session["id"])

@@ -209,11 +209,19 @@ def test_what_is_due_is_done_and_logged_with_its_fields(bench: Bench, url: str) 
     assert bench.booking(booking_id)["currentState"] == "CANCELLATION_COMPLETED"
 
 
+class SlowCalendly(ThreadingHTTPServer):
+    """Calendly, taking its time; `asked` is set as soon as it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Slow)
+        self.asked = threading.Event()
+
+
 class Slow(BaseHTTPRequestHandler):
-    """Calendly, taking its time."""
+    server: SlowCalendly
 
     def do_GET(self) -> None:
-        self.server.asked.set()  # type: ignore[attr-defined]  # the test's own event
+        self.server.asked.set()
         time.sleep(1)
         body = json.dumps({"resource": {"scheduling_url": "https://calendly.com/bea/call"}}).encode()
         self.send_response(200)
@@ -228,15 +236,14 @@ class Slow(BaseHTTPRequestHandler):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_told_to_end_it_finishes_what_it_began(bench: Bench, url: str, number: signal.Signals) -> None:
     bench.execute("""UPDATE "SessionType" SET "isActive" = false WHERE "title" <> 'Introductory call'""")
-    calendly = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
-    calendly.asked = threading.Event()  # type: ignore[attr-defined]  # told when it is asked
+    calendly = SlowCalendly()
     threading.Thread(target=calendly.serve_forever, daemon=True).start()
     answers: list[tuple[int, str]] = []
     environ = environment(url, BOOKING_CALENDLY_BASE=f"http://127.0.0.1:{calendly.server_address[1]}")
     with serving(environ) as (process, address):
         asking = threading.Thread(target=lambda: answers.append(fetch(f"{address}/page/widgets")))
         asking.start()
-        assert calendly.asked.wait(20)  # type: ignore[attr-defined]  # see above
+        assert calendly.asked.wait(20)
         process.send_signal(number)
         asking.join(20)
         assert process.wait(20) == 0

@@ -16,6 +16,7 @@ from .conftest import SESSIONS, SLOT, USERS, Answer, Bench
 ID = "aaaaaaaa-0000-4000-8000-000000000001"
 OTHER = "bbbbbbbb-0000-4000-8000-000000000002"
 CALLERS = [None, "client", "other-client", "builder", "admin"]
+Described = tuple[dict[str, Any], dict[str, list[Any]]]
 QUIET: dict[str, Any] = {
     "deadline": None,
     "database": None,
@@ -125,17 +126,18 @@ def check(description: dict[str, Any], operation: dict[str, Any], answer: Answer
     return answer
 
 
-def prepared(bench: Bench) -> list[Any]:
+@pytest.fixture
+def described(bench: Bench) -> Described:
+    """The description, and likely values of each field: made once a test, whatever the number of examples."""
     bench.app = bench.build(anonymous_inserts=10**9)
-    return [bench.schedule(session, SLOT) for session in ("intro-call", "pathway-30", "group-class")]
+    events = [bench.schedule(session, SLOT) for session in ("intro-call", "pathway-30", "group-class")]
+    return document(bench), pool(bench, events)
 
 
 @settings(max_examples=250, **QUIET)
 @given(data=st.data())
-def test_every_answer_is_as_described(bench: Bench, data: st.DataObject) -> None:
-    if not hasattr(bench, "prepared"):
-        bench.prepared = (document(bench), pool(bench, prepared(bench)))  # type: ignore[attr-defined]  # once a test
-    description, values = bench.prepared
+def test_every_answer_is_as_described(bench: Bench, described: Described, data: st.DataObject) -> None:
+    description, values = described
     bench.clock.advance(seconds=1)
 
     request_of(bench, description, values, data)
@@ -145,10 +147,10 @@ def test_every_answer_is_as_described(bench: Bench, data: st.DataObject) -> None
 @pytest.mark.timeout(1200)
 @settings(max_examples=20_000, **QUIET)
 @given(data=st.data())
-def test_no_failure_of_ours_in_twenty_thousand_requests(bench: Bench, data: st.DataObject) -> None:
-    if not hasattr(bench, "prepared"):
-        bench.prepared = (document(bench), pool(bench, prepared(bench)))  # type: ignore[attr-defined]  # once a test
-    description, values = bench.prepared
+def test_no_failure_of_ours_in_twenty_thousand_requests(
+    bench: Bench, described: Described, data: st.DataObject
+) -> None:
+    description, values = described
     bench.clock.advance(seconds=1)
 
     request_of(bench, description, values, data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -23,7 +24,7 @@ def empty(server: Server) -> Iterator[Database]:
     database.drop()
 
 
-def differences(url: str) -> list[object]:
+def differences(url: str) -> list[Any]:
     engine = sqlalchemy.create_engine(url)
     try:
         with engine.connect() as connection:
@@ -49,7 +50,7 @@ def test_a_column_that_no_migration_created_is_noticed(empty: Database) -> None:
 
     found = differences(empty.sqlalchemy_url)
 
-    assert [(change[0], change[3].name) for change in found] == [("add_column", "lastTransition")]  # type: ignore[index]  # alembic's tuples
+    assert [(change[0], change[3].name) for change in found] == [("add_column", "lastTransition")]
 
 
 def test_before_the_update_a_booking_needs_a_client(empty: Database) -> None:
@@ -71,7 +72,7 @@ def test_the_update_changes_no_row_and_may_run_again(empty: Database) -> None:
         )
         before = connection.execute('SELECT xmin::text, b::text FROM "Booking" b').fetchall()
         for _ in range(2):
-            connection.execute(migrations("update")[0].read_text())  # type: ignore[call-overload]  # a file's text
+            connection.execute(migrations("update")[0].read_bytes())
         after = connection.execute('SELECT xmin::text, b::text FROM "Booking" b').fetchall()
 
     assert after == before
@@ -115,24 +116,24 @@ def test_history_holds_migrations_that_fail_when_run_again(empty: Database, sql:
         populate(connection, "before")
         file = next(path for path in migrations("before") if path.parent.name == sql)
         with pytest.raises((psycopg.errors.DuplicateColumn, psycopg.errors.DuplicateObject)):
-            connection.execute(file.read_text())  # type: ignore[call-overload]  # a file's text
+            connection.execute(file.read_bytes())
 
 
 def test_the_state_column_marked_finished_bookings_idle_and_the_reference_mends_them(empty: Database) -> None:
     with empty.connect() as connection:
         files = migrations("before")
         for path in files[:-1]:
-            connection.execute(path.read_text())  # type: ignore[call-overload]  # a file's text
+            connection.execute(path.read_bytes())
         connection.execute(
             'INSERT INTO "User" ("id", "email", "updatedAt") VALUES (\'u\', \'u@example.test\', now());'
             'INSERT INTO "BuilderProfile" ("id", "userId", "updatedAt") VALUES (\'p\', \'u\', now());'
             'INSERT INTO "Booking" ("id", "builderId", "clientId", "title", "startTime", "endTime", "status",'
             " \"paymentStatus\", \"updatedAt\") VALUES ('b', 'p', 'u', 't', now(), now(), 'COMPLETED', 'PAID', now())"
         )
-        connection.execute(files[-1].read_text())  # type: ignore[call-overload]  # a file's text
+        connection.execute(files[-1].read_bytes())
         marked = connection.execute('SELECT "currentState" FROM "Booking"').fetchone()
         for path in migrations("reference"):
-            connection.execute(path.read_text())  # type: ignore[call-overload]  # a file's text
+            connection.execute(path.read_bytes())
         mended = connection.execute('SELECT "currentState" FROM "Booking"').fetchone()
 
     assert (marked, mended) == (("IDLE",), ("BOOKING_COMPLETED",))

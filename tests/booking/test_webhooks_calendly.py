@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from harness.booking.calendly_effects import CalendlyEffects
+
 from .conftest import CALENDLY_KEYS, SLOT, Answer, Bench, signature
 
 ID = "aaaaaaaa-0000-4000-8000-000000000001"
@@ -121,7 +123,7 @@ def test_two_invitees_of_one_group_event_are_two_deliveries(bench: Bench) -> Non
 
 
 def test_a_delivery_counts_only_once_it_is_committed(bench: Bench) -> None:
-    class Failing(type(bench.parts.calendly_effects)):  # type: ignore[misc]  # a variant of whatever the parts hold
+    class Failing(CalendlyEffects):
         def apply(self, *arguments: Any) -> Any:
             raise RuntimeError("a secret of ours")
 

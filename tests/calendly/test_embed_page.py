@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import http.server
 import json
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
@@ -19,6 +17,10 @@ from harness.calendly import Simulator
 from harness.calendly.availability import round_the_clock
 from harness.calendly.conformance import Conformance
 from harness.calendly.server import Served, serve, simulator_of
+from tests.support.browser import chromium
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 QUESTIONS = ["Booking ID", {"name": "Topic", "type": "single_select", "answer_choices": ["Career", "Code"]},
              {"name": "Anything else?", "type": "text"}]  # fmt: skip
@@ -159,27 +161,18 @@ def parent() -> Iterator[str]:
 
 
 @pytest.fixture
-def chromium() -> Iterator[Any]:
-    path = shutil.which("chromium")
-    if path is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("Chromium is needed here")
-        pytest.skip("Chromium is not on this machine")  # a machine without it can do all the rest
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
 
 
 @pytest.mark.browser
 def test_in_chromium_the_embed_posts_the_real_messages_and_books_what_was_prefilled(
-    served: Served, page: str, parent: str, chromium: Any, schemas: Any
+    served: Served, page: str, parent: str, browser: Browser, schemas: Any
 ) -> None:
     prefill = {"embed_domain": "1", "embed_type": "Inline", "name": "Sam Visitor", "email": "sam@example.test",
                "a1": "b-1", "a2": "Code", "utm_content": "b-1", "utm_source": "page", "gclid": "dropped"}  # fmt: skip
-    tab = chromium.new_page(locale="en-GB", timezone_id="Europe/London")
+    tab = browser.new_page(locale="en-GB", timezone_id="Europe/London")
     errors: list[str] = []
     tab.on("pageerror", lambda error: errors.append(str(error)))
     tab.goto(parent)
@@ -210,9 +203,9 @@ def test_in_chromium_the_embed_posts_the_real_messages_and_books_what_was_prefil
 
 @pytest.mark.browser
 def test_in_chromium_a_person_books_by_keyboard_on_a_phone_and_nothing_is_posted_without_embed_domain(
-    served: Served, chromium: Any
+    served: Served, browser: Browser
 ) -> None:
-    tab = chromium.new_page(viewport={"width": 360, "height": 640}, locale="en-GB", timezone_id="UTC")
+    tab = browser.new_page(viewport={"width": 360, "height": 640}, locale="en-GB", timezone_id="UTC")
     tab.goto(f"{served.url}/embed/olive-owner/class")
     tab.evaluate("window.got = []; addEventListener('message', (e) => got.push(e.data))")
     tab.locator("#times button").first.wait_for()

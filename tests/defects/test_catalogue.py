@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.booking import Parts, create_app
-from harness.booking.flow import Flow
+from harness.booking.flow import Answer, Flow
 from harness.defects import CATALOGUE, VARIANTS, flow_of, inject, migrated
 from harness.scenario.application import settings_for
 from harness.scenario.rules import load_rules
@@ -140,8 +140,11 @@ def test_two_in_the_same_part_are_both_there() -> None:
 
 
 def test_two_in_the_page_are_both_there() -> None:
+    def send(method: str, path: str, payload: object) -> Answer:
+        raise AssertionError("nothing is sent")
+
     page = flow_of(["F01-shows-all", "R11-no-id"])
-    flow = page(lambda *_: None, signed_in=False, new_id=lambda: "id")  # type: ignore[arg-type,return-value]  # nothing is sent
+    flow = page(send, signed_in=False, new_id=lambda: "id")
     paid = {"id": "s", "price": "50.00", "requiresAuth": True, "calendlyEventTypeUri": "u"}
     flow.select_session(paid)
     assert flow.embed()["answers"] == {}

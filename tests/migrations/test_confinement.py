@@ -151,7 +151,8 @@ def test_the_login_of_a_run_that_died_is_dropped_by_the_next(theirs: Server) -> 
     with open_server(f"postgresql://postgres@/postgres?host={theirs._parameters['host']}") as server:
         server.create_database(owner=server.login("one"))
         assert len(logins(theirs)) == 1
-        server._admin.close()  # type: ignore[union-attr]  # as if it had died: its lock is free
+        assert server._admin is not None
+        server._admin.close()  # as if it had died: its lock is free
         with psycopg.connect(theirs.admin_dsn, autocommit=True) as connection:
             assert sweep_databases(connection) == 1
         assert logins(theirs) == []

@@ -7,7 +7,9 @@ rewritten, whether every row is read, which index is built.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
 from harness.migrations.batches import units
@@ -118,14 +120,14 @@ def observed(server: Server, sql: str) -> Observation:
         database.drop()
 
 
-def _watch(connection: object) -> None:
-    assert install_watch(connection)  # type: ignore[arg-type]  # a psycopg connection
+def _watch(connection: psycopg.Connection[Any]) -> None:
+    assert install_watch(connection)
 
 
-def _build(connection: object) -> None:
-    connection.execute(SHOP.read_text())  # type: ignore[attr-defined]  # a psycopg connection
-    schema = snapshot(connection)  # type: ignore[arg-type]  # a psycopg connection
-    fill(connection, schema, dict.fromkeys(schema.tables, 500))  # type: ignore[arg-type]  # a psycopg connection
+def _build(connection: psycopg.Connection[Any]) -> None:
+    connection.execute(SHOP.read_bytes())
+    schema = snapshot(connection)
+    fill(connection, schema, dict.fromkeys(schema.tables, 500))
 
 
 @pytest.mark.parametrize(("sql", "locks", "rewritten", "scanned", "built"), TABLE, ids=[row[0][:60] for row in TABLE])

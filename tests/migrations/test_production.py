@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,9 +18,9 @@ PRISMA = PRODUCTION / "prisma"
 CATALOGUE = FIXTURES / "catalogues" / "production.yaml"
 
 
-def checked(server: Server, path: Path, *, without: tuple[str, ...] = ("traffic",), **options: object) -> Report:
+def checked(server: Server, path: Path, *, without: tuple[str, ...] = ("traffic",), **options: Any) -> Report:
     phases = tuple(phase for phase in PHASES if phase not in without)
-    return check(server, plan(path), Options(rows=500, production_rows=500, phases=phases, **options))  # type: ignore[arg-type]  # a test names its options
+    return check(server, plan(path), Options(rows=500, production_rows=500, phases=phases, **options))
 
 
 @pytest.fixture(scope="module")

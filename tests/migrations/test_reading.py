@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -88,9 +89,9 @@ def test_down_scripts_are_found_and_not_run_as_migrations(tmp_path: Path) -> Non
         (lambda p: (p / "20250101000000_x").mkdir() or folder(p, "20250202000000_y"), "has no migration.sql"),
     ],
 )
-def test_what_cannot_be_read_says_why(tmp_path: Path, make: object, message: str) -> None:
+def test_what_cannot_be_read_says_why(tmp_path: Path, make: Callable[[Path], Path], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        read(make(tmp_path))  # type: ignore[operator]  # a small maker per case
+        read(make(tmp_path))
 
 
 def test_bytes_that_are_not_utf8_are_refused_with_their_line(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import psutil
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from nbformat import v4, write
+from playwright.sync_api import Page
 
 from harness.errors import InputError
 from harness.report import Dossier, audit, verify
@@ -144,9 +145,10 @@ def test_no_request_leaves_the_browser_and_every_link_leads_somewhere(dossier: D
     assert all((root / link).is_file() for link in links)
 
 
-def _links(page: object, root: Path) -> list[str]:
-    page.goto((root / "index.html").as_uri())  # type: ignore[attr-defined]  # a playwright page
-    return page.evaluate("[...document.querySelectorAll('a')].map(link => link.getAttribute('href'))")  # type: ignore[attr-defined,no-any-return]  # the same
+def _links(page: Page, root: Path) -> list[str]:
+    page.goto((root / "index.html").as_uri())
+    links: list[str] = page.evaluate("[...document.querySelectorAll('a')].map(link => link.getAttribute('href'))")
+    return links
 
 
 @pytest.mark.browser

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -178,11 +179,11 @@ def in_python() -> dict[str, Any]:
         flow, session = made(each["signedIn"]), each["session"]
         chosen.append(
             [flow.shows(session), flow.costs(session),
-             tried(lambda: flow.select_session(session, pathway=each["pathway"])), flow.booking_id]  # noqa: B023 - called at once
+             tried(partial(flow.select_session, session, pathway=each["pathway"])), flow.booking_id]
         )  # fmt: skip
     for origin, data in MESSAGES:
         flow = made(False)
-        heard.append([tried(lambda: flow.on_message(origin, data)), flow.event_uri, flow.invitee_uri])  # noqa: B023 - called at once
+        heard.append([tried(partial(flow.on_message, origin, data)), flow.event_uri, flow.invitee_uri])
 
     def send(method: str, path: str, body: Any) -> Answer:
         sent.append([method, path, json.loads(json.dumps(body))])

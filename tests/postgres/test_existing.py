@@ -12,6 +12,7 @@ from psycopg import sql
 
 from harness.errors import InputError, MachineError
 from harness.postgres import Sandbox, Server, open_server
+from harness.postgres.dsn import Dsn
 from tests.postgres.processes import Machine, harness
 from tests.postgres.shop import SHOP, state_of
 
@@ -69,7 +70,7 @@ def test_without_a_superuser_each_scenario_gets_a_new_clone(theirs: Server, stat
 
 def _rows(theirs: Server, sandbox: Sandbox) -> dict[str, Any]:
     parameters = theirs._parameters | {"dbname": sandbox.database.name}
-    with psycopg.connect(**parameters, autocommit=True) as connection:  # type: ignore[arg-type]  # libpq's parameters
+    with psycopg.connect(Dsn.of(parameters), autocommit=True) as connection:
         return state_of(connection)
 
 

@@ -35,7 +35,7 @@ def test_the_information_schema_shows_nothing_outside_the_schema_harness(
               "routines": "routine_schema", "domains": "domain_schema"}.get(view, "table_schema")  # fmt: skip
     query = f"SELECT count(*) FROM information_schema.{view} WHERE {schema} <> 'harness'"
     with plain.connect() as before, sandbox.database.connect() as after:
-        assert after.execute(query).fetchone() == before.execute(query).fetchone()  # type: ignore[arg-type]  # fixed
+        assert after.execute(query).fetchone() == before.execute(query).fetchone()
     plain.drop()
 
 

@@ -56,7 +56,7 @@ def run(sandbox: Sandbox, app: Connection, number: int) -> Any:
         app.execute(statement.replace("%%", "%").format(n=choice.randint(1, 20)))
     if number % 40 == 0:
         for part in choice.choice(RARE).format(n=number).split("; "):
-            app.execute(part)  # type: ignore[arg-type]  # put together here
+            app.execute(part)
     seen += app.execute("SELECT id, name FROM customer ORDER BY id").fetchall()
     seen += app.execute("SELECT * FROM counter ORDER BY id").fetchall()
     following = app.execute("SELECT nextval('ticket'), nextval('counter_id_seq')").fetchall()

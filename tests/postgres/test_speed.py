@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from harness.postgres import Sandbox, Template
+from harness.postgres.dsn import Dsn
 from harness.postgres.embedded import start_embedded
 from harness.postgres.places import Places
 
@@ -68,7 +69,7 @@ def test_a_cached_data_directory_starts_in_a_third_of_the_time(tmp_path: Path) -
 def _start(places: Places) -> float:
     start = time.perf_counter()
     server = start_embedded(None, places)
-    with psycopg.connect(**server.parameters) as connection:  # type: ignore[arg-type]  # libpq's parameters
+    with psycopg.connect(Dsn.of(server.parameters)) as connection:
         connection.execute("SELECT 1")
     taken = time.perf_counter() - start
     server.stop()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -18,6 +18,7 @@ from tests.support.browser import chromium
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+Scheme = Literal["light", "dark"]
 CHECKSUM_OF_FETCHES = re.compile(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//|@import|url\((?!["']?data:)""")
 
 
@@ -30,10 +31,10 @@ def browser() -> Iterator[Browser]:
 class Opened:
     """A page that is ready, with what it asked for and complained of."""
 
-    def __init__(self, browser: Browser, path: Path, **options: object) -> None:
+    def __init__(self, browser: Browser, path: Path, **options: Any) -> None:
         self.requests: list[str] = []
         self.complaints: list[str] = []
-        self.page: Page = browser.new_page(viewport={"width": 1280, "height": 900}, **options)  # type: ignore[arg-type]  # playwright's options
+        self.page: Page = browser.new_page(viewport={"width": 1280, "height": 900}, **options)
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -176,7 +177,7 @@ def test_text_is_readable_in_both_schemes(browser: Browser, runs: Path) -> None:
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["failing", "good", "empty"])
-def test_axe_finds_nothing_with_everything_unfolded(browser: Browser, runs: Path, name: str, scheme: str) -> None:
+def test_axe_finds_nothing_with_everything_unfolded(browser: Browser, runs: Path, name: str, scheme: Scheme) -> None:
     page = opened_for_axe(browser, runs / name / "report.html", scheme)
     assert wrong(page) == []
     page.context.close()
@@ -191,9 +192,9 @@ def test_axe_would_notice(browser: Browser, runs: Path) -> None:
     page.context.close()
 
 
-def opened_for_axe(browser: Browser, path: Path, scheme: str) -> Page:
+def opened_for_axe(browser: Browser, path: Path, scheme: Scheme) -> Page:
     """The page with a scenario chosen and all of its evidence unfolded."""
-    context = browser.new_context(bypass_csp=True, color_scheme=scheme, viewport={"width": 1280, "height": 900})  # type: ignore[arg-type]  # playwright's literal
+    context = browser.new_context(bypass_csp=True, color_scheme=scheme, viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.goto(path.as_uri())
     page.wait_for_selector("html[data-ready]")

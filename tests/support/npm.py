@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
+from tests.support.absent import absent
 
 __all__ = ["npm_tools"]
 
@@ -22,7 +21,7 @@ def npm_tools(name: str, packages: Sequence[str]) -> Path:
     Without npm, or when it cannot install, the test is skipped, but fails under CI=true.
     """
     if shutil.which("npm") is None or shutil.which("node") is None:
-        _missing("no Node.js with npm on the PATH; on Debian: apt-get install nodejs npm")
+        absent("no Node.js with npm on the PATH; on Debian: apt-get install nodejs npm")
     directory = BUILD / name
     directory.mkdir(parents=True, exist_ok=True)
     done = directory / ".done"
@@ -42,12 +41,6 @@ def npm_tools(name: str, packages: Sequence[str]) -> Path:
             ]
             made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
             if made.returncode:
-                _missing(f"npm could not install {' '.join(packages)}: {made.stderr[-500:]}")
+                absent(f"npm could not install {' '.join(packages)}: {made.stderr[-500:]}")
             done.write_text(" ".join(packages))
     return directory
-
-
-def _missing(why: str) -> None:
-    if os.environ.get("CI") == "true":
-        pytest.fail(why)
-    pytest.skip(why)  # sanctioned: only outside CI, where npm cannot be demanded

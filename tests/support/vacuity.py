@@ -13,9 +13,9 @@ from decimal import Decimal
 from typing import Any
 from unittest import mock
 
-from harness.errors import InputError
+from harness.errors import InputError, Position
 from harness.scenario import checks
-from harness.scenario.checks import evidence
+from harness.scenario.checks import Looks, evidence
 from harness.scenario.matching import Comparison
 from harness.scenario.model import CheckSpec, Step
 from harness.scenario.values import ListPattern, Literal, MapPattern, Matcher, Opaque, Pattern, Reference, Template
@@ -162,8 +162,8 @@ def watching(watch: Watch) -> Iterator[Watch]:
     """While it lasts, every check that passes is put to the test."""
     evaluate, answer, outcomes = checks.evaluate, evidence.compare_answer, parallel._compared
 
-    def evaluated(world: World, spec: CheckSpec, *, within_step: bool) -> tuple[list[Comparison], int]:
-        found, tries = evaluate(world, spec, within_step=within_step)
+    def evaluated(world: World, spec: CheckSpec, *, within_step: bool) -> tuple[list[Comparison], Looks]:
+        found, looks = evaluate(world, spec, within_step=within_step)
         if all(c.passed for c in found):
             watch.checks += 1
             with _still(world):
@@ -175,7 +175,7 @@ def watching(watch: Watch) -> Iterator[Watch]:
                         str(spec.position),
                         _tried(lambda c=changed: evaluate(world, c, within_step=within_step)[0]),
                     )
-        return found, tries
+        return found, looks
 
     def answered(world: World, step: Step) -> list[Comparison]:
         found = expectation(world, step)
@@ -211,7 +211,7 @@ def _tried(look: Any) -> list[Comparison]:
     try:
         found: list[Comparison] = look()
     except InputError as error:
-        return [Comparison("$", "error", "", str(error), False, error.position)]  # type: ignore[arg-type]  # nobody reads where
+        return [Comparison("$", "error", "", str(error), False, error.position or Position("a changed check"))]
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from harness.calendly.core import Context
@@ -33,7 +34,7 @@ def list_event_types(context: Context) -> Reply:
 
     rows = list(context.store.event_types.values())
     for name, descending in reversed(fields.sort("name:asc", _SORTS)):
-        rows.sort(key=lambda kind, name=name: getattr(kind, name), reverse=descending)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+        rows.sort(key=attrgetter(name), reverse=descending)
     show = context.show.event_type
     return collection(context.core.pages.page(context.request, fields, rows, key=_id, show=show, keep=keep))
 

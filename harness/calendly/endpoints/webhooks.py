@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from harness.calendly.core import Context
 from harness.calendly.endpoints.reply import Reply, collection, resource
 from harness.calendly.endpoints.samples import sample_payload
-from harness.calendly.entities import Subscription
+from harness.calendly.entities import Scope, Subscription
 from harness.calendly.parameters import Fields
 from harness.calendly.refusals import Refusal, denied, invalid, not_found
 from harness.calendly.webhooks import EVENT_SCOPES
@@ -15,7 +15,7 @@ from harness.provider import Route
 
 __all__ = ["ROUTES"]
 
-_SCOPES = ("organization", "user", "group")
+_SCOPES: tuple[Scope, ...] = ("organization", "user", "group")
 _UPGRADE = "Please upgrade your Calendly account to Standard"
 
 
@@ -32,7 +32,7 @@ def create_subscription(context: Context) -> Reply:
         id=context.core.new_id(),
         callback_url=url,
         events=tuple(events),
-        scope=scope,  # type: ignore[arg-type]  # `_audience` has checked it against the three words
+        scope=scope,
         organization=organization,
         user=user,
         group=group,
@@ -112,11 +112,12 @@ def _check_event(event: str, scope: str, parameter: str) -> None:
         raise invalid(parameter, f"{event} is not allowed for the scope {scope}")
 
 
-def _audience(context: Context, fields: Fields) -> tuple[str, str, str | None, str | None]:
+def _audience(context: Context, fields: Fields) -> tuple[Scope, str, str | None, str | None]:
     """(scope, organization, user, group) of a request; organization is always required."""
     organization = fields.needed_uri("organization")
     fields.needed("scope")
-    scope = fields.choice("scope", _SCOPES) or ""
+    scope = fields.choice("scope", _SCOPES)
+    assert scope is not None  # it was needed
     context.core.access.demand_organization(context.caller, organization)
     user = fields.needed_uri("user") if scope == "user" else None
     group = fields.needed_uri("group") if scope == "group" else None

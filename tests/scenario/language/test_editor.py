@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from harness.scenario.registry import builtin_registry
 from harness.scenario.tables import load_tables
 from harness.scenario.values import plain
 from harness.scenario.yamltree import parse
+from tests.support.npm import npm_tools
 
 ROOT = Path(__file__).parents[3]
 FILES = [
@@ -102,16 +101,9 @@ def probe(kind: str, text: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def server() -> Path:
     """The YAML language server from npm."""
-    node = shutil.which("npm")
-    if node is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("npm is not here, and CI=true demands it.")
-        pytest.skip("npm is not here")  # the marker npm says so; CI fails instead
-    place = tmp_path_factory.mktemp("npm")
-    command = [node, "install", "--no-audit", "--no-fund", "--silent", "yaml-language-server@1.18.0"]
-    subprocess.run(command, cwd=place, check=True, timeout=240, capture_output=True)
+    place = npm_tools("editor", ["yaml-language-server@1.18.0"])
     return place / "node_modules" / "yaml-language-server" / "bin" / "yaml-language-server"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.scenario.running.conftest import Play
+from tests.scenario.running.conftest import Play, Played
 
 BOOKING = """
   - select_session: intro-call
@@ -172,9 +172,9 @@ def test_the_same_seed_leaves_the_same_records(play: Play) -> None:
     body = f"when:{BOOKING}\n  - create: {{}}\n  - deliver: invitee.created\nthen: [{{rows: {{Booking: 1}}}}]"
     first, second, other = play(body, seed=3), play(body, seed=3), play(body, seed=4)
 
-    def evidence(played: object) -> list[str]:
+    def evidence(played: Played) -> list[str]:
         rows = []
-        for records in played.tables.values():  # type: ignore[attr-defined]  # a Played
+        for records in played.tables.values():
             for record in records:
                 rows.append(str({k: getattr(record, k) for k in record.__slots__ if k not in record.MEASURED}))
         return rows
