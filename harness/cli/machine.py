@@ -126,15 +126,15 @@ def _notebooks() -> Finding:
 
 
 def _memory() -> Finding:
-    from harness.postgres.places import MEMORY
+    from harness.postgres.places import MEMORY, MEMORY_NEEDED
 
-    free = shutil.disk_usage(MEMORY).free // 2**20 if MEMORY.is_dir() else 0
+    free = shutil.disk_usage(MEMORY).free if MEMORY.is_dir() else 0
     return Finding(
         "memory-backed storage",
-        free >= 512,
-        f"{free} MiB free in {MEMORY}",
+        free >= MEMORY_NEEDED,
+        f"{free // 2**20} MiB free in {MEMORY}",
         "databases lie on disk: starting takes longer",
-        "enlarge /dev/shm",
+        f"enlarge {MEMORY}",
     )
 
 

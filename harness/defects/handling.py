@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, text
@@ -36,27 +35,9 @@ BOOK = Book()
 class SeenFirst(Deliveries):
     """What was seen is written in a transaction of its own."""
 
-    def take(
-        self,
-        connection: Connection,
-        *,
-        delivery_id: str,
-        provider: str,
-        key: str,
-        event: str,
-        occurred_at: datetime,
-        now: datetime,
-    ) -> bool:
+    def take(self, connection: Connection, **delivery: Any) -> bool:
         with connection.engine.begin() as own:
-            return super().take(
-                own,
-                delivery_id=delivery_id,
-                provider=provider,
-                key=key,
-                event=event,
-                occurred_at=occurred_at,
-                now=now,
-            )
+            return super().take(own, **delivery)
 
 
 @BOOK.part(

@@ -146,18 +146,9 @@ class NobodysOwn(RequestReader):
 class BadTokenIgnored(Identity):
     """Every failure of the sign-in is swallowed."""
 
-    def caller(
-        self,
-        connection: Connection,
-        header: str | None,
-        *,
-        store: Store,
-        tokens: Tokens,
-        settings: Settings,
-        now: datetime,
-    ) -> Caller:
+    def caller(self, connection: Connection, header: str | None, **means: Any) -> Caller:
         try:
-            return super().caller(connection, header, store=store, tokens=tokens, settings=settings, now=now)
+            return super().caller(connection, header, **means)
         except Refusal:
             return ANONYMOUS
 

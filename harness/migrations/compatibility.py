@@ -107,14 +107,7 @@ class _Models:
         failure = self._try(self.after, _select(self.old, table))
         if failure:
             evidence = f"the query that reads every column of {table} as before now says {failure}"
-            yield finding(
-                "compat.old-app-read-fails",
-                Severity.BLOCKER,
-                PHASE,
-                self._cause(table, failure.message),
-                evidence,
-                table=table,
-            )
+            yield self._found("compat.old-app-read-fails", Severity.BLOCKER, table, failure.message, evidence)
             return
         for column in self.old.columns_of(table):
             now = self.new.columns.get((table, column.name))
@@ -122,14 +115,7 @@ class _Models:
                 evidence = (
                     f"{table}.{column.name} was {column.type} and is {now.type}: the running release reads another type"
                 )
-                yield finding(
-                    "compat.old-app-read-fails",
-                    Severity.MEDIUM,
-                    PHASE,
-                    self._cause(table, column.name),
-                    evidence,
-                    table=table,
-                )
+                yield self._found("compat.old-app-read-fails", Severity.MEDIUM, table, column.name, evidence)
 
     def _old_writes(self, table: str) -> Iterator[Finding]:
         tried: list[tuple[str, dict[str, str], bool, Severity]] = [
@@ -160,17 +146,10 @@ class _Models:
         for words, values, minimal, severity in tried:
             failure = self._old_write_fails(table, values, minimal)
             if failure:
-                statement = self._cause(table, failure.message)
                 named = next((n for (t, n) in self.new.columns if t == table and f'"{n}"' in failure.message), "…")
                 evidence = f"the running release writes {words} into {table}; the new schema says {failure}"
-                yield finding(
-                    "compat.old-app-write-fails",
-                    severity,
-                    PHASE,
-                    statement,
-                    evidence,
-                    table=table,
-                    names={"column": named},
+                yield self._found(
+                    "compat.old-app-write-fails", severity, table, failure.message, evidence, column=named
                 )
                 return
 
@@ -189,15 +168,7 @@ class _Models:
             seen = self._read_back(table, name, sql)
             if seen:
                 evidence = f"a row with {words} was written; the query of the running release returned NULL in {table}.{name}, which it knows as NOT NULL"
-                yield finding(
-                    "compat.old-app-sees-null",
-                    Severity.MEDIUM,
-                    PHASE,
-                    self._cause(table, name),
-                    evidence,
-                    table=table,
-                    names={"column": name},
-                )
+                yield self._found("compat.old-app-sees-null", Severity.MEDIUM, table, name, evidence, column=name)
 
     def _read_back(self, table: str, column: str, insert: str) -> bool:
         """Whether a row written by the new release shows NULL to the old one's query. Nothing is kept."""
@@ -218,26 +189,17 @@ class _Models:
             failure = self._try(self.before, _select(self.new, table))
             if failure:
                 evidence = f"the query that reads every column of {table} as after the migration says {failure} on the old schema"
-                yield finding(
-                    "compat.new-app-on-old-schema-fails",
-                    Severity.MEDIUM,
-                    PHASE,
-                    self._cause(table, failure.message),
-                    evidence,
-                    table=table,
+                yield self._found(
+                    "compat.new-app-on-old-schema-fails", Severity.MEDIUM, table, failure.message, evidence
                 )
         for table, name, value, words in new_kinds(self.old, self.new):
             failure = self._try(self.before, row_sql(self.after, self.new, table, {name: value}))
             if failure:
                 evidence = f"a row with {words} into {table}: the old schema says {failure}"
-                yield finding(
-                    "compat.new-app-on-old-schema-fails",
-                    Severity.MEDIUM,
-                    PHASE,
-                    self._cause(table, name),
-                    evidence,
-                    table=table,
-                )
+                yield self._found("compat.new-app-on-old-schema-fails", Severity.MEDIUM, table, name, evidence)
+
+    def _found(self, hazard: str, severity: Severity, table: str, hint: str, evidence: str, **names: str) -> Finding:
+        return finding(hazard, severity, PHASE, self._cause(table, hint), evidence, table=table, names=names)
 
     def _try(self, connection: psycopg.Connection[Any], sql: str) -> Failure | None:
         """Run and roll back; what the server said, or None."""

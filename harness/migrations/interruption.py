@@ -181,26 +181,11 @@ def _failed_build(rehearsal: Rehearsal, unit: Unit, action: Action) -> Iterator[
         evidence = f"a build that failed with {failed.failure} left {invalid[0]} INVALID; "
         if again.complete and invalid[0] in _invalid(snapshot(connection), before):
             evidence += "the second run succeeded and left it INVALID"
-            yield finding(
-                "index.steps-over-invalid",
-                Severity.MEDIUM,
-                PHASE,
-                unit.statement,
-                evidence,
-                table=action.table.name,
-                names=names,
-            )
+            hazard, severity = "index.steps-over-invalid", Severity.MEDIUM
         else:
             evidence += f"the second run said {again.failure}" if again.failure else "the second run built it"
-            yield finding(
-                "index.invalid-left",
-                Severity.LOW,
-                PHASE,
-                unit.statement,
-                evidence,
-                table=action.table.name,
-                names=names,
-            )
+            hazard, severity = "index.invalid-left", Severity.LOW
+        yield finding(hazard, severity, PHASE, unit.statement, evidence, table=action.table.name, names=names)
 
 
 def _invalid(schema: Schema, before: Schema) -> list[str]:

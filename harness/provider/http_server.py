@@ -13,11 +13,11 @@ import struct
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from harness.errors import MachineError
 from harness.provider.messages import Request, Response, TransportFault
+from harness.provider.startable import Startable
 
 __all__ = ["HttpServer"]
 
@@ -27,7 +27,7 @@ _CUT = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: close sends RST
 Handle = Callable[[Request], Response]
 
 
-class HttpServer:
+class HttpServer(Startable):
     """Listens from construction on; `start` serves in a thread of its own, `stop` ends it and every connection.
 
     `port` 0 takes a free one. Raises MachineError when the port is busy or the address is not this machine's.
@@ -62,15 +62,6 @@ class HttpServer:
             self._thread.join(timeout=10)
         self._server.server_close()
         self._server.close_connections()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
 
 class _Listener(ThreadingHTTPServer):

@@ -9,8 +9,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -21,6 +20,7 @@ from responses import registries
 from harness.provider.calls import Call, Candidate, explain_unmatched
 from harness.provider.messages import Request, Response, TransportFault
 from harness.provider.provider import Provider
+from harness.provider.startable import Startable
 
 __all__ = ["ResponsesTransport", "UnexpectedRequest"]
 
@@ -36,7 +36,7 @@ class UnexpectedRequest(requests.ConnectionError):
         self.call = call
 
 
-class ResponsesTransport:
+class ResponsesTransport(Startable):
     """Answers every request made through `requests` while active; none reaches the network.
 
     `providers` maps an API base URL to a function that returns the provider of the moment:
@@ -63,15 +63,6 @@ class ResponsesTransport:
     def stop(self) -> None:
         """May be called twice, and in any order among several transports."""
         _SWITCHBOARD.unplug(self)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def passes(self, request: PreparedRequest) -> bool:
         return urlsplit(str(request.url)).netloc in self._passthrough

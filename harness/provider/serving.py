@@ -5,8 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from types import FrameType, TracebackType
-from typing import Self
+from types import FrameType
 
 from harness.errors import InputError
 from harness.provider.control import PREFIX, Control
@@ -14,6 +13,7 @@ from harness.provider.courier import Courier
 from harness.provider.http_server import HttpServer
 from harness.provider.messages import Request, Response
 from harness.provider.stage import Site, Stage
+from harness.provider.startable import Startable
 
 __all__ = ["Served", "SiteMaker", "serve_until_signal"]
 
@@ -21,7 +21,7 @@ SiteMaker = Callable[[str], Site]
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-class Served:
+class Served(Startable):
     """Simulators on a port. `makers` get the server's own URL and make the sites, the first the default one.
 
     `control` opens /_simulator/, on a loopback address only. `deliver` False leaves webhooks in the outbox.
@@ -55,15 +55,6 @@ class Served:
     def stop(self) -> None:
         self._server.stop()
         self.courier.stop()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _answer(self, request: Request) -> Response:
         if request.path.startswith(PREFIX):

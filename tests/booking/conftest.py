@@ -8,7 +8,7 @@ import json
 import logging
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,10 @@ from harness.postgres import Sandbox, Server, Template, open_server
 from harness.provider.in_process import ResponsesTransport
 from harness.stripe import Options as StripeOptions
 from harness.stripe import Simulator as Stripe
+from tests.support.clock import Clock
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "fixtures"
-START = datetime(2030, 3, 4, 9, 0, tzinfo=UTC)
 SLOT = datetime(2030, 3, 6, 10, 0, tzinfo=UTC)
 CALENDLY_KEYS = ("calendly-webhook-key-new", "calendly-webhook-key-old")
 STRIPE_KEYS = ("whsec_new", "whsec_old")
@@ -67,19 +67,6 @@ def populate(connection: psycopg.Connection[Any], *sections: str) -> None:
             values = [json.dumps(value) if isinstance(value, dict) else value for value in row.values()]
             marks = ", ".join("%s::jsonb" if isinstance(value, dict) else "%s" for value in row.values())
             connection.execute(f'INSERT INTO "{table}" ({columns}) VALUES ({marks})', values)
-
-
-class Clock:
-    """The time of a test; moves only when told."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, **span: float) -> None:
-        self.now += timedelta(**span)
 
 
 class Ids:

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+import requests
 
 from harness.calendly import Options, Request, Simulator
 from harness.calendly.conformance import Conformance
+from tests.support.clock import Clock
 
+HEADERS = {"Authorization": "Bearer token"}
 SCHEMAS = Path(__file__).parents[2] / "fixtures" / "calendly" / "schemas"
-
-
-class Clock:
-    """Stands at a Monday morning until the test moves it."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2030, 3, 4, 9, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, **by: float) -> datetime:
-        self.now += timedelta(**by)
-        return self.now
 
 
 class Answered:
@@ -113,6 +103,14 @@ def make_world() -> type[World]:
 @pytest.fixture
 def make_api() -> type[Api]:
     return Api
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    """A client over HTTP that signs in with the owner's token."""
+    with requests.Session() as one:
+        one.headers.update(HEADERS)
+        yield one
 
 
 @pytest.fixture(scope="session")

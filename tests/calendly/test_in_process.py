@@ -14,7 +14,6 @@ from harness.calendly import Simulator
 from harness.calendly.in_process import ResponsesTransport, UnexpectedRequest
 
 BASE = "https://api.calendly.com"
-HEADERS = {"Authorization": "Bearer token"}
 
 
 @pytest.fixture
@@ -26,13 +25,6 @@ def slept() -> list[float]:
 def transport(world: Any, slept: list[float]) -> Iterator[ResponsesTransport]:
     with ResponsesTransport({BASE: lambda: world.simulator}, sleep=slept.append) as active:
         yield active
-
-
-@pytest.fixture
-def session() -> Iterator[requests.Session]:
-    with requests.Session() as one:
-        one.headers.update(HEADERS)
-        yield one
 
 
 @pytest.mark.usefixtures("transport")

@@ -21,8 +21,8 @@ from harness.calendly import Options, Request
 from harness.calendly.command import furnish, greeting, serve_command
 from harness.calendly.server import Served, serve, simulator_of
 from harness.errors import InputError, MachineError
+from tests.calendly.conftest import HEADERS
 
-HEADERS = {"Authorization": "Bearer token"}
 NOW = "2030-03-04T09:00:00Z"
 SLOT = "2030-03-06T10:00:00Z"
 PERSON = {"name": "Sam", "email": "sam@example.test"}
@@ -32,13 +32,6 @@ PERSON = {"name": "Sam", "email": "sam@example.test"}
 def served() -> Iterator[Served]:
     with serve(control=True, seed=3, prepare=furnish) as running:
         yield running
-
-
-@pytest.fixture
-def session() -> Iterator[requests.Session]:
-    with requests.Session() as one:
-        one.headers.update(HEADERS)
-        yield one
 
 
 @pytest.fixture

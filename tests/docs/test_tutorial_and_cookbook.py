@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from harness.scenario.runner import run_case
 from harness.scenario.stage import Stage
 from harness.scenario.targets import parse_target
 from tests.support.commands import ROOT, harness
+from tests.support.projects import make_project
 
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 COOKBOOK = ROOT / "docs" / "cookbook.md"
@@ -36,11 +36,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project as the reader has it, without the scenarios of this one."""
-    (tmp_path / "scenarios").mkdir()
-    for name in ("rules.yaml", "invariants.yaml", "tables.json"):
-        shutil.copy(ROOT / "scenarios" / name, tmp_path / "scenarios" / name)
-    (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
-    return tmp_path
+    return make_project(tmp_path, {}, kept=("rules.yaml", "invariants.yaml", "tables.json"))
 
 
 @pytest.mark.long

@@ -8,6 +8,7 @@ from shutil import copy
 import pytest
 
 from tests.support.commands import ROOT
+from tests.support.projects import make_project
 
 FAILING = "The answer has another status"
 HOLDING = "Asking which sessions there are"
@@ -33,11 +34,7 @@ scenarios:
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project's folder; its runs go to reports/ in it."""
-    root = tmp_path_factory.mktemp("project")
-    (root / "scenarios").mkdir()
-    (root / "scenarios" / "small.yaml").write_text(SUITE)
-    copy(ROOT / "scenarios" / "tables.json", root / "scenarios")
+    root = make_project(tmp_path_factory.mktemp("project"), {"small.yaml": SUITE}, kept=["tables.json"])
     (root / "notebooks").mkdir()
     copy(ROOT / "notebooks" / "control_room.ipynb", root / "notebooks")
-    (root / "fixtures").symlink_to(ROOT / "fixtures")
     return root

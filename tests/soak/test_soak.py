@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.soak.__main__ import main
 from tests.soak.runs import Ended, Log, Planned, plan
-
-ROOT = Path(__file__).resolve().parents[2]
-TEXT = """
-feature: One
-given: {catalog: production, visitor: anonymous}
-scenarios:
-  - scenario: A free session is booked
-    covers: [R06]
-    when:
-      - select_session: intro-call
-      - schedule: "2030-03-06T10:00Z"
-      - create: {}
-        expect: {status: 200}
-"""
+from tests.support.projects import FREE_SESSION, make_project
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
-    (tmp_path / "scenarios").mkdir()
-    shutil.copy(ROOT / "scenarios" / "rules.yaml", tmp_path / "scenarios")
-    (tmp_path / "scenarios" / "one.yaml").write_text(TEXT, encoding="utf-8")
-    return tmp_path
+    return make_project(tmp_path, {"one.yaml": FREE_SESSION})
 
 
 def soak(project: Path, *words: str) -> int:
@@ -62,7 +44,7 @@ def test_it_goes_on_where_it_was_stopped(project: Path, capsys: pytest.CaptureFi
 
 def test_another_suite_begins_anew(project: Path) -> None:
     Log(project).add(Ended("reference", 1, 7, 1, 0.1))
-    (project / "scenarios" / "one.yaml").write_text(TEXT.replace("10:00", "11:00"), encoding="utf-8")
+    (project / "scenarios" / "one.yaml").write_text(FREE_SESSION.replace("10:00", "11:00"), encoding="utf-8")
     assert Log(project).read() == []
 
 
@@ -73,7 +55,9 @@ def test_a_failure_is_kept_and_named_at_the_end(project: Path, capsys: pytest.Ca
 
 
 def test_a_scenario_that_fails_is_noticed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (project / "scenarios" / "one.yaml").write_text(TEXT.replace("status: 200", "status: 201"), encoding="utf-8")
+    (project / "scenarios" / "one.yaml").write_text(
+        FREE_SESSION.replace("status: 200", "status: 201"), encoding="utf-8"
+    )
     assert soak(project, "--runs", "1") == 1
     assert "1 FAILED" in capsys.readouterr().out
 

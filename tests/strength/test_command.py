@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from tests.support.commands import harness
+from tests.support.projects import FREE_SESSION, make_project
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -17,26 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project with the fixtures of this one and a single scenario."""
-    (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
-    folder = tmp_path / "scenarios"
-    folder.mkdir()
-    shutil.copy(ROOT / "scenarios" / "rules.yaml", folder)
-    (folder / "one.yaml").write_text(
-        """
-feature: One
-given: {catalog: production, visitor: anonymous}
-scenarios:
-  - scenario: A free session is booked
-    covers: [R06]
-    when:
-      - select_session: intro-call
-      - schedule: "2030-03-06T10:00Z"
-      - create: {}
-        expect: {status: 200, body: {state: BOOKING_CONFIRMED}}
-""",
-        encoding="utf-8",
-    )
-    return tmp_path
+    return make_project(tmp_path, {"one.yaml": FREE_SESSION})
 
 
 def test_what_is_noticed_and_what_survives(project: Path) -> None:

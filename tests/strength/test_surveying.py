@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from harness.session.plan import suite_of
 from harness.strength import measuring
 from harness.strength.measuring import Options
 from harness.strength.reach import KEPT, CaseReach, Reach, store
+from tests.support.projects import make_project
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = """
@@ -29,12 +29,7 @@ scenarios:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
-    (tmp_path / "scenarios").mkdir()
-    shutil.copy(ROOT / "scenarios" / "rules.yaml", tmp_path / "scenarios")
-    for name in ("one", "two"):
-        (tmp_path / "scenarios" / f"{name}.yaml").write_text(TEXT, encoding="utf-8")
-    return tmp_path
+    return make_project(tmp_path, {"one.yaml": TEXT, "two.yaml": TEXT})
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,18 +10,7 @@ import stripe
 
 from harness.provider.in_process import ResponsesTransport
 from harness.stripe import Options, Simulator
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = datetime(2030, 3, 4, 9, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, **by: float) -> datetime:
-        self.now += timedelta(**by)
-        return self.now
+from tests.support.clock import Clock
 
 
 @pytest.fixture

@@ -15,12 +15,11 @@ from harness.scenario.world import Refusal, World
 
 __all__ = [
     "CancelArgs",
-    "CreateArgs",
-    "InitializeArgs",
     "PayArgs",
     "RescheduleArgs",
     "ScheduleArgs",
     "SelectArgs",
+    "SentArgs",
 ]
 
 EMBED_ORIGIN = "https://calendly.com"
@@ -82,7 +81,7 @@ def _session(world: World, named: str) -> Mapping[str, Any]:
 
 
 @dataclass(frozen=True)
-class InitializeArgs:
+class SentArgs:
     """What the page sends beyond what it knows."""
 
     body: Annotated[dict[str, Value], "fields to send beside (or instead of) the page's own"] = field(
@@ -91,7 +90,7 @@ class InitializeArgs:
 
 
 @verb("initialize")
-def initialize(world: World, args: InitializeArgs) -> Any:
+def initialize(world: World, args: SentArgs) -> Any:
     """Tell the server that a signed-in visitor begins (R13); gives what it answered."""
     return _ask(lambda: world.visitor.flow.initialize(**args.body))
 
@@ -144,17 +143,8 @@ def schedule(world: World, args: ScheduleArgs) -> Any:
     }
 
 
-@dataclass(frozen=True)
-class CreateArgs:
-    """What the page sends beyond what it knows."""
-
-    body: Annotated[dict[str, Value], "fields to send beside (or instead of) the page's own"] = field(
-        default_factory=dict
-    )
-
-
 @verb("create")
-def create(world: World, args: CreateArgs) -> Any:
+def create(world: World, args: SentArgs) -> Any:
     """Create the booking after Calendly's event (R06, R12), as the page does.
 
     Gives `{id, state, …}` of the answer.

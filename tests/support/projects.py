@@ -1,0 +1,36 @@
+"""A project of a test's own, with the fixtures of this one: nothing that runs there takes long."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from tests.support.commands import ROOT
+
+__all__ = ["FREE_SESSION", "make_project"]
+
+FREE_SESSION = """
+feature: One
+given: {catalog: production, visitor: anonymous}
+scenarios:
+  - scenario: A free session is booked
+    covers: [R06]
+    when:
+      - select_session: intro-call
+      - schedule: "2030-03-06T10:00Z"
+      - create: {}
+        expect: {status: 200, body: {state: BOOKING_CONFIRMED}}
+"""
+
+
+def make_project(root: Path, scenarios: Mapping[str, str], kept: Iterable[str] = ("rules.yaml",)) -> Path:
+    """`root` as a project: `scenarios` are files by name; `kept` come from this project's own scenarios/."""
+    (root / "fixtures").symlink_to(ROOT / "fixtures")
+    folder = root / "scenarios"
+    folder.mkdir()
+    for name in kept:
+        shutil.copy(ROOT / "scenarios" / name, folder)
+    for name, text in scenarios.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return root
