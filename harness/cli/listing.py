@@ -137,7 +137,7 @@ def schema(
     ] = False,
     database: Annotated[str, typer.Option("--database", help="Where to read the tables from.")] = "embedded",
 ) -> int:
-    """Write scenarios/tables.json (from the migrated schema) and scenarios/scenario.schema.json (for editors).
+    """Write scenarios/tables.json (from the migrated schema), scenarios/scenario.schema.json and docs/reference (from the verbs).
 
     Examples:
 
