@@ -204,7 +204,7 @@ def _without_pandas() -> None:
 class _NoPandas:
     """Tells an import of pandas that there is none, as on a machine that lacks it; Arrow then asks no more."""
 
-    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+    def find_spec(self, name: str, *_: object) -> None:
         if name == "pandas":
             raise ModuleNotFoundError("pandas is left out of this process", name=name)
 

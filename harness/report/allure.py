@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessFault
-from harness.report.cases import Case
+from harness.report.cases import Cases
 from harness.report.lines import Row, join, parse_instant
 from harness.report.manifest import Manifest
 
@@ -23,7 +23,7 @@ _HOUSE = uuid.UUID("6f1f1e0a-5a5b-5f0e-9d0e-0d6b7a1c2b3d")
 Steps = Mapping[tuple[str, int], Sequence[Row]]
 
 
-def write(directory: Path, manifest: Manifest, cases: Sequence[Case], events: Path, measured: Path) -> None:
+def write(directory: Path, manifest: Manifest, cases: Cases, events: Path, measured: Path) -> None:
     """Write one `<uuid>-result.json` an attempt; ids follow from the run and the case, so they are the same again."""
     directory.mkdir(parents=True, exist_ok=True)
     steps = _steps(events, measured)

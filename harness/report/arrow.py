@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TableWriter", "arrow_schema", "arrow_table"]
 
-ROWS_PER_GROUP = 131_072
-_BATCH = 16_384
+ROWS_PER_GROUP = 16_384
+_BATCH = 1_024
 
 
 @cache

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import tempfile
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
 
+import orjson
+
+from harness.report.disk import disk_errors
 from harness.report.lines import Row
 from harness.report.manifest import RunOutcome
 
-__all__ = ["Case", "cases_of", "outcome_of", "title_of", "totals_of"]
+__all__ = ["Case", "Cases", "outcome_of", "title_of", "totals_of"]
+
+
+_BLOCK = 1 << 20  # bytes of the spool read together
 
 
 def title_of(name: str, scenario_id: str) -> str:
@@ -30,25 +44,81 @@ class Case:
         return self.attempts[-1]
 
 
-def cases_of(scenarios: Iterable[Row]) -> list[Case]:
-    """The cases, in the order in which they first appear."""
-    attempts: dict[str, list[Row]] = {}
-    for row in scenarios:
-        attempts.setdefault(row["scenario_id"], []).append(row)
-    return [Case(tuple(sorted(rows, key=lambda row: int(row["attempt"])))) for rows in attempts.values()]
+class Cases:
+    """The cases of a run in order, however many: in a spool beside the report, read again by whoever goes through them.
+
+    A context manager, for its spool. Rows come with the attempts at a case one after the other, as compaction has them.
+    """
+
+    def __init__(self, beside: Path) -> None:
+        self._beside = beside
+        self._spool: IO[bytes] = tempfile.TemporaryFile(dir=beside)  # noqa: SIM115 - closed by __exit__
+        self._end = 0
+        self._offsets: dict[str, array[int]] = {}
+        self._last: str | None = None
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._spool.close()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Case]:
+        return _together(self._rows())
+
+    @property
+    def files(self) -> list[str]:
+        """The scenario files, by name."""
+        return sorted(self._offsets)
+
+    def of_file(self, file: str) -> Iterator[Case]:
+        """The cases of one scenario file, in order."""
+        return _together(map(self._at, self._offsets[file]))
+
+    def add(self, row: Row) -> None:
+        """Append one attempt."""
+        line = orjson.dumps(row) + b"\n"
+        with disk_errors(self._beside):
+            self._spool.seek(self._end)
+            self._spool.write(line)
+        self._offsets.setdefault(row["file"], array("Q")).append(self._end)
+        self._end += len(line)
+        self._count += row["scenario_id"] != self._last
+        self._last = row["scenario_id"]
+
+    def _rows(self) -> Iterator[Row]:
+        at = 0
+        while at < self._end:
+            self._spool.seek(at)
+            for line in self._spool.readlines(_BLOCK):
+                at += len(line)
+                yield orjson.loads(line)
+
+    def _at(self, offset: int) -> Row:
+        self._spool.seek(offset)
+        row: Row = orjson.loads(self._spool.readline())
+        return row
 
 
-def totals_of(cases: Sequence[Case], checks: int) -> Mapping[str, int]:
+def _together(rows: Iterable[Row]) -> Iterator[Case]:
+    return (Case(tuple(attempts)) for _, attempts in groupby(rows, key=itemgetter("scenario_id")))
+
+
+def totals_of(cases: Cases, checks: int) -> Mapping[str, int]:
     """Cases by outcome, with `flaky` counted apart (they are among the passed), attempts and checks."""
-    outcomes = [case.last["outcome"] for case in cases]
-    counts = {name: outcomes.count(name) for name in ("passed", "failed", "error", "skipped")}
-    return {
-        "scenarios": len(cases),
-        **counts,
-        "flaky": sum(bool(case.last["flaky"]) for case in cases),
-        "attempts": sum(len(case.attempts) for case in cases),
-        "checks": checks,
-    }
+    outcomes: Counter[str] = Counter()
+    for case in cases:
+        outcomes[case.last["outcome"]] += 1
+        outcomes["flaky"] += bool(case.last["flaky"])
+        outcomes["attempts"] += len(case.attempts)
+    counted = {name: outcomes[name] for name in ("passed", "failed", "error", "skipped", "flaky", "attempts")}
+    return {"scenarios": len(cases), **counted, "checks": checks}
 
 
 def outcome_of(totals: Mapping[str, int], *, interrupted: bool, missing: int) -> RunOutcome:

@@ -1,6 +1,6 @@
 """From the parts that workers wrote to one events.jsonl in scenario order and one Parquet file a table.
 
-Reads each record once; memory holds a few batches of rows and the Scenario rows, however long the run.
+Reads each record once; memory holds a few batches of rows and where each execution stands, however long the run.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from harness.records import RACING_VERBS, TABLES
 from harness.report.arrow import TableWriter
+from harness.report.cases import Cases
 from harness.report.disk import disk_errors
 from harness.report.lines import Row, join_all, row_problem, values_of
 from harness.report.parts import Execution, Parts
@@ -25,13 +26,13 @@ MEASURED = "measured.jsonl"
 
 @dataclass(slots=True)
 class Compacted:
-    """What compaction found: every Scenario row in order, counts of checks.
+    """What compaction found: the cases in order, counts of checks.
 
     `evidence` is the SHA-256 of the lines of events.jsonl that the seed decides: all but those of the scenarios in
     `raced`, and but bodies, which a raced scenario may bring first and whose hashes stand in the other lines.
     """
 
-    scenarios: list[Row] = field(default_factory=list)
+    cases: Cases
     unfinished: list[str] = field(default_factory=list)
     raced: list[str] = field(default_factory=list)
     checks: int = 0
@@ -40,10 +41,18 @@ class Compacted:
 
 
 def compact(
-    parts: Parts, into: Path, run_id: str, planned: Sequence[str], listen: Callable[[Execution, Row | None], None]
+    parts: Parts,
+    into: Path,
+    run_id: str,
+    planned: Sequence[str],
+    cases: Cases,
+    listen: Callable[[Execution, Row | None], None],
 ) -> Compacted:
-    """Write events.jsonl, measured.jsonl and data/*.parquet into `into`; `listen` hears of every execution in order."""
-    found, digest = Compacted(notes=list(parts.notes)), hashlib.sha256()
+    """Write events.jsonl, measured.jsonl and data/*.parquet into `into`; fill `cases`.
+
+    `listen` hears of every execution in order.
+    """
+    found, digest = Compacted(cases, notes=list(parts.notes)), hashlib.sha256()
     (into / "data").mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         events = stack.enter_context((into / EVENTS).open("wb"))
@@ -78,7 +87,7 @@ def _add_rows(execution: Execution, tables: dict[str, TableWriter], found: Compa
         tables[line.table].add(values)
         if line.table == "scenarios":
             scenario = row
-            found.scenarios.append(row)
+            found.cases.add(row)
         found.checks += line.table == "checks"
         if line.table == "steps" and row["verb"] in RACING_VERBS and execution.scenario_id not in found.raced:
             found.raced.append(execution.scenario_id)

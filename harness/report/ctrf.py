@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from harness.report.cases import Case
-from harness.report.disk import replace_text
+from harness.report.cases import Case, Cases
+from harness.report.disk import writing
 from harness.report.lines import Row, parse_instant
 from harness.report.manifest import Manifest
 
-__all__ = ["document", "write"]
+__all__ = ["write"]
 
 _STATUS = {"passed": "passed", "failed": "failed", "skipped": "skipped", "error": "other"}
+_WORD = "here the tests"
+_TESTS = b'"%b"' % _WORD.encode("ascii")
 
 
-def write(path: Path, manifest: Manifest, cases: Sequence[Case]) -> None:
-    """Write ctrf.json."""
-    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-    replace_text(path, orjson.dumps(document(manifest, cases), option=options).decode("utf-8"))
+def write(path: Path, manifest: Manifest, cases: Cases) -> None:
+    """Write ctrf.json, a test at a time: the report as CTRF has it, in which a fault of the harness is `other`."""
+    with writing(path) as stream:
+        before, after = _indented(_around(manifest, cases)).split(_TESTS)
+        stream.write(before)
+        for number, case in enumerate(cases):
+            stream.write(b",\n      " if number else b"[\n      ")
+            stream.write(_indented(_test(case)).replace(b"\n", b"\n      "))
+        stream.write((b"\n    ]" if len(cases) else b"[]") + after + b"\n")
 
 
-def document(manifest: Manifest, cases: Sequence[Case]) -> dict[str, Any]:
-    """The report as CTRF has it: durations in milliseconds, a fault of the harness is `other`."""
+def _indented(value: dict[str, Any]) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2)
+
+
+def _around(manifest: Manifest, cases: Cases) -> dict[str, Any]:
+    """The document with one word where the tests belong; durations in milliseconds."""
     tool = {"name": "booking-harness"}
     if "booking-harness" in manifest.versions:
         tool["version"] = manifest.versions["booking-harness"]
@@ -39,20 +50,20 @@ def document(manifest: Manifest, cases: Sequence[Case]) -> dict[str, Any]:
         "results": {
             "tool": tool,
             "summary": _summary(manifest, cases),
-            "tests": [_test(case) for case in cases],
+            "tests": _WORD,
             "environment": _environment(manifest),
         },
     }
 
 
-def _summary(manifest: Manifest, cases: Sequence[Case]) -> dict[str, int]:
-    states = [_STATUS[case.last["outcome"]] for case in cases]
+def _summary(manifest: Manifest, cases: Cases) -> dict[str, int]:
+    totals = Counter({_STATUS[name]: manifest.totals[name] for name in _STATUS})
     end = manifest.end or manifest.start
     return {
         "tests": len(cases),
-        **{name: states.count(name) for name in ("passed", "failed", "skipped", "pending", "other")},
-        "flaky": sum(bool(case.last["flaky"]) for case in cases),
-        "suites": len({case.last["file"] for case in cases}),
+        **{name: totals[name] for name in ("passed", "failed", "skipped", "pending", "other")},
+        "flaky": manifest.totals["flaky"],
+        "suites": len(cases.files),
         "start": _milliseconds(manifest.start),
         "stop": _milliseconds(end),
         "duration": max(0, _milliseconds(end) - _milliseconds(manifest.start)),

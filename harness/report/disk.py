@@ -8,10 +8,21 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from harness.errors import MachineError
 
-__all__ = ["SUMS", "disk_errors", "point", "read_sums", "replace_bytes", "replace_text", "sha256_of", "write_sums"]
+__all__ = [
+    "SUMS",
+    "disk_errors",
+    "point",
+    "read_sums",
+    "replace_bytes",
+    "replace_text",
+    "sha256_of",
+    "write_sums",
+    "writing",
+]
 
 SUMS = "SHA256SUMS"
 """The name of a list of hashes as `sha256sum -c` reads it."""
@@ -36,16 +47,24 @@ def disk_errors(path: Path) -> Iterator[None]:
         raise MachineError(f"Cannot write {path}: {error.strerror or error}.", remedy) from error
 
 
-def replace_bytes(path: Path, content: bytes) -> None:
-    """Write `path` as a whole or not at all."""
+@contextmanager
+def writing(path: Path) -> Iterator[IO[bytes]]:
+    """A stream to write `path` by, as a whole or not at all."""
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         half = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            half.write_bytes(content)
+            with half.open("wb") as stream:
+                yield stream
             half.replace(path)
         finally:
             half.unlink(missing_ok=True)
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """Write `path` as a whole or not at all."""
+    with writing(path) as stream:
+        stream.write(content)
 
 
 def replace_text(path: Path, content: str) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from itertools import groupby
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 from xml.etree import ElementTree as ET
 
-from harness.report.cases import Case, title_of
-from harness.report.disk import replace_bytes
+from harness.report.cases import Case, Cases, title_of
+from harness.report.disk import writing
 from harness.report.lines import Row
 from harness.report.manifest import Manifest
 
@@ -23,22 +25,37 @@ def xml_text(text: str) -> str:
     return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def write(path: Path, manifest: Manifest, cases: Sequence[Case]) -> None:
+def write(path: Path, manifest: Manifest, cases: Cases) -> None:
     """Write junit.xml. Times are in seconds; `file` and `line` say where the scenario stands."""
-    root = ET.Element("testsuites", _counts(cases), name="scenarios")
-    by_file = sorted(cases, key=lambda case: str(case.last["file"]))
-    for file, group in groupby(by_file, key=lambda case: str(case.last["file"])):
-        root.append(_suite(file, list(group), manifest))
-    ET.indent(root)
-    replace_bytes(path, ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
+    with writing(path) as stream:
+        stream.write(b"<?xml version='1.0' encoding='utf-8'?>\n")
+        with _inside(stream, ET.Element("testsuites", _counts(cases), name="scenarios"), level=0):
+            for file in cases.files:
+                _write_suite(stream, file, cases, manifest)
 
 
-def _suite(file: str, cases: Sequence[Case], manifest: Manifest) -> ET.Element:
-    suite = ET.Element("testsuite", _counts(cases), name=xml_text(file), file=xml_text(file))
+def _write_suite(stream: IO[bytes], file: str, cases: Cases, manifest: Manifest) -> None:
+    suite = ET.Element("testsuite", _counts(cases.of_file(file)), name=xml_text(file), file=xml_text(file))
     suite.set("timestamp", manifest.start.strftime("%Y-%m-%dT%H:%M:%S"))
-    _properties(suite, [("run_id", manifest.run_id), ("target", manifest.target), ("seed", str(manifest.seed))])
-    suite.extend(_case(case) for case in cases)
-    return suite
+    about = [("run_id", manifest.run_id), ("target", manifest.target), ("seed", str(manifest.seed))]
+    with _inside(stream, suite, level=1):
+        _write_element(stream, _properties(about), level=2)
+        for case in cases.of_file(file):
+            _write_element(stream, _case(case), level=2)
+
+
+@contextmanager
+def _inside(stream: IO[bytes], element: ET.Element, *, level: int) -> Iterator[None]:
+    """Writes the start of an empty `element`; its end follows what is written meanwhile."""
+    indent = b"  " * level
+    stream.write(indent + ET.tostring(element, encoding="utf-8").removesuffix(b" />") + b">\n")
+    yield
+    stream.write(indent + b"</%b>\n" % element.tag.encode("ascii"))
+
+
+def _write_element(stream: IO[bytes], element: ET.Element, *, level: int) -> None:
+    ET.indent(element, level=level)
+    stream.write(b"  " * level + ET.tostring(element, encoding="utf-8") + b"\n")
 
 
 def _case(case: Case) -> ET.Element:
@@ -51,7 +68,7 @@ def _case(case: Case) -> ET.Element:
         line=str(row["line"]),
         time=_seconds(sum(int(attempt["duration_us"]) for attempt in case.attempts)),
     )
-    _properties(element, _facts(case))
+    element.append(_properties(_facts(case)))
     _verdict(element, row)
     return element
 
@@ -73,21 +90,25 @@ def _verdict(element: ET.Element, row: Row) -> None:
         verdict.text = xml_text(text if again in text else f"{text}\n{again}")
 
 
-def _properties(element: ET.Element, facts: Sequence[tuple[str, str]]) -> None:
-    properties = ET.SubElement(element, "properties")
+def _properties(facts: Sequence[tuple[str, str]]) -> ET.Element:
+    properties = ET.Element("properties")
     for name, value in facts:
         ET.SubElement(properties, "property", name=name, value=xml_text(value))
+    return properties
 
 
-def _counts(cases: Sequence[Case]) -> dict[str, str]:
-    outcomes = [case.last["outcome"] for case in cases]
-    duration = sum(int(attempt["duration_us"]) for case in cases for attempt in case.attempts)
+def _counts(cases: Iterable[Case]) -> dict[str, str]:
+    outcomes: Counter[str] = Counter()
+    took = 0
+    for case in cases:
+        outcomes[case.last["outcome"]] += 1
+        took += sum(attempt["duration_us"] for attempt in case.attempts)
     return {
-        "tests": str(len(cases)),
-        "failures": str(outcomes.count("failed")),
-        "errors": str(outcomes.count("error")),
-        "skipped": str(outcomes.count("skipped")),
-        "time": _seconds(duration),
+        "tests": str(outcomes.total()),
+        "failures": str(outcomes["failed"]),
+        "errors": str(outcomes["error"]),
+        "skipped": str(outcomes["skipped"]),
+        "time": _seconds(took),
     }
 
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from itertools import zip_longest
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from harness.errors import HarnessFault
 from harness.records import TABLES
@@ -65,40 +67,83 @@ class _Span(NamedTuple):
     end: int
 
 
+class _Bodies:
+    """Where each body stands, by the first 64 bits of its hash: 32 bytes of memory a body, however many there are.
+
+    Two hashes of a run that begin alike would be as likely as a lost bit in memory; then the first body stands for both.
+    """
+
+    def __init__(self) -> None:
+        self._hashes = array("Q")
+        self._spans = array("Q")  # part, start, end of each
+        self._order: Any = None
+
+    def __len__(self) -> int:
+        return len(self._hashes)
+
+    def add(self, body_id: bytes, span: _Span) -> None:
+        """Note a body; the first of the same id counts."""
+        self._hashes.append(int(body_id[:16], 16))
+        self._spans.extend(span)
+
+    def sort(self) -> None:
+        """Make `find` ready."""
+        import numpy as np
+
+        hashes = np.frombuffer(self._hashes, np.uint64) if self._hashes else np.empty(0, np.uint64)
+        self._order = hashes.argsort(kind="stable").astype(np.uint32)
+        self._sorted = hashes[self._order]
+
+    def find(self, body_id: bytes) -> int | None:
+        """The number of a body; None when no line has brought it."""
+        wanted = int(body_id[:16], 16)
+        at = int(self._sorted.searchsorted(self._sorted.dtype.type(wanted)))
+        if at == len(self._sorted) or int(self._sorted[at]) != wanted:
+            return None
+        return int(self._order[at])
+
+    def span(self, at: int) -> _Span:
+        """Where a body stands."""
+        return _Span(*self._spans[3 * at : 3 * at + 3])
+
+
 @dataclass(slots=True)
 class Parts:
     """Where each execution's lines stand in the parts. `notes` say what was cut or damaged."""
 
     paths: list[Path]
-    spans: dict[Key, list[_Span]] = field(default_factory=dict)
+    spans: dict[Key, tuple[_Span, ...]] = field(default_factory=dict)
     places: dict[Key, tuple[str, int]] = field(default_factory=dict)
-    bodies: dict[bytes, _Span] = field(default_factory=dict)
+    bodies: _Bodies = field(default_factory=lambda: _Bodies())
     notes: list[str] = field(default_factory=list)
 
     def executions(self, planned: Sequence[str] = ()) -> Iterator[Execution]:
         """Every execution: in the order of `planned`, the others after them by file and line."""
-        written: set[bytes] = set()
+        self.bodies.sort()
+        written = bytearray(len(self.bodies))
         with ExitStack() as stack:
             streams = [stack.enter_context(path.open("rb")) for path in self.paths]
             read = lru_cache(_CACHED_BODIES)(partial(self._body, streams))
             for key in self._ordered(planned):
                 own = [line for span in self.spans[key] for line in _lines(streams[span.part], span)]
-                named = [body_id for body_id in _named_bodies(own) if body_id in self.bodies]
-                new = [_adopted(read(body_id), key) for body_id in named if body_id not in written]
-                known = tuple(read(body_id) for body_id in named if body_id in written)
-                written.update(named)
+                named = [at for body_id in _named_bodies(own) if (at := self.bodies.find(body_id)) is not None]
+                new = [_adopted(read(at), key) for at in named if not written[at]]
+                known = tuple(read(at) for at in named if written[at])
+                for at in named:
+                    written[at] = True
                 yield Execution(key[0], key[1], key in self.places, (*new, *own), known)
 
     def note_span(self, key: Key, span: _Span) -> None:
         """These lines are of the execution `key`."""
-        spans = self.spans.setdefault(key, [])
+        spans = self.spans.get(key, ())
         if spans and spans[-1].part == span.part and spans[-1].end == span.start:
-            spans[-1] = _Span(span.part, spans[-1].start, span.end)
+            spans = (*spans[:-1], _Span(span.part, spans[-1].start, span.end))
         else:
-            spans.append(span)
+            spans = (*spans, span)
+        self.spans[key] = spans
 
-    def _body(self, streams: Sequence[IO[bytes]], body_id: bytes) -> Line:
-        span = self.bodies[body_id]
+    def _body(self, streams: Sequence[IO[bytes]], at: int) -> Line:
+        span = self.bodies.span(at)
         return next(_lines(streams[span.part], span))
 
     def _ordered(self, planned: Sequence[str]) -> list[Key]:
@@ -219,14 +264,14 @@ def _note_line(parts: Parts, line: bytes, span: _Span) -> bool:
         body_id = _BODY_ID.search(line)
         if body_id is None or decode(line) is None:
             return False
-        parts.bodies.setdefault(body_id[1], span)
+        parts.bodies.add(body_id[1], span)
         return True
     key = (_text(head[2]), int(head[3]))
     if head[1] == b"scenarios":
         row = decode(line)
         if row is None or row_problem(row):
             return False
-        parts.places[key] = (row["file"], row["line"])
+        parts.places[key] = (sys.intern(row["file"]), row["line"])
     parts.note_span(key, span)
     return True
 

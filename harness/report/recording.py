@@ -16,7 +16,7 @@ from pathlib import Path
 from harness.memory import uncollected
 from harness.records import SCHEMA_VERSION
 from harness.report import allure, ctrf, junit
-from harness.report.cases import cases_of, outcome_of, totals_of
+from harness.report.cases import Cases, outcome_of, totals_of
 from harness.report.compaction import EVENTS, MEASURED, Compacted, compact
 from harness.report.disk import disk_errors, point, replace_text, sha256_of
 from harness.report.events import PART_PATTERN
@@ -91,8 +91,8 @@ def finish(directory: Path, *, ended_at: datetime, interrupted: bool = False, wi
     with disk_errors(directory):
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
-        with Page(work / "report.html") as page, uncollected():
-            found = compact(read_parts(directory), work, manifest.run_id, planned, page.add)
+        with Page(work / "report.html") as page, Cases(work) as cases, uncollected():
+            found = compact(read_parts(directory), work, manifest.run_id, planned, cases, page.add)
             ended = replace(_ended(manifest, found, planned, interrupted), end=ended_at)
             _write_for_others(work, ended, found, page, with_allure)
         for made in sorted(work.iterdir()):
@@ -107,7 +107,7 @@ def finish(directory: Path, *, ended_at: datetime, interrupted: bool = False, wi
 
 
 def _write_for_others(work: Path, ended: Manifest, found: Compacted, page: Page, with_allure: bool) -> None:
-    cases = cases_of(found.scenarios)
+    cases = found.cases
     page.close(ended, cases)
     junit.write(work / "junit.xml", ended, cases)
     ctrf.write(work / "ctrf.json", ended, cases)
@@ -116,7 +116,7 @@ def _write_for_others(work: Path, ended: Manifest, found: Compacted, page: Page,
 
 
 def _ended(manifest: Manifest, found: Compacted, planned: Sequence[str], interrupted: bool) -> Manifest:
-    totals = totals_of(cases_of(found.scenarios), found.checks)
+    totals = totals_of(found.cases, found.checks)
     missing = _missing(found, planned)
     return replace(
         manifest,
@@ -130,7 +130,7 @@ def _ended(manifest: Manifest, found: Compacted, planned: Sequence[str], interru
 
 def _missing(found: Compacted, planned: Sequence[str]) -> list[str]:
     """What was planned and has no result."""
-    done = {row["scenario_id"] for row in found.scenarios}
+    done = {case.last["scenario_id"] for case in found.cases}
     left = [scenario_id for scenario_id in planned if scenario_id not in done]
     return [f"No result: {scenario_id}" for scenario_id in left]
 

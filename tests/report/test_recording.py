@@ -231,7 +231,7 @@ def test_a_disk_that_fills_while_finishing_keeps_the_parts(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("harness.report.junit.replace_bytes", full)
+        patched.setattr("harness.report.junit.writing", full)
         with pytest.raises(MachineError, match="free some space"):
             finish(directory, ended_at=END)
     assert list(directory.glob("events-*.jsonl"))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
-from harness.report.cases import Case
+from harness.report.cases import Case, Cases
+from harness.report.lines import Row
 from harness.report.manifest import Manifest
 from harness.rules import FAMILIES, RULES
 
@@ -50,10 +52,13 @@ def _not_judged(manifest: Manifest) -> str:
     return f"{failed:,} of {count:,} scenarios failed, {faults}" if failed else f"{faults} of {count:,} scenarios"
 
 
-def summary(manifest: Manifest, cases: Sequence[Case]) -> dict[str, Any]:
+def _bad(cases: Iterable[Case]) -> Iterator[Row]:
+    return (case.last for case in cases if case.last["outcome"] in ("failed", "error"))
+
+
+def summary(manifest: Manifest, cases: Cases) -> dict[str, Any]:
     """The values of the page's template."""
     states = _rule_states(cases)
-    bad = [case.last for case in cases if case.last["outcome"] in ("failed", "error")]
     return {
         "manifest": manifest,
         "headline": headline(manifest),
@@ -70,8 +75,8 @@ def summary(manifest: Manifest, cases: Sequence[Case]) -> dict[str, Any]:
         "tags": sorted({tag for case in cases for tag in case.last["tags"]}),
         "used_rules": sorted(states),
         "notes": manifest.notes[:50],
-        "failures": bad[:_SHOWN_FAILURES],
-        "failures_left": max(0, len(bad) - _SHOWN_FAILURES),
+        "failures": list(islice(_bad(cases), _SHOWN_FAILURES)),
+        "failures_left": max(0, sum(1 for _ in _bad(cases)) - _SHOWN_FAILURES),
         "facts": list(_facts(manifest)),
     }
 
@@ -130,20 +135,21 @@ def _rule(rule: str, text: str, counts: Counter[str]) -> dict[str, Any]:
     return {"id": rule, "text": text, "state": state, "mark": MARKS[state], "label": label, "count": counts.total()}
 
 
-def _features(cases: Sequence[Case]) -> list[dict[str, Any]]:
-    groups: dict[str, list[Case]] = {}
+def _features(cases: Iterable[Case]) -> list[dict[str, Any]]:
+    counts: dict[str, Counter[str]] = {}
+    took: Counter[str] = Counter()
     for case in cases:
-        groups.setdefault(case.last["feature"], []).append(case)
-    return [_feature(name, group) for name, group in groups.items()]
+        name = case.last["feature"]
+        counts.setdefault(name, Counter())[case.last["outcome"]] += 1
+        took[name] += sum(row["duration_us"] for row in case.attempts)
+    return [_feature(name, each, took[name]) for name, each in counts.items()]
 
 
-def _feature(name: str, cases: Sequence[Case]) -> dict[str, Any]:
-    counts = Counter(str(case.last["outcome"]) for case in cases)
-    took = sum(int(row["duration_us"]) for case in cases for row in case.attempts)
+def _feature(name: str, counts: Counter[str], took: int) -> dict[str, Any]:
     parts = [{"name": state, "count": counts[state]} for state in ("passed", "failed", "error", "skipped")]
     return {
         "name": name,
-        "count": f"{len(cases):,}",
+        "count": f"{counts.total():,}",
         "time": f"{took / 1e6:,.2f} s",
         "parts": parts,
         "label": _label(counts),

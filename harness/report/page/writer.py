@@ -6,13 +6,13 @@ import base64
 import json
 import tempfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from harness.report.cases import Case
+from harness.report.cases import Case, Cases
 from harness.report.disk import disk_errors
 from harness.report.lines import Row
 from harness.report.manifest import Manifest
@@ -74,7 +74,7 @@ class Page:
         if self._size >= _CHUNK:
             self._flush()
 
-    def close(self, manifest: Manifest, cases: Sequence[Case]) -> None:
+    def close(self, manifest: Manifest, cases: Cases) -> None:
         """Write the page."""
         from jinja2 import Environment
 
@@ -83,17 +83,18 @@ class Page:
         environment = Environment(autoescape=True)
         css = (here / "page.css").read_text("utf-8")
         head = environment.from_string((here / "page.html").read_text("utf-8"))
-        index = json.dumps(self._index(cases), ensure_ascii=False, separators=(",", ":"))
         with disk_errors(self._path), self._path.open("wb") as page:
             page.write(head.render(css=css, **summary(manifest, cases)).encode("utf-8", "replace"))
-            page.write(_script("index", _pack(index.encode("utf-8", "backslashreplace"))))
+            page.write(_script("index", _pack(self._index(cases))))
             self._spool.seek(0)
             page.writelines(self._spool)
             page.write(b"<script>" + (here / "page.js").read_bytes() + b"</script>\n</body>\n</html>\n")
 
-    def _index(self, cases: Sequence[Case]) -> dict[str, Any]:
-        rows = [[*_facts(case), self._attempts(case)] for case in cases]
-        return {"columns": _COLUMNS, "cases": rows, "rules": dict(RULES)}
+    def _index(self, cases: Iterable[Case]) -> Iterator[bytes]:
+        yield b'{"columns":%b,"cases":[' % _json(_COLUMNS)
+        for number, case in enumerate(cases):
+            yield b"," * (number > 0) + _json([*_facts(case), self._attempts(case)])
+        yield b'],"rules":%b}' % _json(dict(RULES))
 
     def _attempts(self, case: Case) -> list[tuple[int, int]]:
         return [self._places[row["scenario_id"], row["attempt"]] for row in case.attempts]
@@ -101,7 +102,8 @@ class Page:
     def _flush(self) -> None:
         if self._pending:
             with disk_errors(self._path):
-                self._spool.write(_script(f"chunk-{self._chunks}", _pack(b"[" + b",".join(self._pending) + b"]")))
+                packed = _pack((b"[", b",".join(self._pending), b"]"))
+                self._spool.write(_script(f"chunk-{self._chunks}", packed))
             self._chunks += 1
             self._pending, self._size = [], 0
 
@@ -112,10 +114,14 @@ def _facts(case: Case) -> list[Any]:
     return [*(row[name] for name in shown), row["duration_us"]]
 
 
-def _pack(content: bytes) -> bytes:
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+
+
+def _pack(content: Iterable[bytes]) -> bytes:
     """gzip without a time or a name in its head, in base64: the same bytes for the same content."""
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, 31)
-    return base64.b64encode(packer.compress(content) + packer.flush())
+    return base64.b64encode(b"".join([*map(packer.compress, content), packer.flush()]))
 
 
 def _script(name: str, content: bytes) -> bytes:
