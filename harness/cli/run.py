@@ -149,9 +149,9 @@ def run(
 
     Examples:
 
-      harness run                                  everything under scenarios/
+      harness run                                      everything under scenarios/
 
-      harness run scenarios/anonymous.yaml:6       the scenario at that line
+      harness run scenarios/anonymous/booking.yaml:6   the scenario at that line
 
       harness run -t 'anonymous and not slow' -n auto
 
