@@ -62,6 +62,10 @@ def strength(
 
       harness strength --defect I4 --mutants 0      one defect
 
+      harness strength --mutant rules.TimeRules.check_free~0849af46
+
+                                                    one mutant, by the id that was printed
+
       harness strength --every --mutants 0          who notices what, for the strength notebook
 
       harness strength --list                       the catalogue
@@ -92,6 +96,8 @@ def strength(
 
 def summary(result: Result) -> str:
     """What a person reads at the end."""
+    from harness.strength import listed
+
     lines = []
     for kind, noun in (("catalogue", "defects of the catalogue"), ("mutant", "mutants")):
         counts, share = result.counts(kind), result.share(kind)
@@ -103,9 +109,11 @@ def summary(result: Result) -> str:
             if counts[name]
         )
         lines.append(f"{sum(counts.values())} {noun}: {said} ({share:.1%} noticed)")
-    lost = [f"  {each.outcome:<11}  {each.defect_id:<28}  {each.title}" for each in result.survivors]
+    if result.unviable:
+        lines.append(f"{result.unviable} more are no mutants: they do not compile, change nothing, or do not start")
+    lost = listed(result.survivors)
     if lost:
-        lines += ["", "Nobody noticed:", *lost, ""]
+        lines += ["", "Nobody noticed:", *(f"  {line}" for line in lost), ""]
     if result.not_green:
         lines.append(f"{len(result.not_green)} scenarios fail without any defect and notice nothing")
     lines.append(f"{result.scenarios} scenarios, {result.elapsed_s:.0f} s; {result.path}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import logging
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -59,7 +60,7 @@ class Judge:
         began = time.perf_counter()
         faulthandler.dump_traceback_later(HANGING, exit=True)
         try:
-            with self._put_in(subject):
+            with _unwarned(), self._put_in(subject):
                 found = self._tried(subject)
         except NotViable as error:
             return Unviable(subject.id, str(error))
@@ -139,6 +140,14 @@ class Judge:
             duration_us,
             reason,
         )
+
+
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """Python's warnings are silent: what a mutant is warned of is its own doing. Without a defect they are heard."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _starts() -> None:

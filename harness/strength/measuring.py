@@ -24,7 +24,7 @@ from harness.strength.mutants import mutants
 from harness.strength.reach import BOOKING, CaseReach, Reach, digest, load, store, tracer
 from harness.strength.subjects import Subject, catalogue, of_defect, of_mutant, scenario_of
 from harness.strength.surveying import Surveyor, setup_lines
-from harness.strength.verdicts import FILE, Verdict, write
+from harness.strength.verdicts import FILE, Verdict, listed, write
 
 __all__ = ["MUTANTS", "Options", "Result", "measure"]
 
@@ -39,7 +39,10 @@ Note = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """`defects` None: the whole catalogue. `mutants` None: all there are. `every`: do not stop at the first notice."""
+    """`defects` None: the whole catalogue. `mutants` None: all there are. `every`: do not stop at the first notice.
+
+    `only_mutants` are ids: these and no others, and no defect unless `defects` names some.
+    """
 
     paths: tuple[str, ...] = ()
     root: Path = field(default_factory=Path.cwd)
@@ -121,17 +124,17 @@ def measure(options: Options, note: Note) -> Result:
     cases = {case.scenario_id: case for case in plan.cases if not case.scenario.skip}
     reach = _reach(options, plan.suite, list(cases.values()), note)
     covers = {each: frozenset(case.scenario.covers) for each, case in cases.items()}
-    drawn, population = ([], 0) if options.mutants == 0 else mutants(options.mutants, options.only_mutants)
+    wanted = options.mutants != 0 or options.only_mutants
+    drawn, population = mutants(options.mutants, options.only_mutants) if wanted else ([], 0)
     subjects = [of_defect(each, reach, covers) for each in defects] + [of_mutant(each, reach) for each in drawn]
     note(f"{len(defects)} defects and {len(drawn)} of {population} mutants, {options.workers} workers")
-    reasons = {} if options.every else read()
+    reasons = {} if options.every or options.only_mutants else read()
     known = judged([_unnoticed(each) for each in subjects if each.id in reasons], reasons)
     tried = [each for each in subjects if each.id not in reasons]
     verdicts, unviable = _judged(options, plan.suite, cases, reach, tried, note)
     verdicts = _judged_again(options, plan.suite, cases, reach, tried, verdicts, note)
-    for each in verdicts:
-        if each.outcome != "noticed":
-            note(f"{each.outcome}  {each.defect_id}  {each.title}")
+    for line in listed(each for each in verdicts if each.outcome != "noticed"):
+        note(line)
     final = judged([*verdicts, *known], read())
     path = write(directory / FILE, final)
     return Result(final, path, len(cases), population, unviable, time.perf_counter() - began, wrong)
@@ -234,7 +237,7 @@ def _judged_again(
     verdicts: Sequence[Verdict],
     note: Note,
 ) -> list[Verdict]:
-    """`verdicts` after a second round: survivors are tried with more values of scenarios that noticed hereabouts."""
+    """`verdicts` after a second round: survivors are tried with more values, first of scenarios that noticed hereabouts."""
     by_id = {each.id: each for each in subjects}
     near: dict[str, Counter[str]] = {}
     for each in verdicts:
@@ -251,7 +254,7 @@ def _judged_again(
 
 
 def _unnoticed(subject: Subject) -> Verdict:
-    """What is known to be equivalent is not tried, unless all is asked for."""
+    """What is known to be equivalent is not tried, unless all is asked for, or it by its id."""
     return Verdict(subject.id, subject.title, subject.kind, subject.rules, "survived")
 
 

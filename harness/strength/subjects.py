@@ -44,13 +44,12 @@ class Subject:
         return self.place.partition(".")[0]
 
     def again(self, near: Mapping[str, int]) -> Subject | None:
-        """Another try, with the cases of the scenarios `near` (how much each noticed hereabouts): their values may matter.
+        """Another try, with the cases that were not tried: their values may matter.
 
-        None when there are none that were not tried.
+        Those of the scenarios `near` (how much each noticed hereabouts) come first. None when all were tried.
         """
-        known = [each for each in self.reserve if scenario_of(each) in near]
-        known.sort(key=lambda each: -near[scenario_of(each)])
-        return replace(self, candidates=tuple(varied(known))[:RESERVE], reserve=()) if known else None
+        rest = sorted(self.reserve, key=lambda each: -near.get(scenario_of(each), 0))
+        return replace(self, candidates=tuple(varied(rest))[:RESERVE], reserve=()) if rest else None
 
 
 def of_defect(defect: Defect, reach: Reach, covers: dict[str, frozenset[str]]) -> Subject:
@@ -77,7 +76,7 @@ def of_mutant(mutant: Mutant, reach: Reach) -> Subject:
     special = sorted(quick, key=lambda each: -rarity.get(each, 0.0))
     candidates = tuple(dict.fromkeys(chain.from_iterable(zip(varied(quick), varied(special), strict=True))))
     reserve = tuple(each for each in found if each not in set(candidates))
-    rebuilt = bool(lines & reach.setup)
+    rebuilt = bool((lines | function_lines(mutant.name)) & reach.setup)  # what it made then, a handler, keeps its code
     return Subject(mutant.id, mutant.title, "mutant", (), candidates, mutant.name, mutant, rebuilt, reserve)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ["FILE", "Outcome", "Verdict", "write"]
+__all__ = ["FILE", "Outcome", "Verdict", "listed", "write"]
 
 FILE = "strength.parquet"
 Outcome = Literal["noticed", "survived", "not_reached", "equivalent"]
@@ -45,6 +45,13 @@ class Verdict:
             "duration_us": self.duration_us,
             "reason": self.reason,
         }
+
+
+def listed(verdicts: Iterable[Verdict]) -> list[str]:
+    """A line each: what became of it, its id, what it changes; in columns."""
+    rows = [(each.outcome, each.defect_id, each.title) for each in verdicts]
+    first, second = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
+    return [f"{outcome:<{first}}  {id_:<{second}}  {title}" for outcome, id_, title in rows]
 
 
 def write(path: Path, verdicts: Sequence[Verdict]) -> Path:

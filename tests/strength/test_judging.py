@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from harness.cli.strength import summary
 from harness.errors import InputError
 from harness.report.analysis.strength import COLUMNS
 from harness.strength.equivalents import judged, read
@@ -19,7 +21,7 @@ from harness.strength.judging import Judge
 from harness.strength.measuring import Result
 from harness.strength.reach import CaseReach, Reach
 from harness.strength.subjects import Subject
-from harness.strength.verdicts import Verdict, write
+from harness.strength.verdicts import Verdict, listed, write
 
 
 @dataclass
@@ -45,6 +47,8 @@ class Acted:
         self.ran.append(case)
         if self.outcomes[case] == "endless":
             raise TooLong
+        if self.outcomes[case] == "warned":
+            warnings.warn("of the mutant", UserWarning, stacklevel=1)
         failed = self.outcomes[case] == "failed"
         return SimpleNamespace(outcome=self.outcomes[case], failure="what failed"), "a check" if failed else None
 
@@ -126,17 +130,46 @@ def test_an_alarm_that_nobody_heard_rings_again(monkeypatch: pytest.MonkeyPatch)
         deaf()
 
 
-def test_survivors_are_tried_with_more_values_of_scenarios_that_noticed_hereabouts() -> None:
+def test_survivors_are_tried_with_more_values_first_of_scenarios_that_noticed_hereabouts() -> None:
     subject = Subject(
-        "m", "title", "mutant", (), ("far[x=1]",), "rules.f", reserve=("near[x=2]", "near[x=3]", "far[x=2]")
+        "m", "title", "mutant", (), ("far[x=1]",), "rules.f", reserve=("far[x=2]", "near[x=2]", "near[x=3]")
     )
-    assert subject.again({}) is None
     again = subject.again({"near": 2})
     assert again is not None
-    assert (again.candidates, again.reserve) == (("near[x=2]", "near[x=3]"), ())
+    assert (again.candidates, again.reserve) == (("near[x=2]", "far[x=2]", "near[x=3]"), ())
     both = subject.again({"near": 1, "far": 3})
     assert both is not None
     assert both.candidates == ("far[x=2]", "near[x=2]", "near[x=3]")
+    assert again.again({"near": 2}) is None
+
+
+def test_a_value_that_alone_notices_is_tried_though_its_scenario_noticed_nothing_before() -> None:
+    subject = Subject("m", "title", "mutant", (), ("a[x=1]",), "rules.f", reserve=("a[x=2]",))
+    again = subject.again({})
+    assert again is not None
+    assert again.candidates == ("a[x=2]",)
+
+
+def test_what_a_mutant_is_warned_of_is_not_printed_and_what_others_are_is() -> None:
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        assert verdict({"a": "warned", "b": "failed"}).noticed_by == ("b",)
+        assert not heard
+        warnings.warn("of something else", UserWarning, stacklevel=1)
+    assert [str(each.message) for each in heard] == ["of something else"]
+
+
+def test_survivors_stand_in_columns() -> None:
+    found = [
+        Verdict("I1", "short", "catalogue", (), "survived"),
+        Verdict("cancelling.Cancelling._cancel_at_calendly~02120077", "long", "mutant", (), "not_reached"),
+    ]
+    first, second = listed(found)
+    assert first.index("short") == second.index("long")
+    assert first.index("I1") == second.index("cancelling")
+    told = summary(result(*found)).split("Nobody noticed:\n")[1].splitlines()[:2]
+    assert told == [f"  {first}", f"  {second}"]
+    assert listed([]) == []
 
 
 def test_what_a_person_judged_equivalent_is_so_unless_it_is_noticed() -> None:

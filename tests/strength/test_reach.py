@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.strength.mutants import mutants
 from harness.strength.reach import CaseReach, Reach, digest, load, store
 from harness.strength.source import function_lines, statement_lines, text_of
-from harness.strength.subjects import varied
+from harness.strength.subjects import of_mutant, varied
 
 
 def reach() -> Reach:
@@ -89,3 +90,12 @@ def test_a_statement_over_several_lines_is_reached_by_any_of_them() -> None:
 
 def test_the_first_case_of_each_scenario_comes_before_the_second_of_any() -> None:
     assert list(varied(["a[x=1]", "a[x=2]", "b", "c[y=1]", "a[x=3]"])) == ["a[x=1]", "b", "c[y=1]", "a[x=2]", "a[x=3]"]
+
+
+def test_what_was_made_while_the_application_was_built_is_made_again_with_the_mutant() -> None:
+    """A handler inside of a function keeps the code that it was made from."""
+    inner = next(each for each in mutants()[0] if each.before == "elsewhere(error)")
+    registered = max(function_lines("web.register_failures"), key=lambda each: each[1])
+    assert registered[1] > inner.line
+    assert of_mutant(inner, Reach({}, frozenset({registered}))).rebuilt
+    assert not of_mutant(inner, Reach({}, frozenset({("web", 1)}))).rebuilt
