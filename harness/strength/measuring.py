@@ -112,20 +112,20 @@ def measure(options: Options, note: Note) -> Result:
     """Measure the strength of the suite; `note` is told what goes on, a line at a time.
 
     Raises:
-        InputError: mistakes in the files, an unknown defect, or a suite in which nothing passes without a defect.
+        InputError: mistakes in the files, an unknown defect or mutant, or a suite in which nothing passes without a defect.
         MachineError: no database, or a package of the development extras is missing.
     """
     began = time.perf_counter()
-    tracer()  # what is missing is told before anything runs
+    tracer()  # what is missing, or is not there to be named, is told before anything runs
     defects = [] if options.only_mutants and options.defects is None else catalogue(options.defects)
+    named = mutants(0, options.only_mutants) if options.only_mutants else None
     directory, wrong = _without_defects(options, note)
     run_options = RunOptions(paths=options.paths, root=options.root, seed=options.seed)
     plan = make_plan(run_options, options.root / "reports")
     cases = {case.scenario_id: case for case in plan.cases if not case.scenario.skip}
     reach = _reach(options, plan.suite, list(cases.values()), note)
     covers = {each: frozenset(case.scenario.covers) for each, case in cases.items()}
-    wanted = options.mutants != 0 or options.only_mutants
-    drawn, population = mutants(options.mutants, options.only_mutants) if wanted else ([], 0)
+    drawn, population = named or (mutants(options.mutants) if options.mutants != 0 else ([], 0))
     subjects = [of_defect(each, reach, covers) for each in defects] + [of_mutant(each, reach) for each in drawn]
     note(f"{len(defects)} defects and {len(drawn)} of {population} mutants, {options.workers} workers")
     reasons = {} if options.every or options.only_mutants else read()

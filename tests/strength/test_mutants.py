@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
 
 import pytest
@@ -41,9 +42,10 @@ def test_each_has_an_id_of_its_own_and_stands_in_the_reference(drawn: list[Mutan
         assert 1 <= each.line <= len(lines)
 
 
-def test_an_unknown_one_is_an_error() -> None:
-    with pytest.raises(InputError, match=r"There is no mutant 'rules\.TimeRules\.check~00000000'"):
-        mutants(0, ["rules.TimeRules.check~00000000"])
+@pytest.mark.parametrize("name", ["rules.TimeRules.check~00000000", "nothing", "serving.serve~00000000", ""])
+def test_an_unknown_one_is_an_error(name: str) -> None:
+    with pytest.raises(InputError, match=f"There is no mutant '{re.escape(name)}'"):
+        mutants(0, [name])
 
 
 def test_what_was_judged_equivalent_is_still_there() -> None:
