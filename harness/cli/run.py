@@ -124,6 +124,9 @@ def run(
             "--report", help="Where run directories go. Default: reports/", metavar="DIR", rich_help_panel=_OUT
         ),
     ] = None,
+    allure: Annotated[
+        bool, typer.Option("--allure", help="Write allure-results/ into the report too.", rich_help_panel=_OUT)
+    ] = False,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -184,6 +187,7 @@ def run(
         max_failures=max_failures,
         retries=retries,
         fail_on_flaky=fail_on_flaky,
+        allure=allure,
         reports=report,
         command=_command(),
     )

@@ -43,7 +43,14 @@ class Target:
 
     @property
     def flow(self) -> type[Flow]:
-        """The visitor's page: the reference's, or one with this target's defects."""
+        """The visitor's page: the reference's, or one with this target's defects.
+
+        Here and below the catalogue of defects is imported only where there are some: it takes as long as the application.
+        """
+        if not self.defects:
+            from harness.booking.flow import Flow
+
+            return Flow
         from harness.defects import flow_of
 
         return flow_of(self.defects)
@@ -51,12 +58,16 @@ class Target:
     @property
     def schema_key(self) -> str:
         """Differs where this target's defects make another schema of the same history."""
+        if not self.defects:
+            return ""
         from harness.defects import schema_key
 
         return schema_key(self.defects)
 
     def rewritten(self, path: Path, sql: str) -> str:
         """The SQL applied for a file of the migration history: its own, or what this target's defects make of it."""
+        if not self.defects:
+            return sql
         from harness.defects import migrated
 
         return migrated(self.defects, path.as_posix(), sql)

@@ -34,6 +34,7 @@ class RunOptions:
     max_failures: int | None = None
     retries: int = 0
     fail_on_flaky: bool = False
+    allure: bool = False
     reports: Path | None = None
     command: str = "harness run"
 

@@ -64,7 +64,9 @@ def run(options: RunOptions, listener: Listener | None = None) -> RunResult:
         result.interrupted = stop.is_set() and not result.stopped_early
     result.elapsed_s = time.perf_counter() - started
     if course.begun:
-        manifest = finish(directory, ended_at=datetime.now(UTC), interrupted=result.interrupted)
+        manifest = finish(
+            directory, ended_at=datetime.now(UTC), interrupted=result.interrupted, with_allure=options.allure
+        )
         result.manifest = manifest.as_json()
         result.report = directory / "report.html"
     heard.completed(result)

@@ -2,7 +2,8 @@
 
 Three requests and three assertions about rows a scenario, each tool with one file of many scenarios. What is measured
 is the processor time of the tool's process alone, servers excluded, as the slope between a short and a long file:
-starting costs nobody here, reading the file does. The harness keeps its evidence and writes its report within its
+starting costs nobody here, reading the file does (the harness keeps a file compiled, as Python keeps the peers'
+modules, so that all rounds but the first find it read before). The harness keeps its evidence and writes its report within its
 figure; the peers write none. They live in an environment of their own (`peers/requirements.txt`).
 """
 
@@ -148,7 +149,7 @@ def free_url() -> str:
 
 def of_harness(place: Path, count: int) -> float:
     """Seconds of `harness run --target URL --start CMD` over `count` scenarios, the process of the harness alone."""
-    path = place / "flow.yaml"
+    path = place / f"flow-{count}.yaml"
     path.write_text(BEGINNING + numbered("scenario.yaml", count))
     words = ["run", str(path), "--target", free_url(), "--start", START, "--database", "embedded", "--seed", "1"]
     words += ["-q", "--report", str(place / "reports")]

@@ -175,6 +175,14 @@ def test_what_fails_at_every_attempt_has_failed(ran: Ran) -> None:
     assert (result.totals["failed"], result.totals["flaky"], result.scenarios[0].attempt) == (1, 0, 3)
 
 
+def test_allure_files_are_written_when_asked_for(ran: Ran) -> None:
+    for asked in (False, True):
+        report = ran(allure=asked).report
+        assert report is not None
+        found = list((report.parent / "allure-results").glob("*-result.json"))
+        assert bool(found) is asked
+
+
 def test_repetitions_are_cases_of_their_own(ran: Ran) -> None:
     result = ran(text="First", repeat=3)
     assert names(result) == [f"{FIRST} #{number}" for number in (1, 2, 3)]
