@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RunHistory", "flakiness", "history", "look_back", "runs_in", "trends"]
 
+_SHOWN = 20
+"""Rows of a table in a notebook; `document` and the DataFrames have all."""
 _COUNTED = ("passed", "failed", "error", "skipped", "flaky")
 
 
@@ -36,7 +38,9 @@ class RunHistory:
     changing: pd.DataFrame
     """See `flakiness`."""
     slower: pd.DataFrame
-    """The rows of `trends` that are slower as `compare` means it."""
+    """The rows of `trends` that are slower as `compare` means it, and not only as every case is (see `pace`)."""
+    pace: float
+    """How many times as long as before the median case of the latest run took: a slow machine slows every case."""
     cases: int
     """How many cases there were in any of the runs."""
 
@@ -58,6 +62,10 @@ class RunHistory:
         if len(self.changing):
             lines.append(f"\nchanged their mind ({len(self.changing)})")
             lines += [f"  {row['outcomes']}  {row['scenario_id']}{_retried(row)}" for row in records(self.changing)]
+        if self.pace >= SLOWER_BY:
+            lines.append(
+                f"\nthe latest run took {self.pace:.1f} times as long in every case: a slower machine, or a busy one"
+            )
         if len(self.slower):
             lines.append(f"\nbecame slower ({len(self.slower)}; the latest against the median before)")
             lines += [
@@ -75,6 +83,7 @@ class RunHistory:
             "runs": records(self.runs.assign(start=[instant_text(start) for start in self.runs["start"]])),
             "changing": records(self.changing),
             "slower": records(self.slower),
+            "pace": self.pace,
         }
 
     def _repr_html_(self) -> str:
@@ -83,8 +92,8 @@ class RunHistory:
         parts = (
             heading(self.finding(), level=3),
             table(self.runs, "Runs", name="runs"),
-            table(self.changing, "Changed their mind", code=["outcomes"], name="changing"),
-            table(self.slower, "Became slower", name="slower"),
+            table(self.changing.head(_SHOWN), "Changed their mind", code=["outcomes"], name="changing"),
+            table(self.slower.head(_SHOWN), "Became slower", name="slower"),
         )
         return "".join(part.html for part in parts)
 
@@ -124,12 +133,15 @@ def look_back(reports: Path, *, last: int = 10, target: str | None = None, until
         )
     told = history(found)
     trend = trends(told, last=last)
-    slower = trend[(trend["ratio"] >= SLOWER_BY) & (trend["latest_us"] - trend["median_us"] >= SLOWER_AT_LEAST_US)]
+    pace = float(trend["ratio"].median()) if len(trend) else 1.0
+    usual = trend["median_us"] * max(1.0, pace)
+    slower = trend[(trend["latest_us"] >= SLOWER_BY * usual) & (trend["latest_us"] - usual >= SLOWER_AT_LEAST_US)]
     return RunHistory(
         target=target or "",
         runs=pd.DataFrame([_summary(run) for run in found]),
         changing=flakiness(told, last=last),
         slower=slower.reset_index(drop=True),
+        pace=pace,
         cases=int(told["scenario_id"].nunique()),
     )
 

@@ -20,8 +20,8 @@ START = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def small_run(directory: Path, outcomes: str, *, day: int = 0, slow: int = 1, names: str = "abcdef") -> Path:
-    """One case a letter of `outcomes`: p(assed), f(ailed), s(kipped)."""
-    words = {"p": "passed", "f": "failed", "s": "skipped"}
+    """One case a letter of `outcomes`: p(assed), P(assed, in three times the time), f(ailed), s(kipped)."""
+    words = {"p": "passed", "P": "passed", "f": "failed", "s": "skipped"}
     base = plans(1, failing=False)[0]
     found = [replace(base, scenario_id=f"x.yaml::{name}", title=name) for name in names[: len(outcomes)]]
     start_run(directory, found, started_at=START + timedelta(days=day))
@@ -31,7 +31,7 @@ def small_run(directory: Path, outcomes: str, *, day: int = 0, slow: int = 1, na
                 writer,
                 replace(plan, outcome=words[letter], defect="state" if letter == "f" else ""),
                 directory.name,
-                slow,
+                slow * (3 if letter == "P" else 1),
             )
     finish(directory, ended_at=START + timedelta(days=day, seconds=9))
     return directory
@@ -168,29 +168,35 @@ def told(tmp_path: Path, days: list[tuple[str, int]]) -> None:
 
 
 def test_looking_back_tells_the_runs_and_who_is_not_steady(tmp_path: Path) -> None:
-    told(tmp_path, [("ppp", 1), ("pfp", 1), ("pps", 1), ("ppp", 3)])
+    told(tmp_path, [("pppp", 1), ("pfpp", 1), ("ppps", 1), ("Pppp", 1)])
     found = look_back(tmp_path)
     assert found.text().splitlines() == [
-        "1 of 3 cases in 4 runs on reference changed their mind, 3 became slower",
+        "1 of 4 cases in 4 runs on reference changed their mind, 1 became slower",
         "",
-        "  run0  2026-11-01 00:00  3 passed",
-        "  run1  2026-11-02 00:00  2 passed, 1 failed",
-        "  run2  2026-11-03 00:00  2 passed, 1 skipped",
-        "  run3  2026-11-04 00:00  3 passed",
+        "  run0  2026-11-01 00:00  4 passed",
+        "  run1  2026-11-02 00:00  3 passed, 1 failed",
+        "  run2  2026-11-03 00:00  3 passed, 1 skipped",
+        "  run3  2026-11-04 00:00  4 passed",
         "",
         "changed their mind (1)",
         "  ✓✗✓✓  x.yaml::b",
         "",
-        "became slower (3; the latest against the median before)",
+        "became slower (1; the latest against the median before)",
         "  100.0 ms → 300.0 ms  x.yaml::a",
-        "  100.0 ms → 300.0 ms  x.yaml::b",
-        "  100.0 ms → 300.0 ms  x.yaml::c",
     ]
     document = found.document()
     assert [row["scenario_id"] for row in document["changing"]] == ["x.yaml::b"]
     assert document["runs"][1]["failed"] == 1
     assert look_back(tmp_path, last=2).changing.empty
     assert len(look_back(tmp_path, until=START + timedelta(days=1)).runs) == 2
+
+
+def test_a_run_that_was_slow_as_a_whole_makes_no_case_slower(tmp_path: Path) -> None:
+    told(tmp_path, [("ppp", 1), ("ppp", 1), ("Ppp", 4)])
+    found = look_back(tmp_path)
+    assert found.slower["scenario_id"].tolist() == ["x.yaml::a"]
+    assert "the latest run took 4.0 times as long in every case" in found.text()
+    assert found.document()["pace"] == pytest.approx(4.0)
 
 
 def test_runs_on_another_target_are_no_flakiness(tmp_path: Path) -> None:
