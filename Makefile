@@ -21,9 +21,9 @@ $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "harness: no Python 3.11 or newer with venv was found; install one, or name it: make PYTHON=/path/to/python3 $(MAKECMDGOALS)" >&2; exit 10; }
 	@echo "setting up $(VENV) with $(PYTHON) (once; about a minute)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
-	@$(BIN)/python -m compileall -q harness  # pip compiles what it copies; this is used where it stands
+	@$(BIN)/python -m compileall -qq -j 0 harness $(VENV)/lib || true  # on every core, where pip takes one; packages bring templates that are no Python
 	@touch $@
 
 run: $(READY) ## run the whole suite against the reference

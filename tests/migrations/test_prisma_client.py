@@ -17,7 +17,7 @@ from harness.scenario.fixtures import catalogue, history, populate
 from tests.migrations.places import FIXTURES
 from tests.support.npm import npm_tools
 
-pytestmark = [pytest.mark.npm, pytest.mark.slow]
+pytestmark = [pytest.mark.npm, pytest.mark.long]
 
 SOURCE = FIXTURES / "prisma"
 CLIENT, BUILDER, SESSION = (

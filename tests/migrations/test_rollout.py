@@ -103,7 +103,6 @@ def test_the_document_has_cells_and_order() -> None:
     assert document["order"][0]["proof"] == ["legacy on before", "legacy on after"]
 
 
-@pytest.mark.slow
 def test_the_motivating_case_with_the_real_suite(findings: list[Finding], monkeypatch: pytest.MonkeyPatch) -> None:
     """Migrating first is right; new code first fails for anonymous visitors; going back is at risk."""
     from harness.cli.migrate import _Suite
