@@ -45,7 +45,8 @@ def fitting(
     `plain` gives what a column would hold if nothing limited it, which is tried first. Raises InputError when no value is found that the constraints accept.
     """
     checks = [entry for entry in schema.constraints.values() if entry["table"] == table and entry["kind"] == "c"]
-    found = bounded(connection, table)
+    by_name = {column.name: column for column in columns}
+    found = bounded(connection, table, lambda name: plain(by_name[name]))
     named = {name for check in checks for name in check["columns"] or ()}
     domains = {column.name for column in columns if base_type(column.type, schema) != column.type}
     domains |= {column.name for column in columns if column.type == "xml"}  # which not every server was built with

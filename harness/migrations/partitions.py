@@ -1,56 +1,93 @@
-"""Values of a partition key that some partition takes."""
+"""Values of partition keys that some partition takes, however many levels of partitions there are."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
 __all__ = ["bounded"]
 
-_KEY = """
-SELECT p.partstrat, ARRAY(SELECT a.attname FROM unnest(p.partattrs::int2[]) WITH ORDINALITY k(num, n)
+_TREE = """
+SELECT t.relid::oid, t.parentrelid::oid, t.isleaf, pg_get_expr(c.relpartbound, c.oid), p.partstrat,
+  ARRAY(SELECT a.attname FROM unnest(p.partattrs::int2[]) WITH ORDINALITY k(num, n)
     LEFT JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = k.num AND k.num > 0 ORDER BY k.n)::text[],
-  (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a WHERE a.attrelid = p.partrelid AND a.attnum = p.partattrs[0]),
-  ARRAY(SELECT pg_get_expr(c.relpartbound, c.oid) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-    WHERE i.inhparent = p.partrelid ORDER BY c.relname)
-FROM pg_partitioned_table p WHERE p.partrelid = to_regclass(%s)
+  ARRAY(SELECT format_type(a.atttypid, a.atttypmod) FROM unnest(p.partattrs::int2[]) WITH ORDINALITY k(num, n)
+    LEFT JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = k.num AND k.num > 0 ORDER BY k.n)::text[]
+FROM pg_partition_tree(to_regclass(%s)) t JOIN pg_class c ON c.oid = t.relid
+  LEFT JOIN pg_partitioned_table p ON p.partrelid = t.parentrelid
+ORDER BY t.level, c.relname
 """
 _RANGE = re.compile(r"^FOR VALUES FROM \((?P<low>.*)\) TO \((?P<high>.*)\)$")
 _LIST = re.compile(r"^FOR VALUES IN \((?P<values>.*)\)$")
+_BOUND = re.compile(r"'(?:[^']|'')*'|[^,\s]+")
 _TIMES = ("date", "timestamp")
 
 
-def bounded(connection: psycopg.Connection[Any], table: str) -> dict[str, str]:
-    """SQL over a row number `g` for the first column of the partition key; empty when any value has its place."""
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """One column of a partition key."""
+
+    name: str | None  # None: an expression, which is left to chance
+    kind: str
+
+
+def bounded(connection: psycopg.Connection[Any], table: str, plain: Callable[[str], str]) -> dict[str, str]:
+    """SQL over a row number `g` for the columns of the partition keys of `table`; empty when any value has its place.
+
+    Rows go to each leaf in turn. `plain` is what a column holds where its leaf does not care.
+    """
     quoted = ".".join('"' + part.replace('"', '""') + '"' for part in table.split(".", 1))
-    row = connection.execute(_KEY, (quoted,)).fetchone()
-    if row is None or row[1][0] is None or "DEFAULT" in row[3]:
-        return {}
-    strategy, names, kind, bounds = row
-    values = _listed(kind, bounds) if strategy == "l" else _ranged(kind, bounds) if strategy == "r" else ""
-    return {names[0]: values} if values else {}
+    paths: dict[int, dict[str, str] | None] = {}
+    kinds: dict[str, str] = {}
+    leaves: list[dict[str, str]] = []
+    for oid, parent, is_leaf, bound, strategy, names, types in connection.execute(_TREE, (quoted,)):
+        if bound is None:  # the table itself
+            paths[oid] = {}
+            continue
+        keys = [_Key(name, kind) for name, kind in zip(names, types, strict=True)]
+        above = paths[parent]
+        paths[oid] = None if above is None or bound == "DEFAULT" else above | _level(strategy, keys, bound)
+        kinds |= {key.name: key.kind for key in keys if key.name is not None}
+        path = paths[oid]
+        if is_leaf and path is not None:
+            leaves.append(path)
+    return {
+        name: _in_turn(leaves, name, kinds[name], plain) for name in dict.fromkeys(n for leaf in leaves for n in leaf)
+    }
 
 
-def _listed(kind: str, bounds: Sequence[str]) -> str:
-    values = [match["values"] for bound in bounds if (match := _LIST.match(bound))]
-    return (
-        f"(ARRAY[{', '.join(values)}]::{kind}[])[1 + (g % cardinality(ARRAY[{', '.join(values)}]::{kind}[]))::int]"
-        if values
-        else ""
+def _in_turn(leaves: Sequence[dict[str, str]], name: str, kind: str, plain: Callable[[str], str]) -> str:
+    cases = " ".join(
+        f"WHEN {number} THEN {leaf[name] if name in leaf else plain(name)}" for number, leaf in enumerate(leaves)
     )
+    return f"(CASE g % {len(leaves)} {cases} END)::{kind}"
 
 
-def _ranged(kind: str, bounds: Sequence[str]) -> str:
-    """Each number in one of the partitions in turn, spread between its bounds."""
-    places = []
-    for bound in bounds:
-        if match := _RANGE.match(bound):
-            places.append(_between(kind, match["low"].split(", ")[0], match["high"].split(", ")[0]))
-    cases = " ".join(f"WHEN {number} THEN {place}" for number, place in enumerate(places))
-    return f"(CASE g % {len(places)} {cases} END)::{kind}" if places else ""
+def _level(strategy: str, keys: Sequence[_Key], bound: str) -> dict[str, str]:
+    """What one partition asks of the columns of its parent's key; nothing of those of a hash."""
+    if match := _LIST.match(bound):
+        (key,) = keys
+        values = f"ARRAY[{match['values']}]::{key.kind}[]"
+        return {key.name: f"({values})[1 + ((g / 7) % cardinality({values}))::int]"} if key.name else {}
+    match = _RANGE.match(bound)
+    if strategy != "r" or match is None:
+        return {}
+    found: dict[str, str] = {}
+    between = False
+    for key, low, high in zip(keys, _BOUND.findall(match["low"]), _BOUND.findall(match["high"]), strict=True):
+        if key.name is None:
+            break
+        if between or low == high:  # rows are told apart by an earlier column of the key, or by a later one
+            if low not in {"MINVALUE", "MAXVALUE"}:
+                found[key.name] = f"{low}::{key.kind}"
+        else:
+            found[key.name] = _between(key.kind, low, high)
+            between = True
+    return found
 
 
 def _between(kind: str, low: str, high: str) -> str:

@@ -64,6 +64,37 @@ def hostile(server: Server) -> Iterator[psycopg.Connection[Any]]:
     database.drop()
 
 
+NESTED = """
+CREATE TABLE sale (id bigint NOT NULL, at timestamptz NOT NULL, region text NOT NULL, shop int NOT NULL) PARTITION BY RANGE (at);
+CREATE TABLE sale_24 PARTITION OF sale FOR VALUES FROM ('2024-01-01') TO ('2025-01-01') PARTITION BY LIST (region);
+CREATE TABLE sale_24_eu PARTITION OF sale_24 FOR VALUES IN ('eu', 'it''s');
+CREATE TABLE sale_24_us PARTITION OF sale_24 FOR VALUES IN ('us') PARTITION BY HASH (shop);
+CREATE TABLE sale_24_us_0 PARTITION OF sale_24_us FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE sale_24_us_1 PARTITION OF sale_24_us FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+CREATE TABLE sale_25 PARTITION OF sale FOR VALUES FROM ('2025-01-01') TO (MAXVALUE);
+CREATE TABLE grid (a int NOT NULL, b int NOT NULL, c text) PARTITION BY RANGE (a, b);
+CREATE TABLE grid_1 PARTITION OF grid FOR VALUES FROM (1, 10) TO (1, 20);
+CREATE TABLE grid_2 PARTITION OF grid FOR VALUES FROM (5, 7) TO (9, 3);
+CREATE TABLE other (n int NOT NULL) PARTITION BY LIST (n);
+CREATE TABLE other_1 PARTITION OF other FOR VALUES IN (3);
+CREATE TABLE other_rest PARTITION OF other DEFAULT;
+"""
+
+
+def test_partitions_of_partitions_and_keys_of_several_columns_get_their_rows(server: Server) -> None:
+    database = server.template("nested", lambda connection: connection.execute(NESTED.encode()) and None).clone()
+    with database.connect() as connection:
+        schema = snapshot(connection)
+        made = fill(connection, schema, {"sale": 200, "grid": 200, "other": 200})
+        told = [
+            connection.execute(f"SELECT count(*), count(DISTINCT tableoid) FROM {t}".encode()).fetchone()
+            for t in ("sale", "grid", "other")
+        ]
+    database.drop()
+    assert made.failures == {}
+    assert told == [(200, 4), (200, 2), (200, 1)]
+
+
 def test_every_table_gets_its_rows(hostile: psycopg.Connection[Any]) -> None:
     schema = snapshot(hostile)
     tables = [table for table in schema.tables if schema.is_table(table) and table not in schema.partitions]
