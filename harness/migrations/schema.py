@@ -52,6 +52,9 @@ SELECT json_build_object(
       SELECT FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'm', 'f', 'v', 'c')
       WHERE a.atttypid IN (t.oid, t.typarray) AND NOT a.attisdropped AND a.attnum > 0))), '{}')
     FROM pg_type t JOIN spaces n ON n.oid = t.typnamespace WHERE t.typtype IN ('e', 'd')),
+ 'composites', (SELECT coalesce(json_object_agg(t.typname, (SELECT json_agg(format_type(a.atttypid, a.atttypmod) ORDER BY a.attnum)
+      FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)), '{}')
+    FROM pg_type t JOIN spaces n ON n.oid = t.typnamespace JOIN pg_class c ON c.oid = t.typrelid WHERE t.typtype = 'c' AND c.relkind = 'c'),
  'views', (SELECT coalesce(json_object_agg(r.label, pg_get_viewdef(r.oid)), '{}') FROM relations r WHERE r.relkind IN ('v', 'm')),
  'functions', (SELECT coalesce(json_object_agg(p.oid::regprocedure::text, md5(p.prosrc || coalesce(p.prosqlbody::text, ''))), '{}')
     FROM pg_proc p JOIN spaces n ON n.oid = p.pronamespace
@@ -92,6 +95,7 @@ class Schema:
     indexes: Mapping[str, Mapping[str, Any]]
     enums: Mapping[str, list[str]]
     types: Mapping[str, Mapping[str, Any]]
+    composites: Mapping[str, list[str] | None]
     views: Mapping[str, str]
     functions: Mapping[str, str]
     triggers: Mapping[str, str]

@@ -97,10 +97,15 @@ def base_type(type_name: str, schema: Schema) -> str:
 
 
 def _of_own_type(column: Column, schema: Schema, kind: str, number: str) -> str:
-    """Enums and domains of this schema."""
+    """Enums, composite types and domains of this schema."""
     bare = kind.strip('"').split(".")[-1].strip('"')
     if bare in schema.enums:
         return f"(enum_range(NULL::{column.type}))[1 + (({number}) % {len(schema.enums[bare])})::int]"
+    if bare in schema.composites:
+        parts = (
+            Column(column.table, column.name, each, True, None, "", "", 0) for each in schema.composites[bare] or ()
+        )
+        return f"ROW({', '.join(plain_value(part, schema, number=number) for part in parts)})::{column.type}"
     base = base_type(column.type, schema)
     if base == column.type:
         return ""

@@ -40,6 +40,9 @@ CREATE TABLE crm.staff (
   ssn text NOT NULL UNIQUE CHECK (ssn ~ '^\d{3}-\d{2}-\d{4}$'), flags bit(8) NOT NULL, vb bit varying(5) NOT NULL, mac macaddr8 NOT NULL,
   hours int4multirange NOT NULL, area box NOT NULL, x xml, boss text, agent text, CHECK (num_nonnulls(boss, agent) = 1)
 );
+CREATE TYPE crm.money AS (amount numeric(10, 2), currency crm.stage);
+CREATE TYPE crm.line AS (price crm.money, tags text[], "no." int);
+CREATE TABLE crm.offer (id int PRIMARY KEY, total crm.money NOT NULL, lines crm.line[] NOT NULL CHECK (cardinality(lines) > 0));
 CREATE TABLE crm.event (id bigint, at timestamptz, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
 CREATE TABLE crm.event_1 PARTITION OF crm.event FOR VALUES FROM ('1999-01-01') TO ('1999-02-01');
 CREATE TABLE crm.event_2 PARTITION OF crm.event FOR VALUES FROM ('1999-02-01') TO ('1999-03-01');
