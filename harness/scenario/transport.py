@@ -135,53 +135,30 @@ class Socket:
 
         parts = urlsplit(base)
         self._secure = parts.scheme == "https"
-        self._host = parts.netloc
+        self._host = parts.hostname or ""
+        self._port = parts.port or (443 if self._secure else 80)
         self._prefix = parts.path.rstrip("/")
         self._local = threading.local()
 
     def send(self, request: HttpRequest) -> HttpAnswer:
-        import http.client
+        target = self._prefix + _on_the_wire(request.path)
+        return HttpAnswer(*self._connection().ask(request.method, target, request.headers, request.body))
 
-        connection = self._connection()
-        try:
-            connection.request(
-                request.method, self._prefix + _on_the_wire(request.path), request.body, dict(request.headers)
-            )
-            answer = connection.getresponse()
-            return HttpAnswer(answer.status, dict(answer.getheaders()), answer.read())
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            raise NoAnswer(f"{type(error).__name__}: {error}") from error
+    def _connection(self) -> HttpConnection:
+        from harness.scenario.connection import HttpConnection
 
-    def _connection(self) -> Any:
-        import http.client
-
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-            connection = self._local.connection = kind(self._host, timeout=TIMEOUT_S)
-        elif connection.sock is not None and _hung_up(connection.sock):
-            connection.close()  # it opens another by itself
-        return connection
+        found: HttpConnection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = HttpConnection(self._host, self._port, secure=self._secure, timeout=TIMEOUT_S)
+            self._local.connection = found
+        return found
 
     def close(self) -> None:
-        connection = getattr(self._local, "connection", None)
-        if connection is not None:
-            connection.close()
+        if found := getattr(self._local, "connection", None):
+            found.close()
 
 
 def _on_the_wire(path: str) -> str:
     """A path as a browser sends it: what is no printable ASCII is percent-encoded."""
     return _UNSENDABLE.sub(lambda found: quote(found[0].encode("utf-8", "surrogatepass")), path)
 
-
-def _hung_up(sock: Any) -> bool:
-    """Whether the other side closed a connection that was kept open: nothing was asked, so nothing else is readable.
-
-    Node closes after five idle seconds. A request sent into that would end as an unknown outcome, which it is not.
-    """
-    import select
-
-    poll = select.poll()
-    poll.register(sock, select.POLLIN)
-    return bool(poll.poll(0))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from harness.errors import InputError
 from harness.scenario.transport import HttpRequest, InProcess, NoAnswer, Socket
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -79,7 +80,98 @@ def test_a_path_goes_out_as_a_browser_sends_it(listening: Listening, path: str) 
 def test_an_answer_that_stops_halfway_is_unknown() -> None:
     server = Listening(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{}")
     transport = Socket(server.url)
-    with pytest.raises(NoAnswer, match="IncompleteRead"):
+    with pytest.raises(NoAnswer, match="within the answer, after 2 bytes"):
         transport.send(HttpRequest("POST", "/x", body=b"{}"))
     server.socket.close()
+    transport.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "body"),
+    [
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}", 201, b"{}"),
+        (b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + ANSWER, 200, b"{}"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n", 200, b"{}"),
+        (b"HTTP/1.0 200 OK\r\n\r\n{}", 200, b"{}"),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", 204, b""),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", 304, b""),
+    ],
+)
+def test_an_answer_ends_where_rfc_9112_says(answer: bytes, status: int, body: bytes) -> None:
+    server = Listening(answer)
+    transport = Socket(server.url)
+    found = transport.send(HttpRequest("POST", "/x", body=b"{}"))
+    assert (found.status, found.content) == (status, body)
+    assert "Link" not in found.headers
+    server.socket.close()
+    transport.close()
+
+
+def test_an_answer_to_head_has_no_body_whatever_its_length_says() -> None:
+    server = Listening(b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n")
+    transport = Socket(server.url)
+    assert transport.send(HttpRequest("HEAD", "/x")).content == b""
+    server.socket.close()
+    transport.close()
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: x\r\n\r\n"])
+def test_what_is_no_answer_is_an_unknown_outcome_and_the_next_request_begins_afresh(answer: bytes) -> None:
+    server = Listening(answer)
+    transport = Socket(server.url)
+    with pytest.raises(NoAnswer):
+        transport.send(HttpRequest("GET", "/x"))
+    server.answer = ANSWER
+    assert transport.send(HttpRequest("GET", "/x")).content == b"{}"
+    server.socket.close()
+    transport.close()
+
+
+class Refusing(Listening):
+    """Answers when the headers are here and closes, whatever is still on its way."""
+
+    def serve(self) -> None:
+        connection, _ = self.socket.accept()
+        with connection:
+            connection.recv(1)
+            connection.sendall(self.answer)
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(1 << 20):
+                pass
+
+
+def test_a_body_that_is_refused_while_it_is_sent_has_an_answer() -> None:
+    server = Refusing(b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}")
+    transport = Socket(server.url)
+    assert transport.send(HttpRequest("POST", "/x", body=b"x" * 20_000_000)).status == 413
+    server.socket.close()
+    transport.close()
+
+
+@pytest.mark.parametrize("headers", [{"X-A": "1\r\nX-B: 2"}, {"X-A: 1\nX-B": "2"}, {"X-A": "\u65e5"}, {"X-A": "\0"}])
+def test_a_header_that_would_be_another_is_a_mistake_of_the_scenario(headers: dict[str, str], listening: Listening) -> None:
+    transport = Socket(listening.url)
+    with pytest.raises(InputError, match="header cannot be sent"):
+        transport.send(HttpRequest("GET", "/x", headers))
+    assert not listening.connections
+
+
+def test_headers_that_the_scenario_gives_are_sent_instead_of_our_own(listening: Listening) -> None:
+    heard: list[bytes] = []
+
+    def serve() -> None:
+        connection, _ = server.accept()
+        with connection:
+            heard.append(connection.recv(65536))
+            connection.sendall(ANSWER)
+
+    server = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=serve, daemon=True).start()
+    transport = Socket(f"http://127.0.0.1:{server.getsockname()[1]}/base/")
+    given = {"HOST": "other.test", "content-length": "0"}
+    assert transport.send(HttpRequest("PUT", "/x?y=1", given)).status == 200
+    lines = heard[0].decode().lower().split("\r\n")
+    assert lines[0] == "put /base/x?y=1 http/1.1"
+    assert sum(line.startswith("host:") for line in lines) == sum(line.startswith("content-length:") for line in lines) == 1
+    server.close()
     transport.close()
