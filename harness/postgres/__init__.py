@@ -2,6 +2,7 @@
 
 from harness.postgres.database import Database
 from harness.postgres.opening import open_server
+from harness.postgres.question import Question, question
 from harness.postgres.records import ResetReport, RowOperation, ServerInfo
 from harness.postgres.sandbox import Sandbox
 from harness.postgres.server import Server
@@ -9,6 +10,7 @@ from harness.postgres.template import Template
 
 __all__ = [
     "Database",
+    "Question",
     "ResetReport",
     "RowOperation",
     "Sandbox",
@@ -16,4 +18,5 @@ __all__ = [
     "ServerInfo",
     "Template",
     "open_server",
+    "question",
 ]

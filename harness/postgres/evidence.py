@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import Any, LiteralString, cast
+from typing import Any, cast
 
 import psycopg
 
+from harness.postgres.question import Pending, Question, Row
 from harness.postgres.records import RowOperation
 from harness.postgres.tables import Table, read_tables
 
 __all__ = ["Journal"]
 
 # The first row tells the snapshot of this reading; the next reading leaves out what it could see.
-_READ: LiteralString = """
+_READ = Question("""
 SELECT pg_current_snapshot()::text, NULL, NULL, NULL, NULL
 UNION ALL
-(SELECT transaction::text, relation::bigint, operation, before::text, after::text
+(SELECT transaction::text, relation::text, operation, before::text, after::text
  FROM harness.journal
- WHERE at >= %s::pg_lsn AND relation <> 0
-   AND (%s::pg_snapshot IS NULL OR NOT pg_visible_in_snapshot(transaction, %s::pg_snapshot))
+ WHERE at >= $1::pg_lsn AND relation <> 0
+   AND ($2::pg_snapshot IS NULL OR NOT pg_visible_in_snapshot(transaction, $2::pg_snapshot))
  ORDER BY at, transaction, cmin::text::bigint)
-"""
+""")
 
 
 class Journal:
@@ -44,6 +45,17 @@ class Journal:
         self._transactions: dict[str, int] = {}
         self._operations: list[RowOperation] = []
         self._taken = 0
+        self._asked: Pending | None = None
+
+    def ask(self) -> None:
+        """Ask for what is committed now, and do not wait: the next look fetches it."""
+        if self._asked is None:
+            self._asked = _READ.begin(self.connection, self._start, self._snapshot)
+
+    def settle(self) -> None:
+        """Fetch what was asked for, so that the connection is free."""
+        if self._asked is not None:
+            self._read()
 
     def mark(self) -> int:
         """The number of operations that are committed now."""
@@ -62,19 +74,23 @@ class Journal:
         return operations
 
     def _read(self) -> None:
-        cursor = self.connection.execute(_READ, (self._start, self._snapshot, self._snapshot), prepare=True)
-        (self._snapshot, *_), *rows = cursor.fetchall()
+        self.ask()
+        asked, self._asked = self._asked, None
+        assert asked is not None
+        (self._snapshot, *_), *rows = asked.rows()
         self._operations += [self._operation(len(self._operations) + n, row) for n, row in enumerate(rows, 1)]
 
-    def _operation(self, position: int, row: tuple[Any, ...]) -> RowOperation:
+    def _operation(self, position: int, row: Row) -> RowOperation:
         transaction, relation, operation, before, after = row
-        table = self._table(relation)
+        assert transaction is not None
+        assert relation is not None
+        table = self._table(int(relation))
         old, new = _row(before), _row(after)
         return RowOperation(
             position=position,
             transaction=self._transactions.setdefault(transaction, len(self._transactions) + 1),
             table=table.shown,
-            operation=operation,
+            operation=cast(Any, operation),
             key=table.key_of(new if new is not None else old or {}),
             before=old,
             after=new,

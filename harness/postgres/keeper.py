@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from typing import Any, LiteralString, cast
 
@@ -11,6 +12,7 @@ from psycopg import sql
 
 from harness.errors import HarnessFault, MachineError
 from harness.postgres.database import Database
+from harness.postgres.question import Pending, Question
 from harness.postgres.tables import Table
 
 __all__ = ["Keeper"]
@@ -26,13 +28,13 @@ _SESSION: LiteralString = """
     SET harness.quiet = 'on'; SET lock_timeout = '250ms'; SET client_min_messages = warning;
     SET timezone = 'UTC'; SET datestyle = 'ISO, MDY'; SET intervalstyle = 'postgres'; SET extra_float_digits = 1
 """
-_RESET: LiteralString = "SELECT harness.reset(%s::pg_lsn, %s)"
-_BUSY: LiteralString = """
+_RESET = Question("SELECT harness.reset($1::pg_lsn, $2::int[])::text")
+_BUSY = Question("""
     SELECT CASE WHEN busy = '{}' THEN json_build_object('at', since, 'tables', NULL, 'sequences', NULL,
                                                         'schema', NULL, 'unseen', '')
-           ELSE json_build_object('busy', busy) END
-    FROM (SELECT %s::pg_lsn AS since, harness.busy(%s) AS busy) AS asked
-"""
+           ELSE json_build_object('busy', busy) END::text
+    FROM (SELECT $1::pg_lsn AS since, harness.busy($2::int[]) AS busy) AS asked
+""")
 _END: LiteralString = """
     SELECT pid, coalesce(nullif(application_name, ''), 'a connection') || ', ' || coalesce(state, 'unknown')
            || coalesce(': ' || nullif(left(query, 200), ''), ''), pg_terminate_backend(pid)
@@ -54,6 +56,7 @@ class Keeper:
         self._mine = [self.connection.info.backend_pid]
         self._touched: dict[int, Table] = {}
         self._resets = 0
+        self._asked: Pending | None = None
 
     def state(self) -> tuple[str, str]:
         """The position in the log, and what no event trigger would tell of this database."""
@@ -64,6 +67,11 @@ class Keeper:
     def spare(self, connection: psycopg.Connection[Any]) -> None:
         """`connection` is the sandbox's own: never busy, never ended."""
         self._mine.append(connection.info.backend_pid)
+
+    def begin_reset(self, since: str) -> None:
+        """Ask for what `reset` waits for."""
+        mine = ",".join(map(str, self._mine))
+        self._asked = (_RESET if self._exact else _BUSY).begin(self.connection, since, f"{{{mine}}}")
 
     def reset(self, since: str) -> tuple[dict[str, Any], tuple[str, ...]]:
         """Put rows and sequences back to what they were at the log position `since`.
@@ -123,12 +131,15 @@ class Keeper:
         self.connection.close()
 
     def _attempt(self, since: str) -> dict[str, Any]:
+        if self._asked is None:
+            self.begin_reset(since)
+        asked, self._asked = self._asked, None
+        assert asked is not None
         try:
-            question = _RESET if self._exact else _BUSY
-            row = self.connection.execute(question, (since, self._mine), prepare=True).fetchone()
+            ((answer,),) = asked.rows()
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             return {"busy": None}
-        return cast(dict[str, Any], (row or ({},))[0])
+        return cast(dict[str, Any], json.loads(answer or "{}"))
 
     def _end_prepared(self) -> tuple[str, ...]:
         """Roll back transactions that were prepared in this database and wait for their second phase."""

@@ -23,6 +23,7 @@ from harness.postgres.database import Database, check_mark
 from harness.postgres.evidence import Journal
 from harness.postgres.installing import install_journal, is_superuser
 from harness.postgres.keeper import Keeper
+from harness.postgres.question import Question, Row
 from harness.postgres.records import ResetReport, RowOperation
 from harness.postgres.shared import SharedGuard
 from harness.postgres.tables import read_tables
@@ -86,18 +87,36 @@ class Sandbox:
         """The row operations committed since the last take(), or since begin()."""
         return self._asking(self._journal.take)
 
+    def start_taking(self) -> None:
+        """Ask for what take() gives, and do not wait: what is committed by now is what it will give."""
+        self._asking(self._journal.ask)
+
     def query(self, text: str, parameters: Any = ()) -> list[dict[str, Any]]:
         """The rows of a query, on the sandbox's own connection: numeric as Decimal, times as Python's."""
         return self._asking(lambda: self._run(text, parameters))
+
+    def ask(self, asked: Question) -> list[Row]:
+        """The rows of a question as text, on the sandbox's own connection."""
+
+        def ask() -> list[Row]:
+            self._journal.settle()
+            return asked.ask(self._own)
+
+        return self._asking(ask)
 
     def execute(self, text: str, parameters: Any = ()) -> list[dict[str, Any]]:
         """Run SQL on the sandbox's own connection, committed and in the journal; its rows, if it gives any."""
         self._clean, self._used = False, True
         return self._run(text, parameters)
 
+    def start_reset(self) -> None:
+        """Ask for what reset() does, and do not wait. Nothing else may be done before reset() was."""
+        self._asking(self._freshen)
+        self._asking(lambda: self._keeper.begin_reset(self._start))
+
     def reset(self) -> ResetReport:
         """Put everything back to the template's state, and say what that took."""
-        self._freshen()
+        self._asking(self._freshen)
         answer, ended = self._asking(lambda: self._keeper.reset(self._start))
         touched = [self._tables[int(oid)] for oid in answer["tables"] or () if int(oid) in self._tables]
         schema = tuple(f"{change['command']} {change['object'] or ''}".strip() for change in answer["schema"] or ())
@@ -164,6 +183,7 @@ class Sandbox:
         return self._shared.check(self._keeper.connection, answer["shared"]) if self._shared else ((), ())
 
     def _run(self, text: str, parameters: Any) -> list[dict[str, Any]]:
+        self._journal.settle()
         with self._own.cursor(row_factory=dict_row) as cursor:
             cursor.execute(text, parameters or None)
             return cursor.fetchall() if cursor.description else []
@@ -171,6 +191,7 @@ class Sandbox:
     def _freshen(self) -> None:
         if self._own.closed:
             return
+        self._journal.settle()
         if self._own.info.transaction_status != TransactionStatus.IDLE:
             self._own.rollback()
         if self._used:

@@ -76,7 +76,9 @@ class HttpConnection:
         self._timeout = timeout
         self._socket: socket.socket | None = None
 
-    def ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+    def ask(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of the answer.
 
         Raises:
@@ -101,7 +103,9 @@ class HttpConnection:
             if len(body) >= _PIECE:
                 connected.sendall(body)
         except (BrokenPipeError, ConnectionResetError):
-            answer = self._read(connected, method)  # one who refuses a body need not have read it (RFC 9112 section 9.5)
+            answer = self._read(
+                connected, method
+            )  # one who refuses a body need not have read it (RFC 9112 section 9.5)
             self.close()
             return answer
         return self._read(connected, method)

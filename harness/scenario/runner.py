@@ -145,6 +145,7 @@ class _Execution:
         """Run the verb, capture what it gave, compare what it answered; what did not fit."""
         with world.acting(step.by):
             value = world.perform(step)
+        world.start_looking()
         if step.as_:
             capture(world.scope, step.as_, value)
         found = [*world.take_found(), *checks.expectation(world, step)]

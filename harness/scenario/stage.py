@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import records
 from harness.errors import InputError, MachineError, Position
-from harness.postgres import Sandbox, Server
+from harness.postgres import Sandbox, Server, question
 from harness.redaction import SHORTEST_SECRET, Redactor
 from harness.scenario.application import Application, open_application
 from harness.scenario.clock import Clock, WallClock
@@ -72,6 +72,7 @@ class Stage:
         self.world_now: World | None = None
         self._sets: dict[str, _Set] = {}
         self._set: _Set | None = None
+        self._restoring: _Set | None = None
         self._handler = _Handler(self)
         for secret in sorted(self._secrets()):
             self.redactor.add_secret(secret)
@@ -134,9 +135,8 @@ class Stage:
         Raises:
             MachineError: the database is gone.
         """
-        import psycopg
-
-        try:
+        with self._database_at_hand():
+            self._restored()
             self._set = self._prepared(case.given.catalog)
             self._set.sandbox.begin()
             self.ids.reseed(self.seed, case.scenario_id)
@@ -150,6 +150,14 @@ class Stage:
             finally:
                 self.world_now = None
                 self._restore()
+
+    @contextlib.contextmanager
+    def _database_at_hand(self) -> Iterator[None]:
+        """Raises MachineError when the database is gone within this block."""
+        import psycopg
+
+        try:
+            yield
         except psycopg.OperationalError as error:
             raise MachineError(
                 f"The database is gone: {_first_line(error)}.",
@@ -157,12 +165,21 @@ class Stage:
             ) from error
 
     def _restore(self) -> None:
+        """Have everything put back; the database does that while the scenario's records are written."""
         here = self._here
         here.application.quiesce()
+        here.sandbox.start_reset()
+        self._restoring = here
+
+    def _restored(self) -> None:
+        """Wait until everything is put back, also what all databases share: roles, settings."""
+        here, self._restoring = self._restoring, None
+        if here is None:
+            return
         here.sandbox.reset()
-        if here.sandbox.generation != here.generation:
+        if here.sandbox.generation != here.generation and not here.stale:
             here.application.close()
-            self._renew(here)
+            here.stale = True
 
     def fits(self, target: Target) -> bool:
         """Whether the databases that are here are what `target` was made for."""
@@ -233,15 +250,17 @@ class Stage:
     def broken_invariants(self, wanted: Sequence[Invariant]) -> dict[str, list[dict[str, Any]]]:
         """The first rows that each of `wanted` returns, for those that return any; one question to the database."""
         parts = [
-            f"SELECT {number} AS number, (SELECT json_agg(t)::text FROM (SELECT * FROM ({each.sql.rstrip().rstrip(';')}) AS q LIMIT 3) AS t) AS rows"
+            f"SELECT {number}::text AS number, (SELECT json_agg(t)::text FROM (SELECT * FROM ({each.sql.rstrip().rstrip(';')}) AS q LIMIT 3) AS t) AS rows"
             for number, each in enumerate(wanted)
         ]
         if not parts:
             return {}
         import json
 
-        answer = self.sandbox.query(f"SELECT * FROM ({' UNION ALL '.join(parts)}) AS broken WHERE rows IS NOT NULL")
-        return {wanted[row["number"]].name: json.loads(row["rows"]) for row in answer}
+        text = f"SELECT * FROM ({' UNION ALL '.join(parts)}) AS broken WHERE rows IS NOT NULL"
+        return {
+            wanted[int(str(number))].name: json.loads(str(rows)) for number, rows in self.sandbox.ask(question(text))
+        }
 
     # -- the end ------------------------------------------------------------------------------------------------
 
@@ -249,11 +268,15 @@ class Stage:
         """Close applications and databases; the server is the caller's."""
         logging.getLogger("booking").removeHandler(self._handler)
         self.simulators.stop()
-        for each in self._sets.values():
-            if not each.stale:
-                each.application.close()
-            each.sandbox.close()
-        self._sets.clear()
+        try:
+            with self._database_at_hand():
+                self._restored()
+        finally:
+            for each in self._sets.values():
+                if not each.stale:
+                    each.application.close()
+                each.sandbox.close()
+            self._sets.clear()
 
 
 class _Handler(logging.Handler):

@@ -12,8 +12,11 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, unquote, urlsplit
+
+if TYPE_CHECKING:
+    from harness.scenario.connection import HttpConnection
 
 __all__ = ["HttpAnswer", "HttpRequest", "InProcess", "NoAnswer", "Socket", "Transport"]
 
@@ -161,4 +164,3 @@ class Socket:
 def _on_the_wire(path: str) -> str:
     """A path as a browser sends it: what is no printable ASCII is percent-encoded."""
     return _UNSENDABLE.sub(lambda found: quote(found[0].encode("utf-8", "surrogatepass")), path)
-

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import InputError, Position
-from harness.postgres import RowOperation
+from harness.postgres import RowOperation, question
 from harness.scenario.registry import bind
 from harness.scenario.transport import HttpAnswer, HttpRequest, NoAnswer
 from harness.scenario.visitors import Visitor, Visitors
@@ -258,6 +258,11 @@ class World:
 
     # -- rows ---------------------------------------------------------------------------------------------------
 
+    def start_looking(self) -> None:
+        """Ask for the changes that `take_changes` will find, so that the database looks while the answer is compared."""
+        if self._dirty:
+            self.stage.sandbox.start_taking()
+
     def take_changes(self, *, look: bool = False) -> None:
         """Read what was committed since the last look, and record it under the current step.
 
@@ -280,16 +285,23 @@ class World:
         self.take_changes(look=True)
         return self._operations[self._step_from :] if within_step else self._operations
 
-    def rows(self, table: str) -> list[dict[str, Any]]:
-        """Every row of `table` as JSON data, ordered by its text."""
+    def rows(self, tables: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+        """Every row of each of `tables` as JSON data, ordered by its text, from one question to the database."""
         import json
         from decimal import Decimal
 
         from psycopg import sql
 
-        query = sql.SQL("SELECT to_jsonb(t)::text AS row FROM {} AS t ORDER BY 1").format(sql.Identifier(table))
-        answer = self.stage.sandbox.query(query.as_string(None))
-        return [json.loads(each["row"], parse_float=Decimal) for each in answer]
+        parts = [
+            sql.SQL(
+                "SELECT {} AS name, (SELECT json_agg(line ORDER BY line::text) FROM (SELECT to_jsonb(t) FROM {} AS t) AS q (line))::text"
+            ).format(sql.Literal(table), sql.Identifier(table))
+            for table in tables
+        ]
+        if not parts:
+            return {}
+        answer = self.stage.sandbox.ask(question(sql.SQL(" UNION ALL ").join(parts).as_string(None)))
+        return {str(name): json.loads(rows or "[]", parse_float=Decimal) for name, rows in answer}
 
     def query(self, query: str, params: Mapping[str, Any], position: Position) -> list[dict[str, Any]]:
         """The answer to a query; what the database refuses is a mistake at `position`."""

@@ -222,10 +222,9 @@ def _still(world: World) -> Iterator[None]:
     answers: dict[str, Any] = {}
     ask_rows, ask = world.rows, world.query
 
-    def remembered_rows(table: str) -> Any:
-        if table not in rows:
-            rows[table] = ask_rows(table)
-        return rows[table]
+    def remembered_rows(tables: Sequence[str]) -> dict[str, Any]:
+        rows.update(ask_rows([table for table in tables if table not in rows]))
+        return {table: rows[table] for table in tables}
 
     def remembered(query: str, params: Any, position: Any) -> Any:
         key = f"{query} {params}"

@@ -28,8 +28,9 @@ def rows(world: World, pattern: Pattern, within_step: bool) -> list[Comparison]:
     """The rows of tables as they are now, ordered by their first column."""
     assert isinstance(pattern, MapPattern)  # the loader takes nothing else
     found: list[Comparison] = []
+    every = world.rows([table for table, _ in pattern.items()])
     for table, inner in pattern.items():
-        elements = [typed(row, world.types.get(table, {})) for row in world.rows(table)]
+        elements = [typed(row, world.types.get(table, {})) for row in every[table]]
         found += Quantified(elements, hold(world.scope, world.clock()), table, world.scope, world.clock()).compare(
             inner
         )

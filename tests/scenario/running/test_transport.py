@@ -115,7 +115,9 @@ def test_an_answer_to_head_has_no_body_whatever_its_length_says() -> None:
     transport.close()
 
 
-@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: x\r\n\r\n"])
+@pytest.mark.parametrize(
+    "answer", [b"", b"HTTP/1.1 200", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: x\r\n\r\n"]
+)
 def test_what_is_no_answer_is_an_unknown_outcome_and_the_next_request_begins_afresh(answer: bytes) -> None:
     server = Listening(answer)
     transport = Socket(server.url)
@@ -149,7 +151,9 @@ def test_a_body_that_is_refused_while_it_is_sent_has_an_answer() -> None:
 
 
 @pytest.mark.parametrize("headers", [{"X-A": "1\r\nX-B: 2"}, {"X-A: 1\nX-B": "2"}, {"X-A": "\u65e5"}, {"X-A": "\0"}])
-def test_a_header_that_would_be_another_is_a_mistake_of_the_scenario(headers: dict[str, str], listening: Listening) -> None:
+def test_a_header_that_would_be_another_is_a_mistake_of_the_scenario(
+    headers: dict[str, str], listening: Listening
+) -> None:
     transport = Socket(listening.url)
     with pytest.raises(InputError, match="header cannot be sent"):
         transport.send(HttpRequest("GET", "/x", headers))
@@ -172,6 +176,10 @@ def test_headers_that_the_scenario_gives_are_sent_instead_of_our_own(listening: 
     assert transport.send(HttpRequest("PUT", "/x?y=1", given)).status == 200
     lines = heard[0].decode().lower().split("\r\n")
     assert lines[0] == "put /base/x?y=1 http/1.1"
-    assert sum(line.startswith("host:") for line in lines) == sum(line.startswith("content-length:") for line in lines) == 1
+    assert (
+        sum(line.startswith("host:") for line in lines)
+        == sum(line.startswith("content-length:") for line in lines)
+        == 1
+    )
     server.close()
     transport.close()
