@@ -17,6 +17,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _run(argv: Sequence[str] | None) -> int:
+    from harness.memory import collect_rarely
+
+    collect_rarely()
     import typer
 
     from harness.cli.app import app
