@@ -104,19 +104,26 @@ def _open(connection: _Connection) -> _Connection:
 
 
 def _answer(connection: _Connection) -> PGresult:
-    """The last result of what was asked; the wait ends at once when a signal's handler raises."""
+    """The last result of what was asked.
+
+    Whoever interrupts the wait (Ctrl-C) leaves a closed connection, not one that still owes an answer.
+    """
     pgconn = connection.pgconn
     last = None
     poll = select.poll()
     poll.register(pgconn.socket, select.POLLIN)
-    while True:
-        while pgconn.is_busy():
-            poll.poll()
-            pgconn.consume_input()
-        result = pgconn.get_result()
-        if result is None:
-            break
-        last = result
+    try:
+        while True:
+            while pgconn.is_busy():
+                poll.poll()
+                pgconn.consume_input()
+            result = pgconn.get_result()
+            if result is None:
+                break
+            last = result
+    except BaseException:
+        connection.close()
+        raise
     if last is None:
         raise psycopg.OperationalError("the connection gave no answer")
     return last

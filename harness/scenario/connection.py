@@ -1,7 +1,7 @@
 """One HTTP/1.1 connection that is kept open (RFC 9112): a socket, and llhttp to read what comes.
 
 A scenario sends a handful of requests, so what a request costs the harness itself counts: a seventh of what
-`http.client` takes, whose parser is the one of e-mail (docs/decisions/0034).
+`http.client` takes, whose parser is the one of e-mail (docs/decisions/0008).
 """
 
 from __future__ import annotations
