@@ -34,7 +34,7 @@ def locked(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def cached_directory(root: Path, name: str, make: Callable[[Path], None]) -> Path:
+def cached_directory(root: Path, name: str, make: Callable[[Path], object]) -> Path:
     """`root/name`, made by `make(unfinished directory)` when it is not there yet.
 
     Raises MachineError when there is no room; whatever `make` raises leaves no entry behind.
@@ -56,7 +56,7 @@ def _remove_old(root: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _make(unfinished: Path, entry: Path, make: Callable[[Path], None]) -> None:
+def _make(unfinished: Path, entry: Path, make: Callable[[Path], object]) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
         unfinished.mkdir(mode=0o755)

@@ -93,10 +93,10 @@ class Server:
     def template(
         self,
         key: str,
-        build: Callable[[psycopg.Connection[Any]], None],
+        build: Callable[[psycopg.Connection[Any]], object],
         *,
         owner: Login | None = None,
-        prepare: Callable[[psycopg.Connection[Any]], None] | None = None,
+        prepare: Callable[[psycopg.Connection[Any]], object] | None = None,
     ) -> Template:
         """The template called `key`; the first call builds it: `build` gets an autocommit connection to an empty
         database. What `build` raises passes through, and leaves no database behind.

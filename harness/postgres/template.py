@@ -33,9 +33,9 @@ class Template:
         cls,
         server: Server,
         key: str,
-        build: Callable[[psycopg.Connection[Any]], None],
+        build: Callable[[psycopg.Connection[Any]], object],
         owner: Login | None = None,
-        prepare: Callable[[psycopg.Connection[Any]], None] | None = None,
+        prepare: Callable[[psycopg.Connection[Any]], object] | None = None,
     ) -> Template:
         """Make the database and let `prepare` and `build` fill it; when that fails the database is dropped."""
         return cls._fill(server, key, server.create_database(owner=owner), build, owner, prepare)
@@ -46,9 +46,9 @@ class Template:
         server: Server,
         key: str,
         database: Database,
-        build: Callable[[psycopg.Connection[Any]], None],
+        build: Callable[[psycopg.Connection[Any]], object],
         owner: Login | None,
-        prepare: Callable[[psycopg.Connection[Any]], None] | None = None,
+        prepare: Callable[[psycopg.Connection[Any]], object] | None = None,
     ) -> Template:
         try:
             if prepare is not None:
@@ -66,7 +66,7 @@ class Template:
         """A new database with the same content."""
         return self.server.create_database(template=self._source.name, owner=self._owner)
 
-    def derive(self, purpose: str, prepare: Callable[[psycopg.Connection[Any]], None]) -> Template:
+    def derive(self, purpose: str, prepare: Callable[[psycopg.Connection[Any]], object]) -> Template:
         """This template with something added by `prepare`; made once for each `purpose`."""
         with self._lock:
             if purpose not in self._derived:

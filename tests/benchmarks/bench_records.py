@@ -143,7 +143,8 @@ def _built(table: str, rows: int, columns: dict[str, Any]) -> pa.Table:
         "step": np.arange(rows) % 40 // 6,
     }
     schema = arrow_schema(table)
-    return pa.Table.from_arrays([pa.array((own | columns)[f.name], type=f.type) for f in schema], schema=schema)
+    values: dict[str, Any] = {**own, **columns}
+    return pa.Table.from_arrays([pa.array(values[f.name], type=f.type) for f in schema], schema=schema)
 
 
 def _median(job: Callable[[], object]) -> float:

@@ -124,7 +124,7 @@ class BareLoop:
         event = f"https://api.calendly.com/scheduled_events/{identifier}"
         offered = self.client.get("/api/scheduling/session-types")
         assert offered.status_code == 200
-        assert offered.json["success"] is True
+        assert offered.get_json()["success"] is True
         answer = self.client.post(
             "/api/scheduling/bookings/create",
             json={
@@ -136,11 +136,11 @@ class BareLoop:
             },
         )
         assert answer.status_code == 200, answer.text
-        assert answer.json["state"] == "BOOKING_CONFIRMED"
-        token = answer.json["bookingToken"]
+        assert answer.get_json()["state"] == "BOOKING_CONFIRMED"
+        token = answer.get_json()["bookingToken"]
         shown = self.client.get(f"/api/scheduling/bookings/{identifier}?token={token}")
         assert shown.status_code == 200
-        assert shown.json["booking"]["status"] == "CONFIRMED"
+        assert shown.get_json()["booking"]["status"] == "CONFIRMED"
         one = self.connection.execute(
             'SELECT "clientId", "calendlyInviteeUri", status FROM "Booking" WHERE id = %s', [identifier]
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -107,20 +108,18 @@ def bearer(bench: Bench, claims: dict[str, Any], key: str | None = None, algorit
 def test_a_sign_in_that_does_not_count_is_a_401_everywhere(bench: Bench, trouble: str) -> None:
     now = int(bench.clock().timestamp())
     good = {"sub": "user_client", "exp": now + 60}
-    header = (
-        "Bearer "
-        + {
-            "key": lambda: bearer(bench, good, "another key, thirty-two bytes or more"),
-            "expired": lambda: bearer(bench, good | {"exp": now}),
-            "subject": lambda: bearer(bench, {"exp": now + 60}),
-            "expiry": lambda: bearer(bench, {"sub": "user_client"}),
-            "audience": lambda: bearer(bench, good | {"aud": "booking"}),
-            "none": lambda: bearer(bench, good, "", "none"),
-            "basic": lambda: "x",
-            "unknown": lambda: bearer(bench, good | {"sub": "nobody"}),
-            "garbage": lambda: "ä.ö.ü",
-        }[trouble]()
-    )
+    made: dict[str, Callable[[], str]] = {
+        "key": lambda: bearer(bench, good, "another key, thirty-two bytes or more"),
+        "expired": lambda: bearer(bench, good | {"exp": now}),
+        "subject": lambda: bearer(bench, {"exp": now + 60}),
+        "expiry": lambda: bearer(bench, {"sub": "user_client"}),
+        "audience": lambda: bearer(bench, good | {"aud": "booking"}),
+        "none": lambda: bearer(bench, good, "", "none"),
+        "basic": lambda: "x",
+        "unknown": lambda: bearer(bench, good | {"sub": "nobody"}),
+        "garbage": lambda: "ä.ö.ü",
+    }
+    header = f"Bearer {made[trouble]()}"
     if trouble == "basic":
         header = "Basic Zm9vOmJhcg=="
 

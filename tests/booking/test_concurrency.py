@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -83,7 +84,7 @@ def test_the_same_create_from_twenty_clients_makes_one_booking(bench: Bench) -> 
 def test_one_event_with_twenty_ids_makes_one_booking(bench: Bench) -> None:
     event = bench.schedule("intro-call")
 
-    answers = at_once([lambda number=number: bench.create("intro-call", event, named(number)) for number in range(20)])
+    answers = at_once([partial(bench.create, "intro-call", event, named(number)) for number in range(20)])
 
     assert Counter(answer.status for answer in answers) == {200: 1, 409: 19}
     assert len(bench.rows("Booking")) == 1
@@ -92,7 +93,7 @@ def test_one_event_with_twenty_ids_makes_one_booking(bench: Bench) -> None:
 def test_ten_events_at_one_time_make_one_booking(bench: Bench) -> None:
     events = [bench.schedule("intro-call", SLOT + timedelta(minutes=number)) for number in range(10)]
 
-    answers = at_once([lambda event=event: bench.create("intro-call", event) for event in events])
+    answers = at_once([partial(bench.create, "intro-call", event) for event in events])
 
     assert Counter(answer.status for answer in answers) == {200: 1, 409: 9}
 
@@ -150,7 +151,7 @@ def test_a_recovery_token_works_once_even_at_once(bench: Bench) -> None:
 def test_one_id_with_ten_events_of_ten_visitors_is_one_visitors(bench: Bench) -> None:
     events = [bench.schedule("intro-call", SLOT + timedelta(hours=number)) for number in range(10)]
 
-    answers = at_once([lambda event=event: bench.create("intro-call", event, ID) for event in events])
+    answers = at_once([partial(bench.create, "intro-call", event, ID) for event in events])
 
     assert Counter(answer.status for answer in answers) == {200: 1, 409: 9}
     won = events[[answer.status for answer in answers].index(200)]

@@ -11,6 +11,7 @@ import pytest
 from harness.calendly import Answer, Options, RetryPolicy, TransportFault
 from harness.errors import InputError
 from tests.calendly.hooks import URL, ok, verify
+from tests.support.hooks import noted
 
 # ---- signatures -----------------------------------------------------------------------------------------------------
 
@@ -23,8 +24,8 @@ def test_the_signature_covers_the_bytes_sent_at_the_moment_of_sending(world: Any
     world.simulator.subscribe(URL, signing_key="secret")
     world.book(invitee={"name": "Zoë <b>", "email": "z@example.test"})
     world.clock.advance(minutes=3)
-    seen = []
-    world.simulator.deliver(lambda d: (seen.append(d), Answer(200))[1])
+    seen: list[Any] = []
+    world.simulator.deliver(lambda d: noted(seen, d, Answer(200)))
     assert verify("secret", seen[0])
     assert not verify("other", seen[0])
     assert _moment(seen[0]) == int(world.clock.now.timestamp())
@@ -49,8 +50,8 @@ def test_without_a_key_nothing_is_signed(world: Any) -> None:
 def test_a_delivery_can_be_signed_in_ways_that_must_be_refused(world: Any, how: str, verifies: bool, age: int) -> None:
     world.simulator.subscribe(URL, signing_key="secret")
     world.book()
-    seen = []
-    world.simulator.deliver(lambda d: (seen.append(d), Answer(200))[1], sign=how)
+    seen: list[Any] = []
+    world.simulator.deliver(lambda d: noted(seen, d, Answer(200)), sign=how)
     assert verify("secret", seen[0]) is verifies
     assert _moment(seen[0]) - int(world.clock.now.timestamp()) == age
 
@@ -58,10 +59,10 @@ def test_a_delivery_can_be_signed_in_ways_that_must_be_refused(world: Any, how: 
 def test_a_delivery_can_be_unsigned_or_signed_with_another_key(world: Any) -> None:
     world.simulator.subscribe(URL, signing_key="secret")
     world.book()
-    seen = []
-    world.simulator.deliver(lambda d: (seen.append(d), Answer(401))[1], sign="none")
+    seen: list[Any] = []
+    world.simulator.deliver(lambda d: noted(seen, d, Answer(401)), sign="none")
     assert "Calendly-Webhook-Signature" not in seen[0].headers
-    world.simulator.deliver(lambda d: (seen.append(d), Answer(200))[1], which="invitee.created", key="old")
+    world.simulator.deliver(lambda d: noted(seen, d, Answer(200)), which="invitee.created", key="old")
     assert verify("old", seen[1])
     with pytest.raises(InputError, match="unknown way to sign: 'badly'"):
         world.simulator.deliver(ok, which="invitee.created", sign="badly")
@@ -228,7 +229,7 @@ def test_a_retry_is_signed_anew_or_not_by_a_switch(make_world: Any, resign: bool
     world.book()
     seen: list[Any] = []
     for status in (500, 200):
-        world.simulator.deliver(lambda d, status=status: (seen.append(d), Answer(status))[1])
+        world.simulator.deliver(lambda d, status=status: noted(seen, d, Answer(status)))
         world.clock.advance(minutes=10)
     age = _moment(seen[1]) - _moment(seen[0])
     assert age == (600 if resign else 0)

@@ -22,7 +22,7 @@ from tests.support.browser import chromium
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-QUESTIONS = ["Booking ID", {"name": "Topic", "type": "single_select", "answer_choices": ["Career", "Code"]},
+QUESTIONS: list[Any] = ["Booking ID", {"name": "Topic", "type": "single_select", "answer_choices": ["Career", "Code"]},
              {"name": "Anything else?", "type": "text"}]  # fmt: skip
 
 

@@ -168,7 +168,8 @@ def test_twenty_threads_book_one_slot_once(world: Any) -> None:
 
 def test_transports_that_stop_in_another_order_leave_nothing_behind() -> None:
     before = requests.adapters.HTTPAdapter.send
-    first, second = (ResponsesTransport({"https://api.calendly.com": Simulator}) for _ in range(2))
+    made: dict[str, Any] = {"https://api.calendly.com": Simulator}
+    first, second = (ResponsesTransport(made) for _ in range(2))
     first.start()
     second.start()
     first.stop()

@@ -149,7 +149,7 @@ def test_literals_are_found_where_columns_are_compared() -> None:
 
 def test_many_rows_are_made_by_several_connections_at_once(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same rows as by one; a column whose type has too little room for a key of its own gets what fits."""
-    monkeypatch.setattr(generator.os, "cpu_count", lambda: 3)
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
     monkeypatch.setattr(generator, "MANY", 200)
     sql = "CREATE TABLE many (id int PRIMARY KEY, name text UNIQUE, at timestamp); CREATE TABLE few (on_off boolean UNIQUE)"
     template = server.template("many", lambda connection: connection.execute(sql) and None)

@@ -42,7 +42,7 @@ def small(room: Path) -> Iterator[Path]:
     mounted = room / "small"
     mounted.mkdir()
     made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m,mode=755", "tmpfs", mounted], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=24m,mode=755", "tmpfs", str(mounted)], capture_output=True, check=False
     )
     if made.returncode:
         pytest.skip("only root may mount a small file system")  # an ordinary user cannot fill a disk here
@@ -67,7 +67,7 @@ def test_a_full_disk_while_filling_the_cache(room: Path, small: Path) -> None:
 def test_a_full_disk_while_making_a_database(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mounted = room / "middle"
     mounted.mkdir()
-    options = ["mount", "-t", "tmpfs", "-o", "size=64m,mode=755", "tmpfs", mounted]
+    options = ["mount", "-t", "tmpfs", "-o", "size=64m,mode=755", "tmpfs", str(mounted)]
     if subprocess.run(options, capture_output=True, check=False).returncode:
         pytest.skip("only root may mount a small file system")  # an ordinary user cannot fill a disk here
     try:

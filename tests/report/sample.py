@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from harness.records import (
     Body,
@@ -43,7 +43,7 @@ def records_of(plan: Plan, *, run_id: str, seed: int = 7, worker: int = 0, pace:
 def start_run(directory: Path, found: Sequence[Plan], **more: Any) -> Manifest:
     """Start a run whose plan is `found`."""
     planned = tuple(dict.fromkeys(plan.scenario_id for plan in found))
-    info = {
+    info: Facts = {
         "run_id": directory.name,
         "started_at": datetime(2026, 11, 22, 21, 0, tzinfo=UTC),
         "project": directory,
@@ -105,7 +105,7 @@ class _Player:
         return Step(
             **self.ids,
             step=step,
-            phase=phase,
+            phase=cast(Any, phase),
             verb=verb,
             title=title,
             line=self.plan.line + 3 + step,
@@ -122,7 +122,7 @@ class _Player:
         return Check(
             **self.ids,
             step=step,
-            kind=kind,
+            kind=cast(Any, kind),
             path=path,
             matcher=matcher,
             expected=expected,
@@ -263,7 +263,7 @@ class _Player:
             transaction=1 + change // 3,
             table=table,
             key=json.dumps(key),
-            operation=operation,
+            operation=cast(Any, operation),
             column=column,
             before=before,
             after=after,

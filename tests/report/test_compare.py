@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ START = datetime(2026, 11, 1, tzinfo=UTC)
 
 def small_run(directory: Path, outcomes: str, *, day: int = 0, slow: int = 1, names: str = "abcdef") -> Path:
     """One case a letter of `outcomes`: p(assed), P(assed, in three times the time), f(ailed), s(kipped)."""
-    words = {"p": "passed", "P": "passed", "f": "failed", "s": "skipped"}
+    words: dict[str, Any] = {"p": "passed", "P": "passed", "f": "failed", "s": "skipped"}
     base = plans(1, failing=False)[0]
     found = [replace(base, scenario_id=f"x.yaml::{name}", title=name) for name in names[: len(outcomes)]]
     start_run(directory, found, started_at=START + timedelta(days=day))

@@ -245,8 +245,10 @@ def test_a_scenario_that_races_is_named_and_left_out_of_the_evidence(tmp_path: P
         with EventWriter(tmp_path / name, 0) as writer:
             for number, plan in enumerate(found):
                 for record in records_of(plan, run_id=name):
-                    changed = number == 1 and isinstance(record, Step) and record.step == 1
-                    writer.write(replace(record, verb=verb, detail=told) if changed else record)
+                    if number == 1 and isinstance(record, Step) and record.step == 1:
+                        writer.write(replace(record, verb=verb, detail=told))
+                    else:
+                        writer.write(record)
         return finish(tmp_path / name, ended_at=END)
 
     one, two = written("a", '{"outcomes":["200","409"]}', verb="parallel"), written("b", "{}", verb="parallel")

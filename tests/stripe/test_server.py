@@ -21,7 +21,7 @@ def served() -> Iterator[Served]:
 
 @pytest.fixture
 def client(served: Served) -> Any:
-    bases = {"api": served.url}
+    bases: Any = {"api": served.url}
     return stripe.StripeClient("sk_test", base_addresses=bases, http_client=stripe.RequestsClient()).v1
 
 

@@ -11,6 +11,7 @@ import stripe
 
 from harness.provider import Answer
 from harness.stripe import Simulator
+from tests.support.hooks import noted
 
 URL, KEY = "https://app.example.test/stripe", "whsec_test"
 
@@ -111,7 +112,7 @@ def test_an_endpoint_hears_only_what_it_listens_to_and_each_has_its_own_secret(
     simulator.pay(client.checkout.sessions.create(params=order()).id, "expired")
     assert [delivery.url for delivery in simulator.outbox] == [URL, f"{URL}/2"]
     seen: list[Any] = []
-    simulator.deliver(lambda d: (seen.append(d), Answer(200))[1])
+    simulator.deliver(lambda d: noted(seen, d, Answer(200)))
     stripe.Webhook.construct_event(seen[1].body, seen[1].headers["Stripe-Signature"], made.secret)
     with pytest.raises(stripe.SignatureVerificationError):
         stripe.Webhook.construct_event(seen[1].body, seen[1].headers["Stripe-Signature"], KEY)
@@ -156,6 +157,6 @@ def test_the_signature_is_over_the_second_of_sending(client: Any, order: Any, si
     simulator.subscribe(URL, signing_key=KEY)
     simulator.pay(client.checkout.sessions.create(params=order()).id, "expired")
     seen: list[Any] = []
-    simulator.deliver(lambda d: (seen.append(d), Answer(200))[1])
+    simulator.deliver(lambda d: noted(seen, d, Answer(200)))
     moment = int(seen[0].headers["Stripe-Signature"].partition(",")[0].removeprefix("t="))
     assert abs(moment - time.time()) < 5

@@ -10,7 +10,7 @@ import pytest
 
 from harness.errors import InputErrors
 from harness.scenario import compiled as module
-from harness.scenario import loader
+from harness.scenario import loader, yamltree
 from harness.scenario.compiled import compiled_of
 from harness.scenario.model import Suite
 from tests.support.commands import ROOT
@@ -65,7 +65,7 @@ class Project:
         self.write("scenarios/two.yaml", TWO)
         self.write("scenarios/fragments/visits.yaml", VISITS)
         self.write("scenarios/own.py", OWN)
-        parse = loader.parse
+        parse = yamltree.parse
 
         def noted(text: str | bytes, shown: str) -> object:
             self.parsed.append(shown)
