@@ -27,24 +27,28 @@ class _Answer:
     def __init__(self, method: str) -> None:
         self._bodiless = method == "HEAD"
         self.parser = httptools.HttpResponseParser(self)
+        self.status = 0
         self.headers: dict[str, str] = {}
         self.pieces: list[bytes] = []
         self.begun = False  # the headers are here
         self.complete = False
+        self.more = False  # something follows that nobody asked for
 
-    @property
-    def status(self) -> int:
-        return self.parser.get_status_code()
+    def on_message_begin(self) -> None:
+        self.more = self.complete
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers[name.decode("latin-1")] = value.decode("latin-1")
+        if not self.complete:
+            self.headers[name.decode("latin-1")] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
-        self.begun = True
-        self.complete = self._bodiless and self.status >= 200
+        if not self.complete:
+            self.begun, self.status = True, self.parser.get_status_code()
+            self.complete = self._bodiless and self.status >= 200
 
     def on_body(self, piece: bytes) -> None:
-        self.pieces.append(piece)
+        if not self.complete:
+            self.pieces.append(piece)
 
     def on_message_complete(self) -> None:
         if self.status >= 200:
@@ -120,7 +124,7 @@ class HttpConnection:
                     return answer
                 raise ConnectionError(_torn(answer))
             answer.parser.feed_data(piece)
-        if not answer.parser.should_keep_alive():
+        if answer.more or not answer.parser.should_keep_alive():
             self.close()
         return answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,9 @@ class Target:
         return migrated(self.defects, path.as_posix(), sql)
 
 
+_URL_REMEDY = "Give where the application answers: http://127.0.0.1:3000"
+
+
 def parse_target(text: str, schema: str | None = None, start: str | None = None) -> Target:
     """`reference`, `legacy`, `defect:ID[+ID…]`, `variant:NAME` or a URL; `schema` overrides what the target was made for.
 
@@ -95,10 +99,38 @@ def parse_target(text: str, schema: str | None = None, start: str | None = None)
         return Target(text + suffix, "reference", _schema(schema, "after"), defects=_defects(rest))
     if word == "variant":
         return Target(text + suffix, "reference", _schema(schema, "after"), defects=_variant(rest))
-    if word in {"http", "https"} and urlsplit(text).netloc:
-        return Target(text.rstrip("/"), "url", _schema(schema, "after"), url=text.rstrip("/"), start=start)
+    if word in {"http", "https"}:
+        url = _url(text)
+        return Target(url, "url", _schema(schema, "after"), url=url, start=start)
     known = ("reference", "legacy", "defect:ID", "variant:NAME", "https://…")
     raise InputError(f"There is no target {text!r}.", did_you_mean(text, known, noun="targets"))
+
+
+def _url(text: str) -> str:
+    """`text` as the base of every path, without a slash at its end. It stands in every report, so it may hold no secret.
+
+    Raises:
+        InputError: a base URL has a host, a port from 1 to 65535, and nothing but a path after it.
+    """
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise InputError(f"The target {_shown(text)!r} is no URL: {error}.", _URL_REMEDY) from error
+    if not parts.hostname or port == 0 or not text.isascii() or not text.isprintable() or " " in text:
+        raise InputError(f"The target {_shown(text)!r} is no URL of a host.", _URL_REMEDY)
+    if parts.username is not None or parts.password is not None:
+        raise InputError(
+            "The target's URL names a user, and a report would show it.", "Leave out what stands before the @."
+        )
+    if parts.query or parts.fragment:
+        raise InputError(f"The target {text!r} does not end with its path: a scenario's paths follow it.", _URL_REMEDY)
+    return text.rstrip("/")
+
+
+def _shown(text: str) -> str:
+    """`text` without what may be a password in it."""
+    return re.sub("//.*@", "//…@", text)
 
 
 def _schema(wanted: str | None, default: Schema) -> Schema:

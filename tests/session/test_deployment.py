@@ -11,6 +11,7 @@ import pytest
 
 from harness.errors import InputError
 from harness.report import load
+from harness.scenario.targets import parse_target
 from harness.session import RunOptions, RunResult, run
 from tests.support.commands import ROOT
 
@@ -88,6 +89,28 @@ def test_a_command_that_does_not_serve_is_told(tmp_path: Path, start: str, said:
     result = played(tmp_path, start=start)
     assert {s.outcome for s in result.scenarios[:4]} == {"error"}
     assert said in (result.scenarios[0].failure_text or "")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http:///x",
+        "http://",
+        "http://host:0",
+        "http://host:99999",
+        "http://host:port",
+        "http://[::1",
+        "http://ho st",
+        "http://hôst",
+        "http://host/?q=1",
+        "http://host/#top",
+        "https://sam:hunter2-hunter2@host",
+    ],
+)
+def test_a_url_that_cannot_be_asked_is_bad_input_and_no_password_is_told(url: str) -> None:
+    with pytest.raises(InputError, match="target") as told:
+        parse_target(url)
+    assert "hunter2" not in str(told.value)
 
 
 def test_start_needs_a_url() -> None:

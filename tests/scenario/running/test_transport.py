@@ -107,6 +107,17 @@ def test_an_answer_ends_where_rfc_9112_says(answer: bytes, status: int, body: by
     transport.close()
 
 
+def test_what_follows_an_answer_unasked_is_not_the_next_ones() -> None:
+    server = Listening(ANSWER + b"HTTP/1.1 500 Oops\r\nX-Evil: 1\r\nContent-Length: 4\r\n\r\nevil")
+    transport = Socket(server.url)
+    for _ in range(2):
+        found = transport.send(HttpRequest("GET", "/x"))
+        assert (found.status, found.content, "X-Evil" in found.headers) == (200, b"{}", False)
+    assert server.connections == 2
+    server.socket.close()
+    transport.close()
+
+
 def test_an_answer_to_head_has_no_body_whatever_its_length_says() -> None:
     server = Listening(b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n")
     transport = Socket(server.url)
