@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import pq
-from psycopg.pq.abc import PGresult
+from psycopg.pq.abc import PGconn, PGresult
 
 __all__ = ["Pending", "Question", "Row", "question"]
 
@@ -32,7 +32,7 @@ class Question:
     """One statement with parameters $1, $2, …"""
 
     def __init__(self, text: str) -> None:
-        self._text = text.encode()
+        self._text = text
         self._name = f"question {next(_NUMBERS)}".encode()
         self._prepared: WeakKeyDictionary[_Connection, bool] = WeakKeyDictionary()
 
@@ -60,7 +60,7 @@ class Question:
         return _answer(connection)
 
     def _prepare(self, connection: _Connection) -> None:
-        _open(connection).pgconn.send_prepare(self._name, self._text)
+        _open(connection).pgconn.send_prepare(self._name, self._text.encode(connection.info.encoding))
         _checked(_answer(connection))
         self._prepared[connection] = True
 
@@ -113,6 +113,8 @@ def _answer(connection: _Connection) -> PGresult:
     poll = select.poll()
     poll.register(pgconn.socket, select.POLLIN)
     try:
+        while pgconn.flush():  # more than the socket takes at once
+            _until_it_takes_more(pgconn)
         while True:
             while pgconn.is_busy():
                 poll.poll()
@@ -127,6 +129,13 @@ def _answer(connection: _Connection) -> PGresult:
     if last is None:
         raise psycopg.OperationalError("the connection gave no answer")
     return last
+
+
+def _until_it_takes_more(pgconn: PGconn) -> None:
+    poll = select.poll()
+    poll.register(pgconn.socket, select.POLLIN | select.POLLOUT)
+    if any(event & select.POLLIN for _, event in poll.poll()):
+        pgconn.consume_input()
 
 
 def _checked(result: PGresult) -> None:

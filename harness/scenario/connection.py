@@ -107,9 +107,8 @@ class HttpConnection:
             if len(body) >= _PIECE:
                 connected.sendall(body)
         except (BrokenPipeError, ConnectionResetError):
-            answer = self._read(
-                connected, method
-            )  # one who refuses a body need not have read it (RFC 9112 section 9.5)
+            # One who refuses a body need not have read it (RFC 9112 section 9.5).
+            answer = self._read(connected, method)
             self.close()
             return answer
         return self._read(connected, method)

@@ -22,6 +22,11 @@ def test_parameters_and_answers_are_text_and_nothing_is_null(app: psycopg.Connec
     assert Question("SELECT FROM generate_series(1, 2)").ask(app) == [(), ()]
 
 
+def test_more_than_a_socket_takes_at_once_is_sent_and_read(app: psycopg.Connection[Any]) -> None:
+    much = "x" * 20_000_000
+    assert TWO.ask(app, much, "1") == [(much, "2")]
+
+
 def test_answers_come_in_the_encoding_of_the_connection(app: psycopg.Connection[Any]) -> None:
     app.execute("SET client_encoding TO latin1")
     assert TWO.ask(app, "é", "1") == [("é", "2")]
