@@ -112,7 +112,7 @@ class Parts:
     """Where each execution's lines stand in the parts. `notes` say what was cut or damaged."""
 
     paths: list[Path]
-    spans: dict[Key, tuple[_Span, ...]] = field(default_factory=dict)
+    spans: dict[Key, array[int]] = field(default_factory=dict)  # part, start, end of each
     places: dict[Key, tuple[str, int]] = field(default_factory=dict)
     bodies: _Bodies = field(default_factory=lambda: _Bodies())
     notes: list[str] = field(default_factory=list)
@@ -125,7 +125,7 @@ class Parts:
             streams = [stack.enter_context(path.open("rb")) for path in self.paths]
             read = lru_cache(_CACHED_BODIES)(partial(self._body, streams))
             for key in self._ordered(planned):
-                own = [line for span in self.spans[key] for line in _lines(streams[span.part], span)]
+                own = [line for span in self._spans(key) for line in _lines(streams[span.part], span)]
                 named = [at for body_id in _named_bodies(own) if (at := self.bodies.find(body_id)) is not None]
                 new = [_adopted(read(at), key) for at in named if not written[at]]
                 known = tuple(read(at) for at in named if written[at])
@@ -135,12 +135,17 @@ class Parts:
 
     def note_span(self, key: Key, span: _Span) -> None:
         """These lines are of the execution `key`."""
-        spans = self.spans.get(key, ())
-        if spans and spans[-1].part == span.part and spans[-1].end == span.start:
-            spans = (*spans[:-1], _Span(span.part, spans[-1].start, span.end))
+        spans = self.spans.get(key)
+        if spans is None:
+            self.spans[key] = array("Q", span)
+        elif spans[-3] == span.part and spans[-1] == span.start:
+            spans[-1] = span.end
         else:
-            spans = (*spans, span)
-        self.spans[key] = spans
+            spans.extend(span)
+
+    def _spans(self, key: Key) -> Iterator[_Span]:
+        spans = self.spans[key]
+        return (_Span(*spans[at : at + 3]) for at in range(0, len(spans), 3))
 
     def _body(self, streams: Sequence[IO[bytes]], at: int) -> Line:
         span = self.bodies.span(at)
@@ -278,8 +283,8 @@ def _note_line(parts: Parts, line: bytes, span: _Span) -> bool:
 
 @lru_cache(64)
 def _text(quoted: bytes) -> str:
-    """A JSON string; the lines of one execution repeat its id."""
-    return str(json.loads(quoted))
+    """A JSON string; the lines of one execution repeat its id, which is kept once."""
+    return sys.intern(json.loads(quoted))
 
 
 def _lines(stream: IO[bytes], span: _Span) -> Iterator[Line]:

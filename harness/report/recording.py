@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -130,14 +131,15 @@ def _ended(manifest: Manifest, found: Compacted, planned: Sequence[str], interru
 
 def _missing(found: Compacted, planned: Sequence[str]) -> list[str]:
     """What was planned and has no result."""
-    done = {case.last["scenario_id"] for case in found.cases}
-    left = [scenario_id for scenario_id in planned if scenario_id not in done]
+    left = dict.fromkeys(planned)
+    for case in found.cases:
+        left.pop(case.last["scenario_id"], None)
     return [f"No result: {scenario_id}" for scenario_id in left]
 
 
 def _read_plan(directory: Path) -> list[str]:
     path = directory / PLAN
-    return list(json.loads(path.read_bytes())) if path.is_file() else []
+    return [sys.intern(each) for each in json.loads(path.read_bytes())] if path.is_file() else []
 
 
 def _outputs(directory: Path) -> list[Path]:

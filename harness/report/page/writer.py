@@ -6,8 +6,10 @@ import base64
 import json
 import tempfile
 import zlib
+from array import array
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -49,7 +51,7 @@ class Page:
         self._pending: list[bytes] = []
         self._size = 0
         self._chunks = 0
-        self._places: dict[tuple[str, int], tuple[int, int]] = {}
+        self._places = array("L")  # of each execution with a result, in order: its chunk, and its place there
 
     def __enter__(self) -> Self:
         return self
@@ -63,7 +65,7 @@ class Page:
         """Take one execution's evidence; one without a result is left to the DataFrames."""
         if scenario is None:
             return
-        self._places[execution.scenario_id, execution.attempt] = (self._chunks, len(self._pending))
+        self._places.extend((self._chunks, len(self._pending)))
         packed = b"[[%b],[%b],[%b]]" % (
             b",".join(line.evidence for line in execution.lines),
             b",".join(line.measured for line in execution.lines),
@@ -92,12 +94,11 @@ class Page:
 
     def _index(self, cases: Iterable[Case]) -> Iterator[bytes]:
         yield b'{"columns":%b,"cases":[' % _json(_COLUMNS)
+        places = iter(zip(self._places[::2], self._places[1::2], strict=True))  # cases come in the order of executions
         for number, case in enumerate(cases):
-            yield b"," * (number > 0) + _json([*_facts(case), self._attempts(case)])
+            attempts = list(islice(places, len(case.attempts)))
+            yield b"," * (number > 0) + _json([*_facts(case), attempts])
         yield b'],"rules":%b}' % _json(dict(RULES))
-
-    def _attempts(self, case: Case) -> list[tuple[int, int]]:
-        return [self._places[row["scenario_id"], row["attempt"]] for row in case.attempts]
 
     def _flush(self) -> None:
         if self._pending:
