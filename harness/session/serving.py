@@ -166,7 +166,14 @@ class _Listening:
         self._server = ThreadedWSGIServer("127.0.0.1", port, self._call)
 
     def _call(self, environ: dict[str, Any], start_response: Any) -> Any:
-        return self._app(environ, start_response)
+        """The answer, read whole: the server never closes one whose reader hangs up in the middle, nor its file."""
+        answer = self._app(environ, start_response)
+        try:
+            return [b"".join(answer)]
+        finally:
+            close = getattr(answer, "close", None)
+            if close is not None:
+                close()
 
     def set_app(self, app: Any) -> None:
         self._app = app
