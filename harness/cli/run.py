@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from harness.postgres import Server
 
 __all__ = ["run"]
 
@@ -162,40 +167,54 @@ def run(
 
       harness run --last-failed -x --seed 7
     """
-    from harness.cli.console import Console
-    from harness.project import from_here, project_root
-    from harness.session import RunOptions, watch_and_run
-    from harness.session import run as run_session
+    chosen: dict[str, Any] = {"workers": _workers(workers), "shard": _shard(shard)}
+    shown = _color(color)
+    with _head_start(database, wanted=chosen["workers"] == 1 and not watch) as server_of:
+        from harness.cli.console import Console
+        from harness.project import from_here, project_root
+        from harness.session import RunOptions, watch_and_run
+        from harness.session import run as run_session
 
-    options = RunOptions(
-        paths=from_here(paths or ()),
-        root=project_root(),
-        tags=tuple(tag or ()),
-        text=text,
-        covers=tuple(covers or ()),
-        last_failed=last_failed,
-        shard=_shard(shard),
-        repeat=repeat,
-        shuffle=shuffle,
-        seed=seed,
-        target=target,
-        schema=schema,
-        start=start,
-        database=database,
-        workers=_workers(workers),
-        fail_fast=exit_first,
-        max_failures=max_failures,
-        retries=retries,
-        fail_on_flaky=fail_on_flaky,
-        allure=allure,
-        reports=report,
-        command=_command(),
-    )
-    _without_pandas()
-    console = Console(color=_color(color), verbosity=-1 if quiet else verbose, json=as_json, annotations=annotations)
-    if watch:
-        return watch_and_run(options, console)
-    return run_session(options, console).exit_code
+        options = RunOptions(
+            paths=from_here(paths or ()),
+            root=project_root(),
+            tags=tuple(tag or ()),
+            text=text,
+            covers=tuple(covers or ()),
+            last_failed=last_failed,
+            repeat=repeat,
+            shuffle=shuffle,
+            seed=seed,
+            target=target,
+            schema=schema,
+            start=start,
+            database=database,
+            fail_fast=exit_first,
+            max_failures=max_failures,
+            retries=retries,
+            fail_on_flaky=fail_on_flaky,
+            allure=allure,
+            reports=report,
+            command=_command(),
+            **chosen,
+        )
+        _without_pandas()
+        console = Console(color=shown, verbosity=-1 if quiet else verbose, json=as_json, annotations=annotations)
+        if watch:
+            return watch_and_run(options, console)
+        return run_session(options, console, server_of).exit_code
+
+
+@contextmanager
+def _head_start(database: str, *, wanted: bool) -> Iterator[Callable[[], Server] | None]:
+    """Have a server start while the rest is imported. Workers in processes of their own start theirs themselves."""
+    if not wanted:
+        yield None
+        return
+    from harness.postgres import HeadStart
+
+    with HeadStart(database) as begun:
+        yield begun.take
 
 
 def _without_pandas() -> None:

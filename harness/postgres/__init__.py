@@ -1,5 +1,6 @@
 """Throwaway PostgreSQL servers, isolation between scenarios, and the rows that each scenario changed."""
 
+from harness.postgres.ahead import HeadStart
 from harness.postgres.database import Database
 from harness.postgres.opening import open_server
 from harness.postgres.question import Question, question
@@ -10,6 +11,7 @@ from harness.postgres.template import Template
 
 __all__ = [
     "Database",
+    "HeadStart",
     "Question",
     "ResetReport",
     "RowOperation",

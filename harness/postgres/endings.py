@@ -13,7 +13,7 @@ from multiprocessing import util
 from types import FrameType
 from typing import Protocol
 
-__all__ = ["Closable", "close_at_the_end", "forget"]
+__all__ = ["Closable", "arm", "close_at_the_end", "forget"]
 
 
 class Closable(Protocol):
@@ -32,7 +32,7 @@ def close_at_the_end(thing: Closable) -> None:
     """Remember `thing`; it is closed when the process ends."""
     with _lock:
         _open.append(thing)
-        _arm()
+        arm()
 
 
 def forget(thing: Closable) -> None:
@@ -42,7 +42,8 @@ def forget(thing: Closable) -> None:
             _open.remove(thing)
 
 
-def _arm() -> None:
+def arm() -> None:
+    """From now on the end of this process is seen to; by the main thread before another one opens something."""
     global _armed  # noqa: PLW0603 - one process has one end
     if not _armed:
         _armed = True

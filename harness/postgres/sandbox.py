@@ -54,12 +54,17 @@ class Sandbox:
 
     def __init__(self, template: Template) -> None:
         self._server = template.server
-        self._template = template.derive("journal", install_journal)
+        self._template = self.watched(template)
         self.generation = 0
         self._closed = False
         self._open()
         self._shared = SharedGuard(self._server, self._keeper.connection) if self._exact else None
         self._server.sandboxes += 1
+
+    @staticmethod
+    def watched(template: Template) -> Template:
+        """What a sandbox over `template` clones, with the journal in it; made once."""
+        return template.derive("journal", install_journal)
 
     def __enter__(self) -> Self:
         return self

@@ -18,7 +18,20 @@ from harness.scenario.yamltree import parse
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["SECTIONS", "Catalogue", "catalogue", "catalogues", "history", "insert", "populate", "row_with_defaults"]
+    from harness.postgres import Server, Template
+    from harness.scenario.targets import Target
+
+__all__ = [
+    "SECTIONS",
+    "Catalogue",
+    "catalogue",
+    "catalogues",
+    "history",
+    "insert",
+    "populate",
+    "row_with_defaults",
+    "template",
+]
 
 SECTIONS = ("before", "update", "reference")
 """The parts of fixtures/migrations/history.txt: production before the update, the update, what the reference adds."""
@@ -92,6 +105,18 @@ def catalogue(fixtures: Path, name: str) -> Catalogue:
     if not isinstance(tables, dict) or not all(isinstance(rows, dict) for rows in tables.values()):
         raise InputError("A catalogue is a map: table, key, row.", position=Position(shown))
     return Catalogue(name, tables, hashlib.sha256(text.encode()).hexdigest())
+
+
+def template(server: Server, fixtures: Path, target: Target, rows: Catalogue) -> Template:
+    """The template of the target's schema with `rows` in it; the first call builds it.
+
+    Raises:
+        InputError: see `history` and `populate`.
+    """
+    migrations = history(fixtures, target.sections)
+    key = f"{rows.name} {rows.digest} {target.sections} {target.schema_key}"
+    rewrite = target.rewritten
+    return server.template(key, lambda connection: populate(connection, migrations, rows, rewrite))
 
 
 def populate(

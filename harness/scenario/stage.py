@@ -20,7 +20,7 @@ from harness.redaction import SHORTEST_SECRET, Redactor
 from harness.scenario.application import Application, open_application
 from harness.scenario.clock import Clock, WallClock
 from harness.scenario.credentials import SECRETS
-from harness.scenario.fixtures import Catalogue, catalogue, history, populate
+from harness.scenario.fixtures import Catalogue, catalogue, template
 from harness.scenario.ids import SeededIds
 from harness.scenario.post import Post
 from harness.scenario.recorder import Recorder
@@ -218,11 +218,7 @@ class Stage:
         here.generation, here.stale = here.sandbox.generation, False
 
     def _build(self, rows: Catalogue) -> _Set:
-        migrations = history(self.fixtures, self.target.sections)
-        key = f"{rows.name} {rows.digest} {self.target.sections} {self.target.schema_key}"
-        rewrite = self.target.rewritten
-        template = self.server.template(key, lambda connection: populate(connection, migrations, rows, rewrite))
-        sandbox = Sandbox(template)
+        sandbox = Sandbox(template(self.server, self.fixtures, self.target, rows))
         try:
             with sandbox.database.connect() as connection:
                 types = read_tables(connection).columns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -9,8 +10,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from harness import records
-from harness.postgres import Server, open_server
+from harness.errors import InputError
+from harness.postgres import Sandbox, Server, open_server
 from harness.scenario.application import preload
+from harness.scenario.fixtures import catalogue, template
 from harness.scenario.model import Case, Suite
 from harness.scenario.runner import run_case
 from harness.scenario.stage import Stage
@@ -42,15 +45,18 @@ class Bench:
         worker: int = 0,
         sink: Sink | None = None,
         note: Callable[[str], None] | None = None,
+        server_of: Callable[[], Server] | None = None,
     ) -> Self:
-        """A bench for the cases of `suite`.
+        """A bench for the cases of `suite`, on a server of its own: `server_of()`, else one of the choice `database`.
 
         Raises:
             MachineError: no database of that choice can be had.
         """
         with ThreadPoolExecutor(max_workers=1) as meanwhile:
-            imported = meanwhile.submit(preload, target)  # the server takes as long to start as this takes to import
-            server = open_server(database, note=note)
+            imported = meanwhile.submit(preload, target)  # the database takes as long to fill as this takes to import
+            server = server_of() if server_of else open_server(database, note=note)
+            if suite.cases:
+                _fill(server, target, root / "fixtures", suite.cases[0])
         try:
             imported.result()
             stage = Stage(server, target, suite, root / "fixtures", sink or _nowhere, run_id, seed, worker)
@@ -84,6 +90,12 @@ class Bench:
             self.stage.close()
         finally:
             self.server.close()
+
+
+def _fill(server: Server, target: Target, fixtures: Path, first: Case) -> None:
+    """Have the database of the first case ready."""
+    with contextlib.suppress(InputError):  # each case that needs it says what is wrong
+        Sandbox.watched(template(server, fixtures, target, catalogue(fixtures, first.given.catalog)))
 
 
 def cases_of(path: Path, root: Path) -> Sequence[Case]:

@@ -7,7 +7,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from typing import Any
 
 from harness import records
 from harness.errors import MachineError
+from harness.postgres import Server
 from harness.postgres.places import Places
 from harness.postgres.running import sweep
 from harness.project import located
@@ -33,8 +34,10 @@ from harness.session.workers import Died, Finished, Ready, run_forked, run_inlin
 __all__ = ["run"]
 
 
-def run(options: RunOptions, listener: Listener | None = None) -> RunResult:
-    """Run scenarios and leave a report directory.
+def run(
+    options: RunOptions, listener: Listener | None = None, server_of: Callable[[], Server] | None = None
+) -> RunResult:
+    """Run scenarios and leave a report directory. A single worker uses `server_of()`, if given, and closes it.
 
     Ctrl-C and SIGTERM finish the report of what ran; the result then says `interrupted`.
 
@@ -58,7 +61,7 @@ def run(options: RunOptions, listener: Listener | None = None) -> RunResult:
     started = time.perf_counter()
     directory = reports / run_id
     info = _info(options, plan, run_id, target, workers)
-    course = _Course(options, plan, target, directory, run_id, info, result, heard)
+    course = _Course(options, plan, target, directory, run_id, info, result, heard, server_of if workers == 1 else None)
     with _stopping() as stop:
         course.run(workers, stop)
         result.interrupted = stop.is_set() and not result.stopped_early
@@ -85,6 +88,7 @@ class _Course:
     info: RunInfo
     result: RunResult
     heard: Listener
+    server_of: Callable[[], Server] | None = None
     begun: bool = False
 
     def run(self, workers: int, stop: threading.Event) -> None:
@@ -168,6 +172,7 @@ class _CaseWorker:
             run_id=course.run_id,
             worker=self._number,
             sink=self.write,
+            server_of=course.server_of,
         )
         self._writer = EventWriter(course.directory, self._number)
         gc.freeze()  # what was imported and loaded stays to the end: no collection need look at it again

@@ -1,0 +1,42 @@
+"""A server that starts while the caller is busy with something else, such as importing what will use it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+from harness.postgres.endings import arm
+from harness.postgres.opening import open_server
+from harness.postgres.server import Server
+
+__all__ = ["HeadStart"]
+
+
+class HeadStart:
+    """`open_server(choice)` begun at once, in a thread; a server that nobody has taken is closed at the end of the block.
+
+    Enter it in the main thread: a signal that ends the process then closes the server too.
+    """
+
+    def __init__(self, choice: str) -> None:
+        self._choice = choice
+        self._taken = False
+
+    def __enter__(self) -> Self:
+        arm()
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._server = self._thread.submit(open_server, self._choice)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.shutdown()
+        if not self._taken and self._server.exception() is None:
+            self._server.result().close()
+
+    def take(self) -> Server:
+        """The server, which the caller closes. Raises what `open_server` raises."""
+        self._taken = True
+        return self._server.result()
