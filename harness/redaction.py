@@ -37,6 +37,8 @@ SHORTEST_SECRET = 4
 """Characters of the shortest secret that can be masked: a shorter one would mask half the report."""
 _CUT = "…"  # how a message ends that was cut
 _HEAD = 6  # characters of a secret that are a leak
+_SHORT = 200  # characters of a text that may well come again: a header, a title, a path
+_REMEMBERED = 2_000
 
 # Each shape is looked for only in a text that holds one of its hints. Runs of letters are possessive (`++`) and begin
 # where the run begins, so that a body of a megabyte costs one pass, however its words are made.
@@ -69,8 +71,10 @@ class Redactor:
         self._personal_data = personal_data
         self._forms: set[str] = set()
         self._compiled: re.Pattern[str] | None = None
+        self._signs: tuple[str, ...] = ()
         self._heads: set[str] = set()
         self._longest_head = 0
+        self._masked: dict[str, str] = {}
 
     def add_secret(self, value: str) -> None:
         """Mask `value` and what derives from it from now on. ValueError when it has less than four characters."""
@@ -79,12 +83,24 @@ class Redactor:
                 f"A secret of {len(value)} characters cannot be masked; at least {SHORTEST_SECRET} are needed."
             )
         self._forms |= _derived(value)
+        self._signs = _least(self._forms)
         self._compiled = None
         self._heads = set()
+        self._masked = {}
 
     def text(self, text: str) -> str:
         """`text` with everything secret or personal masked."""
-        if any(map(text.__contains__, self._forms)):  # on clean text, nearly all of it, this beats the alternation
+        if len(text) > _SHORT:
+            return self._mask(text)
+        masked = self._masked.get(text)
+        if masked is None:
+            if len(self._masked) >= _REMEMBERED:
+                self._masked = {}
+            masked = self._masked[text] = self._mask(text)
+        return masked
+
+    def _mask(self, text: str) -> str:
+        if any(map(text.__contains__, self._signs)):  # on clean text, nearly all of it, this beats the alternation
             text = self._secrets().sub(MASK, text)
         if self._forms and _CUT in text:
             text = self._cut_short(text)
@@ -158,6 +174,11 @@ def _derived(value: str) -> set[str]:
         forms |= _base64_forms(raw, encode)
     forms |= {quote(form, safe="") for form in set(forms)}
     return {form for form in forms if len(form) >= SHORTEST_SECRET}
+
+
+def _least(forms: set[str]) -> tuple[str, ...]:
+    """Those of `forms` that hold no other of them: where none of these is, none of all is."""
+    return tuple(sorted(form for form in forms if not any(other in form for other in forms if other != form)))
 
 
 def _base64_forms(raw: bytes, encode: Callable[[bytes], bytes]) -> set[str]:

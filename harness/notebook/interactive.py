@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from harness.notebook.running import Running
 from harness.progress import Bar
 from harness.project import project_root
-from harness.report.load import load
+from harness.report.loading import load
 from harness.session.options import RunOptions
 
 if TYPE_CHECKING:
     from harness.notebook.course import Course
-    from harness.report.load import Run
+    from harness.report.loading import Run
 
 __all__ = ["run"]
 

@@ -1,16 +1,24 @@
-"""Records of a run: how they are written, read back, and told to people and tools."""
+"""Records of a run: how they are written, read back, and told to people and tools.
+
+A run needs a few of these modules before its first scenario, so each is imported when a name of it is first asked for.
+"""
 
 from __future__ import annotations
 
-from harness.report.compare import Comparison, compare
-from harness.report.dossier.audit import Dossier, audit
-from harness.report.events import EventWriter
-from harness.report.github import github_annotations
-from harness.report.history import RunHistory, flakiness, history, look_back, runs_in, trends
-from harness.report.load import Run, find_run, load
-from harness.report.manifest import Manifest, read_manifest
-from harness.report.recording import RunInfo, finish, start
-from harness.report.verify import Difference, verify
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.report.beginning import RunInfo, start
+    from harness.report.comparing import Comparison, compare
+    from harness.report.dossier.audit import Dossier, audit
+    from harness.report.events import EventWriter
+    from harness.report.github import github_annotations
+    from harness.report.loading import Run, find_run, load
+    from harness.report.lookback import RunHistory, flakiness, history, look_back, runs_in, trends
+    from harness.report.manifest import Manifest, read_manifest
+    from harness.report.recording import finish
+    from harness.report.verifying import Difference, verify
 
 __all__ = [
     "Comparison",
@@ -36,3 +44,36 @@ __all__ = [
     "trends",
     "verify",
 ]
+
+_HOMES = {
+    "Comparison": "comparing",
+    "Difference": "verifying",
+    "Dossier": "dossier.audit",
+    "EventWriter": "events",
+    "Manifest": "manifest",
+    "Run": "loading",
+    "RunHistory": "lookback",
+    "RunInfo": "beginning",
+    "audit": "dossier.audit",
+    "compare": "comparing",
+    "find_run": "loading",
+    "finish": "recording",
+    "flakiness": "lookback",
+    "github_annotations": "github",
+    "history": "lookback",
+    "load": "loading",
+    "look_back": "lookback",
+    "read_manifest": "manifest",
+    "runs_in": "lookback",
+    "start": "beginning",
+    "trends": "lookback",
+    "verify": "verifying",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
+    return found

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["TableWriter", "arrow_schema", "arrow_table"]
 
 ROWS_PER_GROUP = 16_384
+_BYTES_PER_GROUP = 2 << 20  # of Arrow's: bodies are long, and a group of them is held in memory before it is written
 _BATCH = 1_024
 
 
@@ -57,7 +58,7 @@ class TableWriter:
         self._table, self._run_id, self._path = table, run_id, path
         self._rows: list[Values] = []
         self._batches: list[pa.Table] = []
-        self._batched = 0
+        self._batched = self._bytes = 0
         with disk_errors(path):
             self._writer = pq.ParquetWriter(path, arrow_schema(table), compression="zstd", compression_level=3)
 
@@ -87,7 +88,8 @@ class TableWriter:
     def _keep(self, rows: pa.Table) -> None:
         self._batches.append(rows)
         self._batched += rows.num_rows
-        if self._batched >= ROWS_PER_GROUP:
+        self._bytes += rows.nbytes
+        if self._batched >= ROWS_PER_GROUP or self._bytes >= _BYTES_PER_GROUP:
             self._write_group()
 
     def _write_group(self) -> None:
@@ -96,7 +98,7 @@ class TableWriter:
         if self._batches:
             with disk_errors(self._path):
                 self._writer.write_table(pa.concat_tables(self._batches), row_group_size=ROWS_PER_GROUP)
-            self._batches, self._batched = [], 0
+            self._batches, self._batched, self._bytes = [], 0, 0
 
 
 def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.report.load import Run
+    from harness.report.loading import Run
 
 __all__ = ["annotated", "github_annotations"]
 

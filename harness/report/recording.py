@@ -1,7 +1,7 @@
-"""The start and the end of a run's directory.
+"""The end of a run's directory.
 
-`start` leaves a manifest that says "running" and the plan; workers append events; `finish` compacts. A run that is
-killed in between keeps its parts, and `load` reads those.
+`beginning.start` left a manifest that says "running" and the plan; workers appended events; `finish` compacts. A run
+that is killed in between keeps its parts, and `load` reads those.
 """
 
 from __future__ import annotations
@@ -9,77 +9,23 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from harness.memory import uncollected
-from harness.records import SCHEMA_VERSION
 from harness.report import allure, ctrf, junit
+from harness.report.beginning import PLAN
 from harness.report.cases import Cases, outcome_of, totals_of
 from harness.report.compaction import EVENTS, MEASURED, Compacted, compact
-from harness.report.disk import disk_errors, point, replace_text, sha256_of
+from harness.report.disk import disk_errors, sha256_of
 from harness.report.events import PART_PATTERN
 from harness.report.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from harness.report.page import Page
 from harness.report.parts import read_parts
-from harness.report.provenance import Scrubber, environment, git_state, input_hashes, lock_hash, versions
 
-__all__ = ["PLAN", "RunInfo", "finish", "start"]
-
-PLAN = "plan.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunInfo:
-    """What the caller knows when a run starts.
-
-    `command` is the command line as typed; `database` such as {"kind": "embedded", "version": "18.6", "image": None,
-    "image_digest": None, "choice": "auto"}; `inputs` every file that was read; `planned` the cases' ids, in order.
-    """
-
-    run_id: str
-    started_at: datetime
-    project: Path
-    seed: int = 0
-    command: Sequence[str] = ()
-    target: str = "reference"
-    workers: int = 1
-    database: Mapping[str, str | None] = field(default_factory=dict)
-    inputs: Sequence[Path] = ()
-    planned: Sequence[str] = ()
-    versions: Mapping[str, str] = field(default_factory=dict)  # more than the harness finds out by itself
-
-
-def start(directory: Path, info: RunInfo) -> Manifest:
-    """Make `directory` a run's: manifest.json ("running"), plan.json, and `latest` beside it points here.
-
-    Raises MachineError when the disk refuses.
-    """
-    scrub = Scrubber(info.project)
-    manifest = Manifest(
-        schema_version=SCHEMA_VERSION,
-        run_id=info.run_id,
-        start=info.started_at,
-        planned=len(info.planned),
-        seed=info.seed,
-        command=tuple(scrub.text(word) for word in info.command),
-        target=info.target,
-        workers=info.workers,
-        database=dict(info.database),
-        versions={**versions(), **info.versions},
-        git=git_state(info.project),
-        lock=lock_hash(info.project),
-        environment=environment(scrub),
-        inputs=input_hashes(scrub, info.inputs),
-    )
-    with disk_errors(directory):
-        directory.mkdir(parents=True, exist_ok=True)
-    replace_text(directory / PLAN, json.dumps(list(info.planned), ensure_ascii=False, indent=0) + "\n")
-    write_manifest(directory, manifest)
-    point(directory.parent / "latest", directory.name)
-    return manifest
+__all__ = ["finish"]
 
 
 def finish(directory: Path, *, ended_at: datetime, interrupted: bool = False, with_allure: bool = False) -> Manifest:

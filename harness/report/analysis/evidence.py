@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.report.analysis import incident
 from harness.report.analysis.cases import case_frame, records
 from harness.report.analysis.present import Shown, heading, note, plain_table
-from harness.report.load import Run
+from harness.report.loading import Run
 
 if TYPE_CHECKING:
     import pandas as pd

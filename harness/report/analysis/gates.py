@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from harness.errors import HarnessError
 from harness.report.analysis.present import Shown, note
-from harness.report.load import Run
+from harness.report.loading import Run
 
 __all__ = ["NOTHING", "GateFailed", "check", "whole"]
 

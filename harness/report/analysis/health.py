@@ -9,8 +9,8 @@ from harness.report.analysis.cases import case_frame, failures, final_rows, outc
 from harness.report.analysis.gates import whole
 from harness.report.analysis.present import COLOURS, HATCHES, Chart, Shown, axes, duration_text, note
 from harness.report.cases import title_of
-from harness.report.history import RunHistory, look_back
-from harness.report.load import Run
+from harness.report.loading import Run
+from harness.report.lookback import RunHistory, look_back
 
 if TYPE_CHECKING:
     import pandas as pd

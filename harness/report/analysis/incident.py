@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import InputError
 from harness.report.analysis.cases import case_frame, records
 from harness.report.analysis.present import COLOURS, HATCHES, Chart, axes, duration_text
-from harness.report.load import Run
+from harness.report.loading import Run
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import InputError
 from harness.report.analysis.cases import records
 from harness.report.analysis.present import COLOURS, HATCHES, Chart, axes
-from harness.report.load import Run
+from harness.report.loading import Run
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ from harness.report.analysis.cases import case_frame, final_rows, records
 from harness.report.analysis.gates import whole
 from harness.report.analysis.intervals import median_interval
 from harness.report.analysis.present import COLOURS, HATCHES, Chart, axes, duration_text
-from harness.report.load import Run
+from harness.report.loading import Run
 
 if TYPE_CHECKING:
     import pandas as pd

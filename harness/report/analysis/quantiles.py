@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.errors import InputError
 from harness.records import SCHEMA_VERSION
 from harness.report.columns import columns_of
-from harness.report.load import Run
+from harness.report.loading import Run
 
 if TYPE_CHECKING:
     import pandas as pd

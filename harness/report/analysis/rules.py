@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harness.report.analysis.cases import case_frame
 from harness.report.analysis.gates import whole
 from harness.report.analysis.present import COLOURS, HATCHES, MARKS, Chart, axes
-from harness.report.load import Run
+from harness.report.loading import Run
 from harness.rules import FAMILIES, RULES
 
 if TYPE_CHECKING:

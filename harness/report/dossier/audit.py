@@ -21,7 +21,7 @@ from harness.report.dossier.files import read_notebook
 from harness.report.dossier.render import page, render
 from harness.report.dossier.tables import fit, write_tables
 from harness.report.dossier.traps import check_notebook
-from harness.report.load import Run, load
+from harness.report.loading import Run, load
 from harness.report.manifest import MANIFEST
 
 __all__ = ["ORDER", "Dossier", "audit", "find_notebooks"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.records import TABLES
 from harness.report.arrow import TableWriter
-from harness.report.load import Run
+from harness.report.loading import Run
 
 __all__ = ["fit", "write_tables"]
 

@@ -10,7 +10,7 @@ from typing import Literal
 from harness.errors import InputError
 from harness.project import located
 from harness.report.disk import SUMS, read_sums, sha256_of
-from harness.report.load import find_run
+from harness.report.loading import find_run
 from harness.report.manifest import MANIFEST, read_manifest
 
 __all__ = ["Difference", "verify"]

@@ -13,12 +13,12 @@ from harness.errors import InputError
 from harness.project import place
 from harness.records import SCHEMA_VERSION, TABLES
 from harness.report.arrow import arrow_schema, arrow_table
+from harness.report.beginning import PLAN
 from harness.report.compaction import EVENTS, MEASURED
 from harness.report.frames import frame
 from harness.report.lines import Row, Values, decode, join, row_problem, values_of
 from harness.report.manifest import Manifest, read_manifest
 from harness.report.parts import Execution, read_parts
-from harness.report.recording import PLAN
 from harness.report.upgrades import check_version, upgrade
 
 if TYPE_CHECKING:

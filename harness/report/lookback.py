@@ -13,9 +13,9 @@ from harness.errors import InputError
 from harness.project import place
 from harness.report.analysis.cases import case_frame, outcome_counts, records
 from harness.report.analysis.present import duration_text
-from harness.report.compare import SLOWER_AT_LEAST_US, SLOWER_BY
+from harness.report.comparing import SLOWER_AT_LEAST_US, SLOWER_BY
 from harness.report.lines import instant_text
-from harness.report.load import Run, load
+from harness.report.loading import Run, load
 from harness.report.manifest import MANIFEST, read_manifest
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.report.analysis.cases import case_frame
-from harness.report.load import Run, load
+from harness.report.loading import Run, load
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,0 +1,72 @@
+"""The start of a run's directory: a manifest that says "running", the plan, and `latest` beside it points here.
+
+What a run needs before its first scenario, and nothing more; `recording` has its end.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from harness.records import SCHEMA_VERSION
+from harness.report.disk import disk_errors, point, replace_text
+from harness.report.manifest import Manifest, write_manifest
+from harness.report.provenance import Scrubber, environment, git_state, input_hashes, lock_hash, versions
+
+__all__ = ["PLAN", "RunInfo", "start"]
+
+PLAN = "plan.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInfo:
+    """What the caller knows when a run starts.
+
+    `command` is the command line as typed; `database` such as {"kind": "embedded", "version": "18.6", "image": None,
+    "image_digest": None, "choice": "auto"}; `inputs` every file that was read; `planned` the cases' ids, in order.
+    """
+
+    run_id: str
+    started_at: datetime
+    project: Path
+    seed: int = 0
+    command: Sequence[str] = ()
+    target: str = "reference"
+    workers: int = 1
+    database: Mapping[str, str | None] = field(default_factory=dict)
+    inputs: Sequence[Path] = ()
+    planned: Sequence[str] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)  # more than the harness finds out by itself
+
+
+def start(directory: Path, info: RunInfo) -> Manifest:
+    """Make `directory` a run's: manifest.json ("running"), plan.json, and `latest` beside it points here.
+
+    Raises MachineError when the disk refuses.
+    """
+    scrub = Scrubber(info.project)
+    manifest = Manifest(
+        schema_version=SCHEMA_VERSION,
+        run_id=info.run_id,
+        start=info.started_at,
+        planned=len(info.planned),
+        seed=info.seed,
+        command=tuple(scrub.text(word) for word in info.command),
+        target=info.target,
+        workers=info.workers,
+        database=dict(info.database),
+        versions={**versions(), **info.versions},
+        git=git_state(info.project),
+        lock=lock_hash(info.project),
+        environment=environment(scrub),
+        inputs=input_hashes(scrub, info.inputs),
+    )
+    with disk_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+    replace_text(directory / PLAN, json.dumps(list(info.planned), ensure_ascii=False, indent=0) + "\n")
+    write_manifest(directory, manifest)
+    point(directory.parent / "latest", directory.name)
+    return manifest
