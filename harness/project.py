@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 __all__ = ["from_here", "located", "place", "project_root", "relative"]
@@ -39,12 +40,18 @@ def relative(path: Path, project: Path) -> str:
 
     A file elsewhere is `~/…` or `../…`, which `located` finds again: no record holds an absolute path or a user's name.
     """
-    whole, root, home = path.resolve(), project.resolve(), Path.home().resolve()
+    whole, root, home = path.resolve(), _real(project.absolute()), _real(Path.home())
     if whole.is_relative_to(root):
         return whole.relative_to(root).as_posix()
     if whole.is_relative_to(home) and home != home.parent:
         return f"~/{whole.relative_to(home).as_posix()}"
     return Path(os.path.relpath(whole, root)).as_posix()
+
+
+@lru_cache(16)
+def _real(folder: Path) -> Path:
+    """An absolute path of a folder that is asked for with every file."""
+    return folder.resolve()
 
 
 def located(path: Path, project: Path) -> Path:
