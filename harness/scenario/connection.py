@@ -33,6 +33,7 @@ class _Answer:
         self.begun = False  # the headers are here
         self.complete = False
         self.more = False  # something follows that nobody asked for
+        self.stays = False  # the connection does; the parser knows only until the answer is complete
 
     def on_message_begin(self) -> None:
         self.more = self.complete
@@ -45,6 +46,7 @@ class _Answer:
         if not self.complete:
             self.begun, self.status = True, self.parser.get_status_code()
             self.complete = self._bodiless and self.status >= 200
+            self.stays = self.parser.should_keep_alive()
 
     def on_body(self, piece: bytes) -> None:
         if not self.complete:
@@ -123,7 +125,7 @@ class HttpConnection:
                     return answer
                 raise ConnectionError(_torn(answer))
             answer.parser.feed_data(piece)
-        if answer.more or not answer.parser.should_keep_alive():
+        if answer.more or not answer.stays:
             self.close()
         return answer
 

@@ -50,6 +50,47 @@ def listening() -> Iterator[Listening]:
     server.socket.close()
 
 
+class Keeping(Listening):
+    """A server that answers every request of a connection."""
+
+    def serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:
+                return
+            self.connections += 1
+            with connection:
+                while connection.recv(65536):
+                    connection.sendall(self.answer)
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "connections"),
+    [
+        ("GET", ANSWER, 1),
+        ("POST", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 1),
+        ("POST", b"HTTP/1.1 204 No Content\r\n\r\n", 1),
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", 1),
+        ("GET", b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\n{}", 1),
+        ("POST", b"HTTP/1.1 103 Early Hints\r\n\r\n" + ANSWER, 1),
+        ("GET", b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}", 4),
+        ("GET", b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}", 4),
+    ],
+    ids=["length", "chunked", "no content", "head", "old but kept", "after a hint", "close", "old"],
+)
+def test_a_connection_is_kept_as_long_as_the_answers_say(method: str, answer: bytes, connections: int) -> None:
+    server = Keeping(answer)
+    transport = Socket(server.url)
+    try:
+        statuses = [transport.send(HttpRequest(method, "/x")).status for _ in range(4)]
+        assert set(statuses) <= {200, 204}
+        assert server.connections == connections
+    finally:
+        transport.close()
+        server.socket.close()
+
+
 def test_a_kept_connection_that_was_closed_meanwhile_is_no_unknown_outcome(listening: Listening) -> None:
     transport = Socket(listening.url)
     for _ in range(3):
