@@ -37,8 +37,7 @@ SHORTEST_SECRET = 4
 """Characters of the shortest secret that can be masked: a shorter one would mask half the report."""
 _CUT = "…"  # how a message ends that was cut
 _HEAD = 6  # characters of a secret that are a leak
-_SHORT = 200  # characters of a text that may well come again: a header, a title, a path
-_REMEMBERED = 2_000
+_REMEMBERED = 1_000_000  # characters of texts whose masked form is remembered: headers, titles, paths, pages come again
 
 # Each shape is looked for only in a text that holds one of its hints. Runs of letters are possessive (`++`) and begin
 # where the run begins, so that a body of a megabyte costs one pass, however its words are made.
@@ -74,7 +73,8 @@ class Redactor:
         self._signs: tuple[str, ...] = ()
         self._heads: set[str] = set()
         self._longest_head = 0
-        self._masked: dict[str, str] = {}
+        self._texts = _Remembered(self._text)
+        self._bodies = _Remembered(self._body)
 
     def add_secret(self, value: str) -> None:
         """Mask `value` and what derives from it from now on. ValueError when it has less than four characters."""
@@ -86,20 +86,14 @@ class Redactor:
         self._signs = _least(self._forms)
         self._compiled = None
         self._heads = set()
-        self._masked = {}
+        self._texts.forget()
+        self._bodies.forget()
 
     def text(self, text: str) -> str:
         """`text` with everything secret or personal masked."""
-        if len(text) > _SHORT:
-            return self._mask(text)
-        masked = self._masked.get(text)
-        if masked is None:
-            if len(self._masked) >= _REMEMBERED:
-                self._masked = {}
-            masked = self._masked[text] = self._mask(text)
-        return masked
+        return self._texts.masked(text)
 
-    def _mask(self, text: str) -> str:
+    def _text(self, text: str) -> str:
         if any(map(text.__contains__, self._signs)):  # on clean text, nearly all of it, this beats the alternation
             text = self._secrets().sub(MASK, text)
         if self._forms and _CUT in text:
@@ -127,16 +121,19 @@ class Redactor:
 
     def body(self, text: str) -> str:
         """A body: masked as JSON where it is JSON (formatting is kept when nothing had to be masked), else as text."""
+        return self._bodies.masked(text)
+
+    def _body(self, text: str) -> str:
         if text[:1] in ("{", "[") and any(map(text.lower().__contains__, _SECRET_KEY_WORDS)):
             try:
                 value = json.loads(text)
             except ValueError:
-                return self.text(text)
+                return self._text(text)
             masked = self.json(value)
             if masked == value:
                 return text
-            return self.text(json.dumps(masked, ensure_ascii=False))
-        return self.text(text)
+            return self._text(json.dumps(masked, ensure_ascii=False))
+        return self._text(text)
 
     def _under(self, key: str, value: object) -> object:
         if isinstance(value, str) and value and _SECRET_KEYS.match(key):
@@ -174,6 +171,29 @@ def _derived(value: str) -> set[str]:
         forms |= _base64_forms(raw, encode)
     forms |= {quote(form, safe="") for form in set(forms)}
     return {form for form in forms if len(form) >= SHORTEST_SECRET}
+
+
+class _Remembered:
+    """What `mask` gives, remembered for as many texts as have room."""
+
+    def __init__(self, mask: Callable[[str], str]) -> None:
+        self._mask = mask
+        self.forget()
+
+    def forget(self) -> None:
+        self._found: dict[str, str] = {}
+        self._room = _REMEMBERED
+
+    def masked(self, text: str) -> str:
+        found = self._found.get(text)
+        if found is None:
+            found = self._mask(text)
+            self._room -= len(text) + 1
+            if self._room < 0:
+                self.forget()
+            else:
+                self._found[text] = found
+        return found
 
 
 def _least(forms: set[str]) -> tuple[str, ...]:
