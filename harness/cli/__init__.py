@@ -11,6 +11,9 @@ from harness.cli.exit_codes import ExitCode
 __all__ = ["ExitCode", "main"]
 
 
+_CTRL_C = 130  # what Typer makes of a KeyboardInterrupt within a command
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run `harness ARGV` and leave the process with one of the codes of `ExitCode`; never with a traceback."""
     sys.exit(_run(argv))
@@ -35,8 +38,7 @@ def _run(argv: Sequence[str] | None) -> int:
     except typer.TyperException as error:
         return _usage(error)
     except (KeyboardInterrupt, typer.Abort):
-        print("harness: interrupted", file=sys.stderr)
-        return ExitCode.INTERRUPTED
+        return _interrupted()
     except BrokenPipeError:  # `harness list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
@@ -48,7 +50,14 @@ def _run(argv: Sequence[str] | None) -> int:
         return ExitCode.MACHINE
     except Exception as error:  # noqa: BLE001 - the last resort: a fault of ours is told and saved, never a traceback
         return _fault(error)
+    if code == _CTRL_C:
+        return _interrupted()
     return int(code or ExitCode.OK)
+
+
+def _interrupted() -> int:
+    print("harness: interrupted", file=sys.stderr)
+    return ExitCode.INTERRUPTED
 
 
 def _told(error: Exception) -> str:

@@ -211,8 +211,11 @@ def _head_start(database: str, *, wanted: bool) -> Iterator[Callable[[], Server]
     if not wanted:
         yield None
         return
-    from harness.postgres import HeadStart
+    from harness.postgres import HeadStart, quick_to_start
 
+    if not quick_to_start(database):
+        yield None
+        return
     with HeadStart(database) as begun:
         yield begun.take
 

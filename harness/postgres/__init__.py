@@ -1,6 +1,6 @@
 """Throwaway PostgreSQL servers, isolation between scenarios, and the rows that each scenario changed."""
 
-from harness.postgres.ahead import HeadStart
+from harness.postgres.ahead import HeadStart, quick_to_start
 from harness.postgres.database import Database
 from harness.postgres.opening import open_server
 from harness.postgres.question import Question, question
@@ -21,4 +21,5 @@ __all__ = [
     "Template",
     "open_server",
     "question",
+    "quick_to_start",
 ]

@@ -6,11 +6,23 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
+from harness.errors import InputError
+from harness.postgres.choice import parse_choice
 from harness.postgres.endings import arm
+from harness.postgres.engine import engine_listens
 from harness.postgres.opening import open_server
 from harness.postgres.server import Server
 
-__all__ = ["HeadStart"]
+__all__ = ["HeadStart", "quick_to_start"]
+
+
+def quick_to_start(choice: str) -> bool:
+    """Whether the server that `choice` names is there in a moment and gone as fast, so that one for nothing costs little."""
+    try:
+        kind = parse_choice(choice).kind
+    except InputError:
+        return False  # whoever opens it says what is wrong
+    return kind == "embedded" or (kind == "auto" and not engine_listens())
 
 
 class HeadStart:

@@ -18,6 +18,7 @@ __all__ = [
     "OWNER_LABEL",
     "choose_image",
     "docker_client",
+    "engine_listens",
     "owner_of",
     "remove_container",
     "sweep_containers",
@@ -47,6 +48,15 @@ def docker_client() -> Iterator[Any]:
         except (DockerException, RequestException) as error:
             raise MachineError(f"The Docker engine does not answer: {_short(error)}.", _remedy()) from error
         yield client
+
+
+def engine_listens() -> bool:
+    """Whether something listens where the engine should; True where only its client could tell."""
+    try:
+        _probe()
+    except MachineError:
+        return False
+    return True
 
 
 def _probe() -> None:

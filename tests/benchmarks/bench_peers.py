@@ -29,7 +29,7 @@ from harness.scenario.fixtures import catalogue, history, populate
 ROOT = Path(__file__).parents[2]
 FILES = Path(__file__).parent / "peers"
 START = shlex.join([sys.executable, "-m", "harness.booking", "serve"])
-FEW, MANY = 10, 110
+FEW, MANY = 10, 210
 ROUNDS = 3
 PROMISED = {"tavern": 6.0, "pytest-bdd": 2.5}
 """How many times less processor time a scenario the harness takes, at least."""

@@ -94,6 +94,38 @@ def test_an_interrupted_run_reports_what_ran_and_leaves_nothing(place: Path, num
     assert run.manifest.outcome == "interrupted"
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 2), (signal.SIGTERM, 128 + signal.SIGTERM)])
+@pytest.mark.parametrize("later", [0.0, 0.2, 0.5])
+def test_a_run_that_is_stopped_while_it_still_gets_ready_leaves_nothing(
+    place: Path, number: int, code: int, later: float
+) -> None:
+    process = harness_process(
+        *("run", str(place / "slow.yaml"), "--database", "embedded", "--report", str(place / "r")),
+        env=environment(place),
+    )
+    running, deadline = (place / "running").readlink(), time.monotonic() + 30
+    while not list(running.rglob("s-*")) and time.monotonic() < deadline:  # the server starts before all is imported
+        time.sleep(0.005)
+    time.sleep(later)
+    os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    # 2 is told; CPython ends itself by the signal (-2) when it came while a class was made from text (`exec`).
+    assert process.returncode in {2, code, -signal.SIGINT}, (out, err)
+    assert process.returncode > 2 or "interrupted" in out + err
+    assert "Traceback" not in err + out
+    assert not servers_running(running)
+    assert not list(running.rglob("s-*"))
+
+
+@pytest.mark.parametrize("choice", ["auto", "embedded"])
+def test_a_mistake_in_a_file_is_told_and_no_server_stays(place: Path, choice: str) -> None:
+    (place / "slow.yaml").write_text(SUITE.replace("pause:", "pose:"))
+    done = harness("run", str(place / "slow.yaml"), "--database", choice, env=environment(place))
+    assert done.code == 4, done
+    assert "pose" in done.err
+    assert not list((place / "running").readlink().rglob("s-*"))
+
+
 def test_a_killed_run_loads_and_its_server_is_swept_by_the_next(place: Path) -> None:
     process = started(place)
     os.killpg(process.pid, signal.SIGKILL)

@@ -261,3 +261,19 @@ def test_a_scenario_that_races_is_named_and_left_out_of_the_evidence(tmp_path: P
     assert other.raced == ()
     assert other.evidence != again.evidence
     assert "byte for byte" not in compare(tmp_path / "c", tmp_path / "d").text()
+
+
+def test_every_name_of_the_package_is_there_and_none_is_shadowed_by_a_module() -> None:
+    """A module called as a function of the package would take its place once somebody imports it."""
+    import importlib
+    import pkgutil
+    from types import ModuleType
+
+    import harness.report
+
+    names = set(harness.report.__all__)
+    assert names.isdisjoint(module.name for module in pkgutil.iter_modules(harness.report.__path__))
+    found = {name: getattr(importlib.import_module("harness.report"), name) for name in names}
+    assert not [name for name, thing in found.items() if isinstance(thing, ModuleType)]
+    with pytest.raises(AttributeError, match="no attribute 'lode'"):
+        _ = harness.report.lode

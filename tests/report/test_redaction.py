@@ -155,3 +155,26 @@ def test_no_secret_survives_in_any_text_around_it(secret: str, before: str, afte
 def test_masking_twice_changes_nothing(redactor: Redactor) -> None:
     once = redactor.text(f"Bearer {SECRET} sam@example.test postgresql://u:{quote(SECRET)}@h/d")
     assert redactor.text(once) == once
+
+
+def test_a_text_that_was_clean_before_a_secret_was_named_is_masked_after() -> None:
+    redactor = Redactor()
+    words = "the word is swordfish"
+    assert redactor.text(words) == redactor.body(words) == words
+    redactor.add_secret("swordfish")
+    assert redactor.text(words) == redactor.body(words) == f"the word is {MASK}"
+
+
+def test_what_is_remembered_of_masked_texts_is_bounded(redactor: Redactor) -> None:
+    import tracemalloc
+
+    long = f"{'x' * 1000} {SECRET} "
+    tracemalloc.start()
+    try:
+        for number in range(10_000):
+            masked = redactor.text(f"{long}{number}")
+            assert masked.endswith(f"{MASK} {number}")
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 8 * 1024 * 1024
