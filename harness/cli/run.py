@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -167,9 +167,8 @@ def run(
 
       harness run --last-failed -x --seed 7
     """
-    chosen: dict[str, Any] = {"workers": _workers(workers), "shard": _shard(shard)}
-    shown = _color(color)
-    with _head_start(database, wanted=chosen["workers"] == 1 and not watch) as server_of:
+    number, part, shown = _workers(workers), _shard(shard), _color(color)
+    with _head_start(database, wanted=number == 1 and not watch) as server_of:
         from harness.cli.console import Console
         from harness.project import from_here, project_root
         from harness.session import RunOptions, watch_and_run
@@ -182,6 +181,7 @@ def run(
             text=text,
             covers=tuple(covers or ()),
             last_failed=last_failed,
+            shard=part,
             repeat=repeat,
             shuffle=shuffle,
             seed=seed,
@@ -189,6 +189,7 @@ def run(
             schema=schema,
             start=start,
             database=database,
+            workers=number,
             fail_fast=exit_first,
             max_failures=max_failures,
             retries=retries,
@@ -196,7 +197,6 @@ def run(
             allure=allure,
             reports=report,
             command=_command(),
-            **chosen,
         )
         _without_pandas()
         console = Console(color=shown, verbosity=-1 if quiet else verbose, json=as_json, annotations=annotations)

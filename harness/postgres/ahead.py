@@ -50,5 +50,6 @@ class HeadStart:
 
     def take(self) -> Server:
         """The server, which the caller closes. Raises what `open_server` raises."""
-        self._taken = True
-        return self._server.result()
+        server = self._server.result()
+        self._taken = True  # only now: whoever is interrupted while it waits has nothing to close
+        return server

@@ -38,9 +38,12 @@ class Listening:
                 return
             self.connections += 1
             with connection:
-                connection.recv(65536)
-                connection.sendall(self.answer)
+                self.talk(connection)
             self.closed.set()
+
+    def talk(self, connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(self.answer)
 
 
 @pytest.fixture
@@ -53,16 +56,9 @@ def listening() -> Iterator[Listening]:
 class Keeping(Listening):
     """A server that answers every request of a connection."""
 
-    def serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self.socket.accept()
-            except OSError:
-                return
-            self.connections += 1
-            with connection:
-                while connection.recv(65536):
-                    connection.sendall(self.answer)
+    def talk(self, connection: socket.socket) -> None:
+        while connection.recv(65536):
+            connection.sendall(self.answer)
 
 
 @pytest.mark.parametrize(
