@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
-from zoneinfo import available_timezones
 
+import tzdata
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
@@ -30,7 +31,7 @@ __all__ = [
 PATHWAYS = ("accelerate", "pivot", "play")
 LABEL = r"[^\W_](?:[\w-]*[^\W_])?"
 EMAIL = re.compile(rf"[^\s@<>,;:()\[\]\"\\]+@{LABEL}(?:\.{LABEL})+")  # one mailbox, not a header or a list of them
-NO_ZONES = frozenset({"Factory", "localtime"})  # in the system's list, and no zone of anybody's
+NO_ZONE = "Factory"  # in the list, and no zone of anybody's
 
 
 def _booking_id(text: str) -> str:
@@ -42,7 +43,8 @@ def _booking_id(text: str) -> str:
 
 @cache
 def _timezones() -> frozenset[str]:
-    return frozenset(available_timezones()) - NO_ZONES
+    names = Path(tzdata.__file__).with_name("zones").read_text(encoding="utf-8").split()
+    return frozenset(names) - {NO_ZONE}
 
 
 def _timezone(text: str) -> str:
@@ -74,7 +76,13 @@ Pathway = Literal["accelerate", "pivot", "play"]
 
 
 class _Request(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", alias_generator=to_camel)
+    model_config = ConfigDict(
+        strict=True,
+        frozen=True,
+        extra="ignore",
+        alias_generator=to_camel,
+        defer_build=True,  # each with the first request of its kind: the process starts sooner
+    )
 
 
 class Initialize(_Request):

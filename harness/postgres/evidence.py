@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import psycopg
 
-from harness.postgres.question import Pending, Question, Row
+from harness.postgres.questions import Pending, Question, Row
 from harness.postgres.records import RowOperation
 from harness.postgres.tables import Table, read_tables
 

@@ -12,7 +12,7 @@ from psycopg import sql
 
 from harness.errors import HarnessFault, MachineError
 from harness.postgres.database import Database
-from harness.postgres.question import Pending, Question
+from harness.postgres.questions import Pending, Question
 from harness.postgres.tables import Table
 
 __all__ = ["Keeper"]

@@ -23,7 +23,7 @@ from harness.postgres.database import Database, check_mark
 from harness.postgres.evidence import Journal
 from harness.postgres.installing import install_journal, is_superuser
 from harness.postgres.keeper import Keeper
-from harness.postgres.question import Question, Row
+from harness.postgres.questions import Question, Row
 from harness.postgres.records import ResetReport, RowOperation
 from harness.postgres.shared import SharedGuard
 from harness.postgres.tables import read_tables

@@ -5,8 +5,9 @@ A run needs a few of these modules before its first scenario, so each is importe
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from harness.lazy import names_at
 
 if TYPE_CHECKING:
     from harness.report.beginning import RunInfo, start
@@ -70,10 +71,4 @@ _HOMES = {
     "verify": "verifying",
 }
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
-    return found
+__getattr__ = names_at(__name__, _HOMES)

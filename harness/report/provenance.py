@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.project import relative
@@ -26,6 +26,11 @@ _PACKAGES = (
 _VARIABLES = (
     "CI", "HARNESS_DATABASE", "HARNESS_TARGET", "LANG", "LC_ALL", "PYTHONHASHSEED", "PYTHONUTF8", "TZ",
 )  # fmt: skip
+
+# What `git status --porcelain=v2 --branch` writes (git-status(1), "Porcelain Format Version 2").
+_OID = "# branch.oid "
+_NO_COMMIT = "(initial)"
+_UNTRACKED = "? "
 
 
 class Scrubber:
@@ -48,12 +53,14 @@ class Scrubber:
 
 
 def git_state(project: Path) -> Mapping[str, str | None]:
-    """`commit`, and `dirty`: a SHA-256 over what differs from it, None if nothing does. Empty without git."""
-    commit = _git(project, "rev-parse", "HEAD")
-    if commit is None:
+    """`commit`, and `dirty`: a SHA-256 over what differs from it, None if nothing does. Empty without git or a commit."""
+    told = _git(project, "status", "--porcelain=v2", "--branch", "--untracked-files=all", "-z")
+    entries = (told or "").split("\0")
+    commit = next((each.removeprefix(_OID) for each in entries if each.startswith(_OID)), _NO_COMMIT)
+    if commit == _NO_COMMIT:
         return {}
-    changes = _git(project, "status", "--porcelain", "--untracked-files=all") or ""
-    return {"commit": commit.strip(), "dirty": _dirty_hash(project, changes) if changes else None}
+    changes = [each for each in entries if each and not each.startswith("# ")]
+    return {"commit": commit, "dirty": _dirty_hash(project, changes) if changes else None}
 
 
 def lock_hash(project: Path) -> Mapping[str, str]:
@@ -92,12 +99,12 @@ def _git(project: Path, *arguments: str) -> str | None:
     return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
 
 
-def _dirty_hash(project: Path, changes: str) -> str:
-    digest = hashlib.sha256(changes.encode("utf-8", "replace"))
+def _dirty_hash(project: Path, changes: Sequence[str]) -> str:
+    digest = hashlib.sha256("\0".join(changes).encode("utf-8", "replace"))
     digest.update((_git(project, "diff", "HEAD", "--no-color", "--no-ext-diff") or "").encode("utf-8", "replace"))
-    for line in changes.splitlines():
-        path = project / line[3:].strip('"')
-        if line.startswith("??") and path.is_file():
+    for change in changes:
+        path = project / change.removeprefix(_UNTRACKED)
+        if change.startswith(_UNTRACKED) and path.is_file():
             digest.update(sha256_of(path).encode("ascii"))
     return digest.hexdigest()
 

@@ -39,15 +39,14 @@ __all__ = ["Stage"]
 
 @dataclass(slots=True)
 class _Set:
-    """One catalogue's database and the application over it; `stale` when that is closed and a new one is wanted."""
+    """One catalogue's database and the application over it; None where that is closed, or not opened yet."""
 
     catalogue: Catalogue
     sandbox: Sandbox
     types: Mapping[str, Mapping[str, str]]
     invariants: Sequence[Invariant]
-    application: Application
     generation: int
-    stale: bool = False
+    application: Application | None = None
 
 
 @dataclass
@@ -118,7 +117,12 @@ class Stage:
 
     @property
     def transport(self) -> Transport:
-        return self._here.application.transport
+        return self._answering.transport
+
+    @property
+    def _answering(self) -> Application:
+        assert self._here.application is not None  # a world is open
+        return self._here.application
 
     # -- one execution ------------------------------------------------------------------------------------------
 
@@ -141,7 +145,7 @@ class Stage:
             self._set.sandbox.begin()
             self.ids.reseed(self.seed, case.scenario_id)
             self.clock.set(case.given.clock)
-            self._set.application.reset()
+            self._answering.reset()
             seed = self.simulators.seed_of(self.seed, case.scenario_id)
             providers = self.simulators.fresh(seed, self._set.catalogue)
             self.world_now = World(self, case, recorder, self._set.catalogue, providers)
@@ -167,7 +171,7 @@ class Stage:
     def _restore(self) -> None:
         """Have everything put back; the database does that while the scenario's records are written."""
         here = self._here
-        here.application.quiesce()
+        self._answering.quiesce()
         here.sandbox.start_reset()
         self._restoring = here
 
@@ -177,9 +181,8 @@ class Stage:
         if here is None:
             return
         here.sandbox.reset()
-        if here.sandbox.generation != here.generation and not here.stale:
-            here.application.close()
-            here.stale = True
+        if here.sandbox.generation != here.generation:
+            _leave(here)
 
     def fits(self, target: Target) -> bool:
         """Whether the databases that are here are what `target` was made for."""
@@ -190,9 +193,7 @@ class Stage:
         """Answer as `target`, which `fits`, from the next world on, with a new application over the same databases."""
         self.target = target
         for each in self._sets.values():
-            if not each.stale:
-                each.stale = True
-                each.application.close()
+            _leave(each)
 
     def simulate(self, world: World) -> None:
         """Point the mock at this world's simulators and listen to their journals."""
@@ -200,22 +201,29 @@ class Stage:
 
     def expire(self, world: World) -> None:
         """Let the application do what is due at the clock's new instant."""
-        self._here.application.expire()
+        self._answering.expire()
         world.touched()
 
     # -- the database -------------------------------------------------------------------------------------------
 
-    def _prepared(self, name: str) -> _Set:
-        if name not in self._sets:
-            self._sets[name] = self._build(catalogue(self.fixtures, name))
-        here = self._sets[name]
-        if here.stale:
-            self._renew(here)
-        return here
+    def prepare(self, name: str) -> None:
+        """Have the database of the catalogue `name` at hand, for whoever has other work while it is filled.
 
-    def _renew(self, here: _Set) -> None:
-        here.application = self._application(here.sandbox)
-        here.generation, here.stale = here.sandbox.generation, False
+        Raises:
+            InputError: the catalogue or a migration is not as it should be.
+            MachineError: the database is gone.
+        """
+        if name not in self._sets:
+            with self._database_at_hand():
+                self._sets[name] = self._build(catalogue(self.fixtures, name))
+
+    def _prepared(self, name: str) -> _Set:
+        self.prepare(name)
+        here = self._sets[name]
+        if here.application is None:
+            here.application = self._application(here.sandbox)
+            here.generation = here.sandbox.generation
+        return here
 
     def _build(self, rows: Catalogue) -> _Set:
         sandbox = Sandbox(template(self.server, self.fixtures, self.target, rows))
@@ -223,8 +231,8 @@ class Stage:
             with sandbox.database.connect() as connection:
                 types = read_tables(connection).columns
                 invariants = [each for each in self.suite.invariants if _plans(connection, each.sql)]
-            return _Set(rows, sandbox, types, invariants, self._application(sandbox), sandbox.generation)
-        except BaseException:  # an application that does not start, or Ctrl-C: its database must not stay
+            return _Set(rows, sandbox, types, invariants, sandbox.generation)
+        except BaseException:  # Ctrl-C too: its database must not stay
             sandbox.close()
             raise
 
@@ -269,8 +277,7 @@ class Stage:
                 self._restored()
         finally:
             for each in self._sets.values():
-                if not each.stale:
-                    each.application.close()
+                _leave(each)
                 each.sandbox.close()
             self._sets.clear()
 
@@ -290,6 +297,13 @@ class _Handler(logging.Handler):
             if record.exc_info and record.exc_info[1] is not None:
                 message += f" ({record.exc_info[1]!r})"
             world.recorder.log(record.levelname.lower(), record.name, message, fields)
+
+
+def _leave(here: _Set) -> None:
+    """Close the application; whoever needs one there opens a new one."""
+    left, here.application = here.application, None
+    if left is not None:
+        left.close()
 
 
 def _plans(connection: Any, query: str) -> bool:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import InputError, Position
-from harness.postgres import RowOperation, question
 from harness.scenario.registry import bind
 from harness.scenario.transport import HttpAnswer, HttpRequest, NoAnswer
 from harness.scenario.visitors import Visitor, Visitors
 
 if TYPE_CHECKING:
+    from harness.postgres import RowOperation
     from harness.provider import Provider
     from harness.scenario.fixtures import Catalogue
     from harness.scenario.matching import Comparison
@@ -300,6 +300,8 @@ class World:
         ]
         if not parts:
             return {}
+        from harness.postgres import question
+
         answer = self.stage.sandbox.ask(question(sql.SQL(" UNION ALL ").join(parts).as_string(None)))
         return {str(name): json.loads(rows or "[]", parse_float=Decimal) for name, rows in answer}
 

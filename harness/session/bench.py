@@ -11,9 +11,8 @@ from typing import Any, Self
 
 from harness import records
 from harness.errors import InputError
-from harness.postgres import Sandbox, Server, open_server
+from harness.postgres import Server, open_server
 from harness.scenario.application import preload
-from harness.scenario.fixtures import catalogue, template
 from harness.scenario.model import Case, Suite
 from harness.scenario.runner import run_case
 from harness.scenario.stage import Stage
@@ -55,15 +54,21 @@ class Bench:
         with ThreadPoolExecutor(max_workers=1) as meanwhile:
             imported = meanwhile.submit(preload, target)  # the database takes as long to fill as this takes to import
             server = server_of() if server_of else open_server(database, note=note)
-            if suite.cases:
-                _fill(server, target, root / "fixtures", suite.cases[0])
-        try:
-            imported.result()
-            stage = Stage(server, target, suite, root / "fixtures", sink or _nowhere, run_id, seed, worker)
-        except BaseException:  # Ctrl-C too: a server without a stage must not stay
-            server.close()
-            raise
-        return cls(server, stage)
+            try:
+                stage = Stage(server, target, suite, root / "fixtures", sink or _nowhere, run_id, seed, worker)
+                bench = cls(server, stage)
+            except BaseException:  # Ctrl-C too: a server without a stage must not stay
+                server.close()
+                raise
+            try:
+                for first in suite.cases[:1]:
+                    with contextlib.suppress(InputError):  # each case that needs it says what is wrong
+                        stage.prepare(first.given.catalog)
+                imported.result()
+            except BaseException:
+                bench.close()
+                raise
+        return bench
 
     @classmethod
     def open(cls, *, root: Path, target: str, database: str, seed: int) -> Self:
@@ -90,12 +95,6 @@ class Bench:
             self.stage.close()
         finally:
             self.server.close()
-
-
-def _fill(server: Server, target: Target, fixtures: Path, first: Case) -> None:
-    """Have the database of the first case ready."""
-    with contextlib.suppress(InputError):  # each case that needs it says what is wrong
-        Sandbox.watched(template(server, fixtures, target, catalogue(fixtures, first.given.catalog)))
 
 
 def cases_of(path: Path, root: Path) -> Sequence[Case]:

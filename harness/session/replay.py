@@ -12,7 +12,7 @@ from harness.errors import InputError
 from harness.report import load
 from harness.session.listener import Silent
 from harness.session.options import RunOptions
-from harness.session.run import run
+from harness.session.running import run
 
 if TYPE_CHECKING:
     from harness.report import Run

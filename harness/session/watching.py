@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.errors import HarnessError
 from harness.session.listener import Listener
 from harness.session.options import RunOptions
-from harness.session.run import run
+from harness.session.running import run
 
 __all__ = ["watch_and_run"]
 

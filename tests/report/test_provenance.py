@@ -46,6 +46,20 @@ def test_the_dirty_hash_follows_what_differs(project: Path) -> None:
     assert git_state(project)["dirty"] == third
 
 
+def test_an_untracked_file_counts_whatever_its_name(project: Path) -> None:
+    odd = project / 'né "quoted"\n→.yaml'
+    odd.write_text("one")
+    first = git_state(project)["dirty"]
+    odd.write_text("two")
+    assert git_state(project)["dirty"] not in {first, None}
+
+
+def test_a_repository_without_a_commit_has_no_state(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    (tmp_path / "a.yaml").write_text("one")
+    assert git_state(tmp_path) == {}
+
+
 def test_without_git_there_is_no_commit_and_no_error(tmp_path: Path) -> None:
     assert git_state(tmp_path) == {}
 

@@ -13,23 +13,22 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness import records
 from harness.errors import MachineError
-from harness.postgres import Server
-from harness.postgres.places import Places
-from harness.postgres.running import sweep
 from harness.project import located
 from harness.report import EventWriter, RunInfo, start
-from harness.scenario.application import preload
 from harness.scenario.targets import Target, parse_target
-from harness.session.bench import Bench
 from harness.session.listener import Listener, Silent
 from harness.session.options import RunOptions
 from harness.session.plan import Plan, make_plan
 from harness.session.result import RunResult
 from harness.session.workers import Died, Finished, Ready, run_forked, run_inline
+
+if TYPE_CHECKING:  # what running needs would keep the plan waiting, which says first what there is to do
+    from harness.postgres import Server
+    from harness.session.bench import Bench
 
 __all__ = ["run"]
 
@@ -98,7 +97,7 @@ class _Course:
         if workers == 1:
             happenings: Iterator[Ready | Finished | Died] = run_inline(self.worker(0), indexes, stop)
         else:
-            preload(self.target)  # before the fork, so that it is paid once
+            _import_for(self.target)  # before the fork, so that it is paid once
             happenings = run_forked(self.worker, indexes, workers, stop)
         done: dict[int, records.Scenario] = {}
         failures = 0
@@ -142,6 +141,9 @@ class _Course:
         self.result.lost += 1
         case = "between two cases" if index is None else f"on {self.plan.cases[index].scenario_id}"
         self.heard.note(f"{why}, {case}; run it again with -n 1 to see it alone")
+        from harness.postgres.places import Places
+        from harness.postgres.running import sweep
+
         sweep(Places.find())  # its server outlived it
 
     def keep_outcomes(self) -> None:
@@ -164,6 +166,8 @@ class _CaseWorker:
         self._writer: EventWriter | None = None
 
     def open(self) -> dict[str, Any]:
+        from harness.session.bench import Bench
+
         course = self._course
         self._bench = Bench.over(
             course.plan.suite,
@@ -198,6 +202,14 @@ class _CaseWorker:
         finally:  # a disk that refuses the last lines must not keep a server alive
             if self._bench is not None:
                 self._bench.close()
+
+
+def _import_for(target: Target) -> None:
+    """Import what a worker needs."""
+    from harness.scenario.application import preload
+    from harness.session.bench import Bench  # noqa: F401 - for what it brings
+
+    preload(target)
 
 
 def _info(options: RunOptions, plan: Plan, run_id: str, target: Target, workers: int) -> RunInfo:
