@@ -10,9 +10,10 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "harness"
 
-GROUND = {"errors", "lazy", "memory", "progress", "project", "records", "redaction", "rules"}
+GROUND = {"errors", "interrupts", "lazy", "memory", "progress", "project", "records", "redaction", "rules"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "interrupts": set(),
     "lazy": set(),
     "memory": set(),
     "progress": set(),

@@ -16,17 +16,23 @@ _CTRL_C = 130  # what Typer makes of a KeyboardInterrupt within a command
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run `harness ARGV` and leave the process with one of the codes of `ExitCode`; never with a traceback."""
-    sys.exit(_run(argv))
+    try:
+        code = _run(argv)
+    except KeyboardInterrupt:
+        code = _interrupted()
+    sys.exit(code)
 
 
 def _run(argv: Sequence[str] | None) -> int:
+    from harness.interrupts import uninterrupted
     from harness.memory import collect_rarely
 
     collect_rarely()
-    import typer
+    with uninterrupted():
+        import typer
 
-    from harness.cli.app import app
-    from harness.errors import HarnessError
+        from harness.cli.app import app
+        from harness.errors import HarnessError
 
     words = list(sys.argv[1:] if argv is None else argv)
     if words in ([], ["-h"], ["--help"]):
@@ -37,7 +43,7 @@ def _run(argv: Sequence[str] | None) -> int:
         return int(stop.exit_code)
     except typer.TyperException as error:
         return _usage(error)
-    except (KeyboardInterrupt, typer.Abort):
+    except typer.Abort:
         return _interrupted()
     except BrokenPipeError:  # `harness list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -56,6 +62,9 @@ def _run(argv: Sequence[str] | None) -> int:
 
 
 def _interrupted() -> int:
+    # Where Ctrl-C met a class that was being made from text, CPython would end by the signal, whatever is answered here;
+    # it forgets that with the next text that it runs.
+    eval("None")  # noqa: S307 - no input
     print("harness: interrupted", file=sys.stderr)
     return ExitCode.INTERRUPTED
 

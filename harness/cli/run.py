@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.interrupts import uninterrupted
+
 if TYPE_CHECKING:
     from harness.postgres import Server
 
@@ -169,10 +171,14 @@ def run(
     """
     number, part, shown = _workers(workers), _shard(shard), _color(color)
     with _head_start(database, wanted=number == 1 and not watch) as server_of:
-        from harness.cli.console import Console
-        from harness.project import from_here, project_root
-        from harness.session import RunOptions, watch_and_run
-        from harness.session import run as run_session
+        with uninterrupted():
+            from harness.cli.console import Console
+            from harness.project import from_here, project_root
+            from harness.scenario.registry import builtin_registry
+            from harness.session import RunOptions, watch_and_run
+            from harness.session import run as run_session
+
+            builtin_registry()  # it imports every verb
 
         options = RunOptions(
             paths=from_here(paths or ()),
@@ -211,7 +217,8 @@ def _head_start(database: str, *, wanted: bool) -> Iterator[Callable[[], Server]
     if not wanted:
         yield None
         return
-    from harness.postgres import HeadStart, quick_to_start
+    with uninterrupted():
+        from harness.postgres import HeadStart, quick_to_start
 
     if not quick_to_start(database):
         yield None
