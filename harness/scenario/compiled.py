@@ -11,6 +11,7 @@ import io
 import os
 import pickle
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
@@ -23,6 +24,7 @@ from harness.scenario.model import Feature
 __all__ = ["Compiled", "compiled_of", "context", "digest"]
 
 _WHERE = Path(".harness") / "compiled"
+_WRITTEN_BY_NOW = 60  # seconds; writing takes a moment
 _HASH = hashlib.sha256().digest_size
 
 
@@ -64,9 +66,17 @@ class Compiled:
             self.path.parent.mkdir(exist_ok=True)
             half.write_bytes(hashlib.sha256(packed).digest() + packed)
             half.replace(self.path)
+            _sweep(self.path)
         except OSError:
             with suppress(OSError):
                 half.unlink()
+
+
+def _sweep(path: Path) -> None:
+    """Remove what writers that were killed left half done."""
+    for left in path.parent.glob(f".{path.name}.*"):
+        if time.time() - left.stat().st_mtime > _WRITTEN_BY_NOW:
+            left.unlink()
 
 
 class _Pickler(pickle.Pickler):

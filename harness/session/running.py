@@ -65,7 +65,9 @@ def run(
         course.run(workers, stop)
         result.interrupted = stop.is_set() and not result.stopped_early
     result.elapsed_s = time.perf_counter() - started
-    if course.begun:
+    begun = course.begun
+    del course, plan, info  # the end of a long run needs the room
+    if begun:
         from harness.report import finish  # what the end of a run needs would keep its first scenario waiting
 
         manifest = finish(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from shutil import copytree
@@ -173,6 +174,18 @@ def test_a_torn_or_foreign_file_counts_as_none(project: Project, content: bytes)
     project.load()
     assert len(project.parsed) == 3
     assert kept.read_bytes() == whole
+
+
+def test_what_a_killed_writer_left_goes_and_another_at_work_is_left_alone(project: Project) -> None:
+    project.load()
+    old, new = (project.root / ".harness" / f".compiled.{number}" for number in (1, 2))
+    for half in (old, new):
+        half.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    project.edit("scenarios/two.yaml", "Somebody else", "Another person")
+    project.load()
+    assert not old.exists()
+    assert new.exists()
 
 
 def test_where_nothing_may_be_written_files_are_read_each_time(project: Project) -> None:
