@@ -1,12 +1,17 @@
-"""Packages whose names are imported when they are first asked for (PEP 562): what a command needs early comes early."""
+"""Imports put off, and left out: what a command needs early comes early, and what it never needs does not come.
+
+A package that uses `names_at` imports a name when it is first asked for (PEP 562).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-__all__ = ["names_at"]
+__all__ = ["leave_out", "left_out", "names_at"]
 
 
 def names_at(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
@@ -24,3 +29,31 @@ def names_at(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
         return found
 
     return from_home
+
+
+def leave_out(*modules: str) -> None:
+    """From now on an import of these fails, as on a machine that lacks them; what is imported stays.
+
+    For what a library tries to import only to offer more than is wanted here, at a cost.
+    """
+    sys.meta_path.insert(0, _LeftOut(modules))
+
+
+@contextmanager
+def left_out(*modules: str) -> Iterator[None]:
+    """`leave_out` within this block: for a library that decides while it is imported."""
+    finder = _LeftOut(modules)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+class _LeftOut:
+    def __init__(self, modules: tuple[str, ...]) -> None:
+        self._modules = frozenset(modules)
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name in self._modules:
+            raise ModuleNotFoundError(f"{name} is left out of this process", name=name)

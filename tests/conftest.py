@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from harness.lazy import leave_out
 from harness.memory import collect_rarely
 
 
@@ -16,6 +17,9 @@ def pytest_configure() -> None:
     and collect stays anyway: a search for cycles every seven hundred objects is a twentieth of their time.
     """
     collect_rarely()
+    leave_out(
+        "rfc3987_syntax"
+    )  # `jsonschema` would import it to judge IRIs, which no schema here has: it takes seconds
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

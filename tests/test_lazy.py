@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.lazy import names_at
+from harness.lazy import leave_out, left_out, names_at
 
 LAZY = ("harness.postgres", "harness.report", "harness.session")
 
@@ -26,6 +26,20 @@ def test_every_name_that_a_lazy_package_gives_is_there_and_hidden_by_no_module(n
 def test_a_name_that_no_module_gives_is_refused_as_python_does() -> None:
     with pytest.raises(AttributeError, match="module 'harness' has no attribute 'nothing'"):
         names_at("harness", {})("nothing")
+
+
+def test_what_is_left_out_cannot_be_imported_meanwhile() -> None:
+    with left_out("this"), pytest.raises(ModuleNotFoundError, match="this is left out of this process"):
+        import_module("this")
+    assert "this" not in sys.modules
+
+
+def test_what_a_process_leaves_out_stays_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    leave_out("this", "antigravity")
+    for name in ("this", "antigravity"):
+        with pytest.raises(ModuleNotFoundError):
+            import_module(name)
 
 
 def test_a_plan_is_made_without_what_runs_it() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.interrupts import uninterrupted
+from harness.lazy import leave_out
 
 if TYPE_CHECKING:
     from harness.postgres import Server
@@ -204,7 +205,8 @@ def run(
             reports=report,
             command=_command(),
         )
-        _without_pandas()
+        # Arrow imports pandas to ask whether a list is a Series: half a second at the end of a run, in which nothing is one.
+        leave_out("pandas")
         console = Console(color=shown, verbosity=-1 if quiet else verbose, json=as_json, annotations=annotations)
         if watch:
             return watch_and_run(options, console)
@@ -225,21 +227,6 @@ def _head_start(database: str, *, wanted: bool) -> Iterator[Callable[[], Server]
         return
     with HeadStart(database) as begun:
         yield begun.take
-
-
-def _without_pandas() -> None:
-    """Arrow imports pandas to ask whether a list is a Series: half a second at the end of a run, in which nothing is one."""
-    import sys
-
-    sys.meta_path.insert(0, _NoPandas())
-
-
-class _NoPandas:
-    """Tells an import of pandas that there is none, as on a machine that lacks it; Arrow then asks no more."""
-
-    def find_spec(self, name: str, *_: object) -> None:
-        if name == "pandas":
-            raise ModuleNotFoundError("pandas is left out of this process", name=name)
 
 
 def _command() -> str:

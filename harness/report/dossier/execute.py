@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from harness.lazy import leave_out
 from harness.report.analysis.gates import NOTHING
-from harness.report.dossier.files import Notebook, read_notebook, write_notebook
+from harness.report.dossier.files import LEFT_OUT, Notebook, read_notebook, write_notebook
 from harness.report.provenance import Scrubber
 
 __all__ = ["Executed", "Outcome", "execute"]
@@ -138,6 +139,7 @@ def _title(made: Notebook) -> str:
 
 
 def _main(notebook: str, out: str, directory: str, parameters: str) -> int:
+    leave_out(*LEFT_OUT)
     import papermill
     from papermill.exceptions import PapermillExecutionError
 

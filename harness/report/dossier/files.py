@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from harness.lazy import left_out
 from harness.report.disk import replace_text
 
-__all__ = ["Notebook", "read_notebook", "write_notebook"]
+__all__ = ["LEFT_OUT", "Notebook", "read_notebook", "write_notebook"]
+
+LEFT_OUT = ("rfc3987_syntax",)
+"""What nbformat's `jsonschema` would import to judge IRIs, of which a notebook's schema has none: it takes seconds."""
 
 Notebook = Any
 """A notebook as nbformat has it: `cells`, `metadata`."""
@@ -15,15 +19,16 @@ Notebook = Any
 
 def read_notebook(path: Path) -> Notebook:
     """The notebook at `path`, in version 4 of the format."""
-    import nbformat
-
-    reader: Any = nbformat.reads
-    return reader(path.read_text("utf-8"), as_version=4)
+    return _nbformat().reads(path.read_text("utf-8"), as_version=4)
 
 
 def write_notebook(path: Path, notebook: Notebook) -> None:
     """Write `notebook` as a whole or not at all."""
-    import nbformat
+    replace_text(path, _nbformat().writes(notebook) + "\n")
 
-    writer: Any = nbformat.writes
-    replace_text(path, writer(notebook) + "\n")
+
+def _nbformat() -> Any:
+    with left_out(*LEFT_OUT):
+        import nbformat
+
+    return nbformat
