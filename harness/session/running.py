@@ -150,11 +150,13 @@ class _Course:
 
     def keep_outcomes(self) -> None:
         """What selecting the last failed and balancing shards need, without a data library."""
-        rows = [
-            {"scenario_id": s.scenario_id, "outcome": s.outcome, "duration_us": s.duration_us}
-            for s in self.result.scenarios
-        ]
-        (self.directory / "outcomes.json").write_text(json.dumps(rows, ensure_ascii=False) + "\n", encoding="utf-8")
+        between = "[\n"
+        with (self.directory / "outcomes.json").open("w", encoding="utf-8") as file:
+            for s in self.result.scenarios:  # one after another: of a long run they are many
+                row = {"scenario_id": s.scenario_id, "outcome": s.outcome, "duration_us": s.duration_us}
+                file.write(between + json.dumps(row, ensure_ascii=False))
+                between = ",\n"
+            file.write("\n]\n" if self.result.scenarios else "[]\n")
 
 
 class _CaseWorker:
