@@ -34,10 +34,11 @@ _TEXTS = {"text", "character varying", "character", "citext"}
 def check_compatibility(rehearsal: Rehearsal) -> list[Finding]:
     """Run both models against both schemas; empty when the migration does not run at all."""
     template = rehearsal.sized(min(rehearsal.options.rows, 1000))  # tidy rows: what is tried is the models
-    with rehearsal.clone(template) as old, rehearsal.clone(template) as new, new.connect() as after:
-        if not run_units(after, rehearsal.units).complete:
-            return []
-        with old.connect() as before:
+    with rehearsal.clone(template) as old, rehearsal.clone(template) as new:
+        with new.connect() as runner:
+            if not run_units(runner, rehearsal.units).complete:
+                return []
+        with old.connect() as before, new.connect() as after:  # the application's sessions keep none of its settings
             return list(_Models(rehearsal, before, after).findings())
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import psycopg
 
-from harness.migrations.schema import Column, Schema
+from harness.migrations.schema import Column, Schema, quoted_label, quoted_name
+from harness.migrations.settings import with_settings
 
 __all__ = ["Change", "ColumnPrint", "Prints", "compare", "take"]
 
@@ -52,17 +53,15 @@ class Change:
 
 def take(connection: psycopg.Connection[Any], schema: Schema, after: Schema | None = None) -> Prints:
     """Fingerprints of every table of `schema`; `after` is the one to come, for columns whose type will change."""
-    zone = connection.execute("SELECT current_setting('TimeZone')").fetchone()
-    connection.execute("SET TimeZone = 'UTC'")  # instants are compared, not how a session spells them
     labels, rows, columns = {}, {}, {}
-    for table, entry in schema.tables.items():
-        if not schema.is_table(table) or table in schema.partitions:
-            continue
-        oid = int(entry["oid"])
-        labels[oid] = table
-        rows[oid], prints = _table(connection, schema, table, _coming_types(after, oid))
-        columns.update({(oid, number): entry for number, entry in prints.items()})
-    connection.execute("SELECT set_config('TimeZone', %s, false)", zone)
+    with with_settings(connection, TimeZone="UTC"):  # instants are compared, not how a session spells them
+        for table, entry in schema.tables.items():
+            if not schema.is_table(table) or table in schema.partitions:
+                continue
+            oid = int(entry["oid"])
+            labels[oid] = table
+            rows[oid], prints = _table(connection, schema, table, _coming_types(after, oid))
+            columns.update({(oid, number): entry for number, entry in prints.items()})
     oids = {table: int(entry["oid"]) for table, entry in schema.tables.items()}
     partitions = {oids[child]: oids[parent] for child, parent in schema.partitions.items()}
     return Prints(labels, rows, columns, partitions)
@@ -160,9 +159,9 @@ def _table(
     columns = schema.columns_of(table)
     parts = ["count(*)"]
     for column in columns:
-        name = _q(column.name)
+        name = quoted_name(column.name)
         parts += [f"count({name})", _digest(f"{name}::text")]
-    row = _row(connection, f"SELECT {', '.join(parts)} FROM {_table_sql(table)}")
+    row = _row(connection, f"SELECT {', '.join(parts)} FROM {quoted_label(table)}")
     prints = {}
     for place, column in enumerate(columns):
         through, lossy = _through(connection, table, column, coming.get(column.number, column.type))
@@ -176,10 +175,10 @@ def _through(connection: psycopg.Connection[Any], table: str, column: Column, co
     """Digest through the new type, and how many values do not come back; (None, 0) when there is no such cast."""
     if coming == column.type:
         return None, 0
-    name = _q(column.name)
+    name = quoted_name(column.name)
     sql = (
         f"SELECT {_digest(f'({name}::{coming})::text')}, count(*) FILTER (WHERE ({name}::{coming})::{column.type}::text "
-        f"IS DISTINCT FROM {name}::text) FROM {_table_sql(table)}"
+        f"IS DISTINCT FROM {name}::text) FROM {quoted_label(table)}"
     )
     try:
         with connection.transaction():
@@ -196,11 +195,3 @@ def _digest(expression: str) -> str:
 def _row(connection: psycopg.Connection[Any], sql: str) -> tuple[Any, ...]:
     row: tuple[Any, ...] | None = connection.execute(sql).fetchone()
     return row if row is not None else ()
-
-
-def _q(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _table_sql(label: str) -> str:
-    return ".".join(_q(part) for part in label.split(".", 1))

@@ -16,7 +16,7 @@ import psycopg
 from harness.errors import InputError
 from harness.migrations.partitions import bounded
 from harness.migrations.patterns import like_text, regex_text
-from harness.migrations.schema import Column, Schema
+from harness.migrations.schema import Column, Schema, quoted_name
 from harness.migrations.values import NUMBERS, base_type, spelled
 
 __all__ = ["fitting"]
@@ -97,14 +97,14 @@ class _Fit:
     def _fits(self, columns: Sequence[Column], values: Sequence[str], keys: Sequence[Column] = ()) -> bool:
         """Whether the checks about these columns alone accept the values; the server decides."""
         names = {column.name for column in columns}
-        shown = [f"({v})::{c.type} AS {_q(c.name)}" for c, v in zip(columns, values, strict=True)]
+        shown = [f"({v})::{c.type} AS {quoted_name(c.name)}" for c, v in zip(columns, values, strict=True)]
         wanted = [
             f"bool_and(({_condition(check)}) IS NOT FALSE)"
             for check in self.checks
             if check["columns"] and set(check["columns"]) <= names
         ]
-        wanted += [f"count({_q(c.name)}) {'= count(*)' if c.not_null else '>= 0'}" for c in columns]
-        wanted += [f"count(DISTINCT {_q(c.name)}) = count(*)" for c in keys]
+        wanted += [f"count({quoted_name(c.name)}) {'= count(*)' if c.not_null else '>= 0'}" for c in columns]
+        wanted += [f"count(DISTINCT {quoted_name(c.name)}) = count(*)" for c in keys]
         sql = f"SELECT {' AND '.join(wanted)} FROM (SELECT {', '.join(shown)} FROM {_SOME}) AS candidate"
         try:
             row = self.connection.execute(sql).fetchone()
@@ -196,7 +196,3 @@ def _condition(check: Mapping[str, Any]) -> str:
 
 def _literal(text: str) -> str:
     return f"'{text}'"  # as it is spelled in a definition: its quotes are doubled already
-
-
-def _q(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -20,7 +20,7 @@ import psycopg
 from harness.errors import InputError
 from harness.migrations.fitting import fitting
 from harness.migrations.literals import Literals
-from harness.migrations.schema import Column, Schema
+from harness.migrations.schema import Column, Schema, quoted_label, quoted_name
 from harness.migrations.values import NUMBERS, base_type, plain_value
 
 __all__ = ["Generated", "fill", "fill_awkward", "insertion_order", "row_sql"]
@@ -63,9 +63,11 @@ def fill(
     *,
     first: int = 1,
     only: Collection[str] | None = None,
+    sparse: Mapping[str, Collection[str]] | None = None,
 ) -> Generated:
     """Insert plain rows numbered from `first` until each table has `sizes[table]`; triggers and foreign keys are off.
 
+    Of the columns in `sparse`, by table, three values in four are NULL, where the schema lets them be.
     A table that refuses its rows is reported in `failures`, not raised: the phases that need it say so.
     """
     made = Generated()
@@ -75,7 +77,7 @@ def fill(
         if wanted < first or (only is not None and table not in only):
             continue
         try:
-            made.rows[table] = _fill_table(connection, schema, table, first, wanted)
+            made.rows[table] = _fill_table(connection, schema, table, first, wanted, (sparse or {}).get(table, ()))
         except (psycopg.Error, InputError) as problem:
             made.failures[table] = str(problem).splitlines()[0]
     if switched:
@@ -128,21 +130,35 @@ def row_sql(
             shown[column.name] = (
                 _at(fit, number) if fit else _plain_expression(schema, table, column, number=str(number))
             )
-    names = ", ".join(_q(name) for name in shown)
+    names = ", ".join(quoted_name(name) for name in shown)
     source = NUMBERS.format(series="generate_series(7, 7) AS g")
-    return f"INSERT INTO {_table(table)} ({names}) OVERRIDING SYSTEM VALUE SELECT {', '.join(shown.values())} FROM {source}"
+    return f"INSERT INTO {quoted_label(table)} ({names}) OVERRIDING SYSTEM VALUE SELECT {', '.join(shown.values())} FROM {source}"
 
 
-def _fill_table(connection: psycopg.Connection[Any], schema: Schema, table: str, first: int, last: int) -> int:
+def _fill_table(
+    connection: psycopg.Connection[Any], schema: Schema, table: str, first: int, last: int, sparse: Collection[str] = ()
+) -> int:
     columns = [column for column in schema.columns_of(table) if not column.generated]
     fits = _fits(connection, schema, table, columns)
-    expressions = [fits.get(column.name) or _plain_expression(schema, table, column) for column in columns]
-    names = ", ".join(_q(column.name) for column in columns)
-    start = f"INSERT INTO {_table(table)} ({names}) OVERRIDING SYSTEM VALUE SELECT {', '.join(expressions)} FROM "
-    parts = [start + NUMBERS.format(series=f"generate_series({a}, {b}) AS g") for a, b in _parts(first, last)]
-    made = _insert_together(connection, parts)
+    plain = {column.name: fits.get(column.name) or _plain_expression(schema, table, column) for column in columns}
+    few = {name: f"CASE WHEN g % 4 = 0 THEN {plain[name]} END" for name in sparse if name in plain and name not in fits}
+    try:
+        made = _fill_columns(connection, table, {**plain, **few}, first, last)
+    except psycopg.errors.IntegrityError:  # a check or a domain wants a value there
+        if not few:
+            raise
+        made = _fill_columns(connection, table, plain, first, last)
     _move_sequences(connection, columns, last)
     return made
+
+
+def _fill_columns(
+    connection: psycopg.Connection[Any], table: str, expressions: Mapping[str, str], first: int, last: int
+) -> int:
+    names = ", ".join(map(quoted_name, expressions))
+    start = f"INSERT INTO {quoted_label(table)} ({names}) OVERRIDING SYSTEM VALUE SELECT {', '.join(expressions.values())} FROM "
+    parts = [start + NUMBERS.format(series=f"generate_series({a}, {b}) AS g") for a, b in _parts(first, last)]
+    return _insert_together(connection, parts)
 
 
 def _fits(connection: psycopg.Connection[Any], schema: Schema, table: str, columns: Sequence[Column]) -> dict[str, str]:
@@ -193,11 +209,11 @@ def _plain_expression(schema: Schema, table: str, column: Column, *, number: str
     for key in schema.foreign_keys(table):
         if column.name in key["columns"] and key["parent"] != table:
             parent_column = key["parent_columns"][key["columns"].index(column.name)]
-            order = ", ".join(map(_q, key["parent_columns"]))  # one order for all columns of a key
+            order = ", ".join(map(quoted_name, key["parent_columns"]))  # one order for all columns of a key
             own = any(set(key["columns"]) & set(columns) for columns in schema.unique_sets(table))
             limit = PARENTS if own else FEW_PARENTS  # taking an element of a long array of texts walks through it
-            parent = _table(key["parent"])
-            keys = f"ARRAY(SELECT {_q(parent_column)} FROM {parent} ORDER BY {order} LIMIT {limit})"
+            parent = quoted_label(key["parent"])
+            keys = f"ARRAY(SELECT {quoted_name(parent_column)} FROM {parent} ORDER BY {order} LIMIT {limit})"
             counted = f"(SELECT greatest(1, count(*))::int FROM (SELECT FROM {parent} LIMIT {limit}) parents)"
             return f"({keys})[1 + (({number} - 1) % {counted})::int]"
     return plain_value(column, schema, number=number)
@@ -241,11 +257,11 @@ def _insert_variant(
             fit = fits.get(column.name)
             shown.append(_at(fit, number) if fit else plain_value(column, schema, number=str(number)))
         else:
-            shown.append(_q(column.name))
-    names = ", ".join(_q(column.name) for column in columns)
+            shown.append(quoted_name(column.name))
+    names = ", ".join(quoted_name(column.name) for column in columns)
     sql = (
-        f"INSERT INTO {_table(table)} ({names}) OVERRIDING SYSTEM VALUE "
-        f"SELECT {', '.join(shown)} FROM {_table(table)} LIMIT 1 ON CONFLICT DO NOTHING"
+        f"INSERT INTO {quoted_label(table)} ({names}) OVERRIDING SYSTEM VALUE "
+        f"SELECT {', '.join(shown)} FROM {quoted_label(table)} LIMIT 1 ON CONFLICT DO NOTHING"
     )
     try:
         return _execute(connection, sql).rowcount
@@ -271,16 +287,8 @@ def _move_sequences(connection: psycopg.Connection[Any], columns: Sequence[Colum
         if column.identity or "nextval(" in (column.default or ""):
             connection.execute(
                 "SELECT setval(s, greatest(%s, 1)) FROM pg_get_serial_sequence(%s, %s) AS s WHERE s IS NOT NULL",
-                (last + 1, _table(column.table), column.name),
+                (last + 1, quoted_label(column.table), column.name),
             )
-
-
-def _table(label: str) -> str:
-    return ".".join(_q(part) for part in label.split(".", 1))
-
-
-def _q(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _execute(connection: psycopg.Connection[Any], sql: str) -> psycopg.Cursor[Any]:

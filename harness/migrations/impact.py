@@ -19,6 +19,7 @@ from harness.migrations.findings import Finding, Severity
 from harness.migrations.hazards import finding
 from harness.migrations.patience import Patience, Progress, run_patiently
 from harness.migrations.rehearsal import Rehearsal
+from harness.migrations.schema import quoted_label
 from harness.migrations.tracing import execute
 from harness.migrations.traffic import Counts, SqlTraffic, Traffic
 
@@ -189,13 +190,13 @@ class _Scene:
             for connection in (reader, idle):
                 connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
                 for table in tables:
-                    execute(connection, f"SELECT 1 FROM {_quoted(table)} LIMIT 1")
+                    execute(connection, f"SELECT 1 FROM {quoted_label(table)} LIMIT 1")
             migration = threading.Thread(target=lambda: done.append(self._migrate(patience)))
             migration.start()
             until = time.monotonic() + held
             while time.monotonic() < until:
                 execute(
-                    reader, f"SELECT count(*) FROM {_quoted(tables[0])}" if tables else "SELECT 1"
+                    reader, f"SELECT count(*) FROM {quoted_label(tables[0])}" if tables else "SELECT 1"
                 )  # a report at work
                 time.sleep(0.05)
             idle.execute("ROLLBACK")
@@ -281,7 +282,3 @@ def _judge(rehearsal: Rehearsal, impact: Impact) -> Iterator[Finding]:
 
 def _listed(errors: dict[str, int]) -> str:
     return "; ".join(f"{text} ({count})" for text, count in list(errors.items())[:3])
-
-
-def _quoted(label: str) -> str:
-    return ".".join('"' + part.replace('"', '""') + '"' for part in label.split(".", 1))

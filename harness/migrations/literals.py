@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.migrations.actions import walk
+from harness.migrations.actions import Name, actions, subjects, walk
 from harness.migrations.statements import Statement
 
-__all__ = ["Literals", "literals_in"]
+__all__ = ["Literals", "literals_in", "sought_empty"]
 
 
 @dataclass(slots=True)
@@ -59,3 +59,24 @@ def _literal(entry: Mapping[str, Any]) -> str | None:
     if "boolval" in constant:
         return f"'{str(constant['boolval'].get('boolval', False)).lower()}'"
     return None
+
+
+def sought_empty(statements: Sequence[Statement]) -> dict[Name, set[str]]:
+    """By table the columns that an UPDATE or DELETE seeks with IS NULL, as a backfill does.
+
+    Not those that an earlier statement made NOT NULL: no row has a NULL there by then.
+    """
+    found: dict[Name, set[str]] = {}
+    filled: set[tuple[Name | None, str]] = set()
+    for statement in statements:
+        filled |= {(action.table, action.column) for action in actions(statement) if action.kind == "set_not_null"}
+        if statement.kind not in {"UpdateStmt", "DeleteStmt"}:
+            continue
+        (table,) = subjects(statement)[:1] or (Name(""),)
+        for name, body in walk(statement.node.get("whereClause") or {}):
+            if name == "NullTest" and body.get("nulltesttype") == "IS_NULL":
+                last = body["arg"].get("ColumnRef", {}).get("fields", [{}])[-1]
+                column = last.get("String", {}).get("sval", "")
+                if column and (table, column) not in filled:
+                    found.setdefault(table, set()).add(column)
+    return found

@@ -101,4 +101,6 @@ def _between(kind: str, low: str, high: str) -> str:
         return f"({high}::{kind} - {step.replace('(g % 500)', '(1 + g % 500)')})"
     if high == "MAXVALUE":
         return f"({low}::{kind} + {step})"
+    if kind == "date":  # days are whole: their difference is an integer, which no fraction may be added to
+        return f"({low}::date + (({high}::date - {low}::date) * (g % 500) / 501))"
     return f"({low}::{kind} + (({high}::{kind} - {low}::{kind}) * ((g % 500) / 501.0)))"

@@ -20,10 +20,10 @@ from harness.migrations.batches import Unit, runner_for, units
 from harness.migrations.confinement import add_extensions, install_watch, let_own, login_for, roles_in
 from harness.migrations.generator import Generated, fill, fill_awkward
 from harness.migrations.given import insert_given, read_given
-from harness.migrations.literals import literals_in
+from harness.migrations.literals import literals_in, sought_empty
 from harness.migrations.reading import Plan, Script
 from harness.migrations.running import run_units
-from harness.migrations.schema import Schema, snapshot
+from harness.migrations.schema import Schema, quoted_label, snapshot
 from harness.migrations.statements import Statement
 from harness.migrations.tracing import execute, execute_copy
 
@@ -167,8 +167,24 @@ class Rehearsal:
         """The baseline with `rows` plain rows in each touched table, and up to a tenth of them elsewhere."""
         few = min(rows, max(200, rows // 100)) if rows > SMALL else rows
         sizes = {table: rows if table in self.touched else few for table in self.before.tables}
-        digest = hashlib.sha256(repr(sorted(sizes.items())).encode()).hexdigest()[:12]
-        return self.base.derive(f"plain-{digest}", lambda connection: self._note(fill(connection, self.before, sizes)))
+        digest = hashlib.sha256(repr((sorted(sizes.items()), sorted(self._sparse.items()))).encode()).hexdigest()[:12]
+        return self.base.derive(
+            f"plain-{digest}",
+            lambda connection: self._note(fill(connection, self.before, sizes, sparse=self._sparse)),
+        )
+
+    @cached_property
+    def _sparse(self) -> dict[str, tuple[str, ...]]:
+        """By table the columns that a backfill of the migration fills: production has many rows without a value there."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name, columns in sought_empty(self.statements).items():
+            label = self.label(name.name, name.schema)
+            nullable = (
+                {column.name for column in self.before.columns_of(label) if not column.not_null} if label else set()
+            )
+            if columns & nullable:
+                found[label] = tuple(sorted(columns & nullable))
+        return found
 
     @cached_property
     def awkward(self) -> Template:
@@ -285,14 +301,10 @@ def _remedy(sqlstate: str | None) -> str:
 
 
 def _count(connection: psycopg.Connection[Any], table: str) -> int:
-    row = connection.execute(f"SELECT count(*) FROM {_quoted(table)}").fetchone()
+    row = connection.execute(f"SELECT count(*) FROM {quoted_label(table)}").fetchone()
     return int(row[0]) if row else 0
 
 
 def ordered_labels(labels: Sequence[str]) -> str:
     """`a, b and c`."""
     return labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} and {labels[-1]}" if labels else "nothing"
-
-
-def _quoted(label: str) -> str:
-    return ".".join('"' + part.replace('"', '""') + '"' for part in label.split(".", 1))

@@ -8,7 +8,9 @@ from typing import Any
 
 import psycopg
 
-__all__ = ["Column", "Schema", "differences", "snapshot"]
+from harness.migrations.settings import with_settings
+
+__all__ = ["Column", "Schema", "differences", "quoted_label", "quoted_name", "snapshot"]
 
 _QUERY = """
 WITH spaces AS (
@@ -146,7 +148,8 @@ class Schema:
 
 def snapshot(connection: psycopg.Connection[Any]) -> Schema:
     """The schema as this connection sees it (uncommitted changes of its own included)."""
-    row = connection.execute(_QUERY).fetchone()
+    with with_settings(connection, search_path='"$user", public'):  # it decides how definitions name what they use
+        row = connection.execute(_QUERY).fetchone()
     data: dict[str, Any] = row[0] if row else {}
     columns = {(entry["table"], entry["name"]): Column(**entry) for entry in data.pop("columns")}
     data["sequences"] = tuple(data["sequences"])
@@ -203,3 +206,14 @@ def _comparable(value: Any) -> Any:
     return (
         {key: part for key, part in value.items() if key not in {"oid", "used"}} if isinstance(value, dict) else value
     )
+
+
+def quoted_name(name: str) -> str:
+    """A name as SQL, quoted always."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quoted_label(label: str) -> str:
+    """A table's label as SQL, its schema named, so that no `search_path` decides which table is meant."""
+    schema, dot, name = label.partition(".")
+    return f"{quoted_name(schema)}.{quoted_name(name)}" if dot else f"{quoted_name('public')}.{quoted_name(label)}"

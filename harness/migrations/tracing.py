@@ -18,7 +18,8 @@ import psycopg
 
 from harness.migrations.batches import Unit, needs_transaction, refuses_transaction
 from harness.migrations.locks import Lock, Relations, held_by, strongest
-from harness.migrations.schema import Schema, snapshot
+from harness.migrations.schema import Schema, quoted_label, snapshot
+from harness.migrations.settings import with_settings
 
 __all__ = ["Failure", "Observation", "execute", "execute_copy", "trace"]
 
@@ -206,9 +207,9 @@ class _Tracer:
         with psycopg.connect(self.watcher.info.dsn, autocommit=True, password=self.watcher.info.password) as reader:
             reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
             for table in tables:
-                execute(reader, f"SELECT 1 FROM {_quoted(table)} LIMIT 0")
+                execute(reader, f"SELECT 1 FROM {quoted_label(table)} LIMIT 0")
                 if unit.statement.kind == "VacuumStmt" and self.before.is_table(table):  # nobody else is in its way
-                    execute(reader, f"LOCK TABLE {_quoted(table)} IN SHARE UPDATE EXCLUSIVE MODE")
+                    execute(reader, f"LOCK TABLE {quoted_label(table)} IN SHARE UPDATE EXCLUSIVE MODE")
             runner.start()
             released = time.perf_counter() + _HELD_OPEN
             while runner.is_alive():
@@ -227,7 +228,8 @@ class _Tracer:
         return observation
 
     def _state(self) -> tuple[str, dict[str, int], dict[str, list[int]]]:
-        row = self.worker.execute(_STATE, {"oids": self.oids}).fetchone()
+        with with_settings(self.worker):
+            row = self.worker.execute(_STATE, {"oids": self.oids}).fetchone()
         assert row is not None
         return str(row[0]), row[1] or {}, row[2] or {}
 
@@ -301,7 +303,3 @@ def _counted(cursor: psycopg.Cursor[Any]) -> int:
 
 def _is_set_local(unit: Unit) -> bool:
     return unit.statement.kind == "VariableSetStmt" and bool(unit.statement.node.get("is_local"))
-
-
-def _quoted(label: str) -> str:
-    return ".".join('"' + part.replace('"', '""') + '"' for part in label.split(".", 1))

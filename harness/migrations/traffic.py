@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import psycopg
 
-from harness.migrations.schema import Schema
+from harness.migrations.schema import Schema, quoted_label, quoted_name
 from harness.migrations.tracing import execute
 
 if TYPE_CHECKING:
@@ -151,8 +151,8 @@ class SqlTraffic:
         counts.add(visitor, time.perf_counter() - start)
 
     def _read(self, table: str) -> str:
-        names = ", ".join(_q(column.name) for column in self.schema.columns_of(table))
-        return f"SELECT {names} FROM {_quoted(table)} LIMIT 5"
+        names = ", ".join(quoted_name(column.name) for column in self.schema.columns_of(table))
+        return f"SELECT {names} FROM {quoted_label(table)} LIMIT 5"
 
     def _write(self, table: str) -> str:
         """Writes one row as it is, so that nothing changes but the locks are taken."""
@@ -162,17 +162,7 @@ class SqlTraffic:
         ]
         if not key or not plain:
             return ""
-        pairs = " AND ".join(f"row.{_q(name)} = one.{_q(name)}" for name in key)
-        picked = ", ".join(map(_q, key))
-        source = f"(SELECT {picked} FROM {_quoted(table)} LIMIT 1 OFFSET floor(random() * 20)::int)"
-        return (
-            f"UPDATE {_quoted(table)} AS row SET {_q(plain[0])} = row.{_q(plain[0])} FROM {source} AS one WHERE {pairs}"
-        )
-
-
-def _q(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _quoted(label: str) -> str:
-    return ".".join('"' + part.replace('"', '""') + '"' for part in label.split(".", 1))
+        pairs = " AND ".join(f"row.{quoted_name(name)} = one.{quoted_name(name)}" for name in key)
+        picked = ", ".join(map(quoted_name, key))
+        source = f"(SELECT {picked} FROM {quoted_label(table)} LIMIT 1 OFFSET floor(random() * 20)::int)"
+        return f"UPDATE {quoted_label(table)} AS row SET {quoted_name(plain[0])} = row.{quoted_name(plain[0])} FROM {source} AS one WHERE {pairs}"

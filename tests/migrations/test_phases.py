@@ -227,3 +227,44 @@ def test_a_dump_with_prismas_book_shows_an_edited_file_and_a_halt(server: Server
     report = check(server, plan(folder, [baseline]), Options(rows=50, phases=("observe", "schema")))
     assert "applied with checksum other" in of(report, "drift.edited-migration").evidence
     assert of(report, "rerun.stuck").evidence.startswith("20250202000000_halted began and never finished")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    ["SET search_path = pg_catalog", "SELECT set_config('search_path', '', false)"],
+)
+def test_what_a_migration_sets_for_its_session_disturbs_no_question_of_the_harness(
+    rehearse: Rehearse, settings: str
+) -> None:
+    column = "ALTER TABLE public.orders ADD COLUMN gift text;"
+    plain, set_up = rehearse(column), rehearse(f"{settings};\n{column}")
+    found = [{finding.id for finding in report.findings} for report in (plain, set_up)]
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("sql", "written"),
+    [
+        ("UPDATE orders SET note = 'none' WHERE note IS NULL;", True),
+        ("DELETE FROM orders WHERE note IS NULL AND id > 0;", True),
+        (
+            "UPDATE orders SET note = 'none' WHERE note IS NULL; ALTER TABLE orders ALTER COLUMN note SET NOT NULL;",
+            True,
+        ),
+        ("UPDATE orders SET note = 'none' WHERE note = 'never seen';", False),
+    ],
+)
+def test_a_backfill_finds_rows_without_a_value(rehearse: Rehearse, sql: str, *, written: bool) -> None:
+    report = rehearse(sql, phases=("observe",), rows=1000)
+    assert ("data.bulk-write" in {finding.id for finding in report.findings}) is written
+
+
+def test_partitions_by_date_get_rows(rehearse: Rehearse, tmp_path: Path) -> None:
+    baseline = tmp_path / "baseline.sql"
+    baseline.write_text(
+        "CREATE TABLE m (at date NOT NULL, v text) PARTITION BY RANGE (at);\n"
+        "CREATE TABLE m24 PARTITION OF m FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');\n"
+        "CREATE TABLE m25 PARTITION OF m FOR VALUES FROM ('2025-01-01') TO ('2025-01-02');\n"
+    )
+    report = rehearse("DROP TABLE m24;", baseline=baseline, phases=("data",))
+    assert "data.loss" in {finding.id for finding in report.findings}
