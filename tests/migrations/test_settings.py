@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -11,38 +12,45 @@ from harness.migrations.settings import with_settings
 from harness.postgres import Server
 
 
+@pytest.fixture
+def connection(server: Server) -> Iterator[psycopg.Connection[Any]]:
+    database = server.create_database()
+    with database.connect() as opened:
+        yield opened
+    database.drop()
+
+
 def shown(connection: psycopg.Connection[Any], *names: str) -> tuple[str, ...]:
     return tuple(connection.execute("SELECT current_setting(%s)", [name]).fetchone()[0] for name in names)  # type: ignore[index]
 
 
 @pytest.mark.parametrize("transaction", [False, True])
-def test_a_time_limit_of_the_migration_holds_again_afterwards(server: Server, *, transaction: bool) -> None:
-    with server.create_database() as database, database.connect() as connection:
-        connection.execute("BEGIN" if transaction else "SELECT 1")
-        connection.execute("SET statement_timeout = '20ms'")
-        with with_settings(connection, TimeZone="Asia/Tokyo"):
-            assert shown(connection, "statement_timeout", "TimeZone") == ("0", "Asia/Tokyo")
-            connection.execute("SELECT pg_sleep(0.05)")
-        assert shown(connection, "statement_timeout") == ("20ms",)
-        assert shown(connection, "TimeZone") != ("Asia/Tokyo",)
-        connection.execute("COMMIT" if transaction else "SELECT 1")
-        assert shown(connection, "statement_timeout") == ("20ms",)
+def test_a_time_limit_of_the_migration_holds_again_afterwards(
+    connection: psycopg.Connection[Any], *, transaction: bool
+) -> None:
+    connection.execute("BEGIN" if transaction else "SELECT 1")
+    connection.execute("SET statement_timeout = '20ms'")
+    with with_settings(connection, TimeZone="Asia/Tokyo"):
+        assert shown(connection, "statement_timeout", "TimeZone") == ("0", "Asia/Tokyo")
+        connection.execute("SELECT pg_sleep(0.05)")
+    assert shown(connection, "statement_timeout") == ("20ms",)
+    assert shown(connection, "TimeZone") != ("Asia/Tokyo",)
+    connection.execute("COMMIT" if transaction else "SELECT 1")
+    assert shown(connection, "statement_timeout") == ("20ms",)
 
 
-def test_what_a_transaction_set_for_itself_ends_with_it(server: Server) -> None:
-    with server.create_database() as database, database.connect() as connection:
-        connection.execute("BEGIN; SET LOCAL statement_timeout = '20ms'")
-        with with_settings(connection):
-            pass
-        assert shown(connection, "statement_timeout") == ("20ms",)
-        connection.execute("COMMIT")
-        assert shown(connection, "statement_timeout") == ("0",)
+def test_what_a_transaction_set_for_itself_ends_with_it(connection: psycopg.Connection[Any]) -> None:
+    connection.execute("BEGIN; SET LOCAL statement_timeout = '20ms'")
+    with with_settings(connection):
+        pass
+    assert shown(connection, "statement_timeout") == ("20ms",)
+    connection.execute("COMMIT")
+    assert shown(connection, "statement_timeout") == ("0",)
 
 
-def test_a_failure_within_a_transaction_is_told_as_it_is(server: Server) -> None:
-    with server.create_database() as database, database.connect() as connection:
-        connection.execute("BEGIN; SET LOCAL statement_timeout = '20ms'")
-        with pytest.raises(psycopg.errors.DivisionByZero), with_settings(connection):
-            connection.execute("SELECT 1 / 0")
-        connection.execute("ROLLBACK")
-        assert shown(connection, "statement_timeout") == ("0",)
+def test_a_failure_within_a_transaction_is_told_as_it_is(connection: psycopg.Connection[Any]) -> None:
+    connection.execute("BEGIN; SET LOCAL statement_timeout = '20ms'")
+    with pytest.raises(psycopg.errors.DivisionByZero), with_settings(connection):
+        connection.execute("SELECT 1 / 0")
+    connection.execute("ROLLBACK")
+    assert shown(connection, "statement_timeout") == ("0",)
