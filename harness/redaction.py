@@ -166,7 +166,8 @@ def _derived(value: str) -> set[str]:
     """The forms in which `value` may appear in a report."""
     raw = value.encode("utf-8", "surrogatepass")
     forms = {value, quote(value, safe=""), quote(value), quote_plus(value), raw.hex(), raw.hex().upper()}
-    forms |= {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+    escaped = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+    forms |= escaped | {form.replace("/", "\\/") for form in escaped}  # RFC 8259 section 7 allows both; PHP escapes it
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         forms |= _base64_forms(raw, encode)
     forms |= {quote(form, safe="") for form in set(forms)}

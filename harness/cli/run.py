@@ -95,6 +95,8 @@ def run(
         typer.Option(
             "--seed",
             help="Ids, randomness and order follow from it. Default: drawn, and printed.",
+            min=-(2**63),  # as far as the report's column reaches
+            max=2**63 - 1,
             rich_help_panel=_HOW,
         ),
     ] = None,

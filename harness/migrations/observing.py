@@ -153,6 +153,8 @@ class _Judge:
                 and statement.kind in {"UpdateStmt", "DeleteStmt", "MergeStmt", "DoStmt"}
             ):
                 evidence = f"{count:,} of {total:,} rows in one transaction ({self._grown(seen)}, {seen.wal / 1e6:.1f} MB of WAL)"
+                for column in self.rehearsal.sparse.get(table, ()):
+                    evidence += f"; three rows in four were made without {column}: count those in production"
                 yield finding(
                     "data.bulk-write",
                     self._severity(seen),

@@ -167,14 +167,14 @@ class Rehearsal:
         """The baseline with `rows` plain rows in each touched table, and up to a tenth of them elsewhere."""
         few = min(rows, max(200, rows // 100)) if rows > SMALL else rows
         sizes = {table: rows if table in self.touched else few for table in self.before.tables}
-        digest = hashlib.sha256(repr((sorted(sizes.items()), sorted(self._sparse.items()))).encode()).hexdigest()[:12]
+        digest = hashlib.sha256(repr((sorted(sizes.items()), sorted(self.sparse.items()))).encode()).hexdigest()[:12]
         return self.base.derive(
             f"plain-{digest}",
-            lambda connection: self._note(fill(connection, self.before, sizes, sparse=self._sparse)),
+            lambda connection: self._note(fill(connection, self.before, sizes, sparse=self.sparse)),
         )
 
     @cached_property
-    def _sparse(self) -> dict[str, tuple[str, ...]]:
+    def sparse(self) -> dict[str, tuple[str, ...]]:
         """By table the columns that a backfill of the migration fills: production has many rows without a value there."""
         found: dict[str, tuple[str, ...]] = {}
         for name, columns in sought_empty(self.statements).items():

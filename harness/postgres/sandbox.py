@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, LiteralString, Self, TypeVar
 
 import psycopg
-from psycopg.pq import TransactionStatus
+from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.rows import dict_row
 
 from harness.postgres.database import Database, check_mark
@@ -190,7 +190,10 @@ class Sandbox:
     def _run(self, text: str, parameters: Any) -> list[dict[str, Any]]:
         self._journal.settle()
         with self._own.cursor(row_factory=dict_row) as cursor:
-            cursor.execute(text, parameters or None)
+            try:
+                cursor.execute(text, parameters or None)
+            finally:
+                _end_copy(self._own)
             return cursor.fetchall() if cursor.description else []
 
     def _freshen(self) -> None:
@@ -215,3 +218,16 @@ class Sandbox:
         self._connect()
         self._journal.connection = self._own
         return ask()
+
+
+def _end_copy(connection: psycopg.Connection[Any]) -> None:
+    """End a COPY from or to the client, which psycopg refuses after the server has begun it: nothing else could be asked."""
+    libpq = connection.pgconn
+    if connection.closed or libpq.transaction_status != TransactionStatus.ACTIVE:
+        return
+    while (result := libpq.get_result()) is not None:
+        if result.status == ExecStatus.COPY_IN:
+            libpq.put_copy_end(b"rows of a client are not taken here")
+        elif result.status == ExecStatus.COPY_OUT:
+            while libpq.get_copy_data(0)[0] > 0:
+                pass

@@ -253,6 +253,7 @@ class _Compiler:
             case "one of":
                 return tuple(self.argument(node, part) for part in split_one_of(rest))
             case "not":
+                rest = rest[1:-1] if rest[:1] == "<" and rest[-1:] == ">" else rest  # <not <int>> is <not int>
                 inner = split_matcher(f"<{rest}>")
                 if inner and _is_word(*inner):
                     return (self.split_matcher(node, f"<{rest}>", *inner),)

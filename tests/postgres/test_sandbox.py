@@ -373,3 +373,12 @@ def test_dead_rows_do_not_pile_up(sandbox: Sandbox, app: Connection) -> None:
         sandbox.reset()
     (row,) = sandbox.query("SELECT pg_total_relation_size('customer') + pg_total_relation_size('harness.journal') AS n")
     assert row["n"] < 3_000_000
+
+
+@pytest.mark.parametrize("copy", ["COPY customer TO STDOUT", "COPY customer FROM STDIN"])
+def test_a_copy_to_or_from_the_client_is_refused_and_the_connection_serves_on(sandbox: Sandbox, copy: str) -> None:
+    sandbox.begin()
+    with pytest.raises(psycopg.ProgrammingError):
+        sandbox.execute(copy)
+    assert sandbox.query("SELECT 1 AS one") == [{"one": 1}]
+    sandbox.reset()

@@ -178,3 +178,11 @@ def test_what_is_remembered_of_masked_texts_is_bounded(redactor: Redactor) -> No
     finally:
         tracemalloc.stop()
     assert held < 8 * 1024 * 1024
+
+
+@pytest.mark.parametrize("escape", ["Zq\\/7 key", "Zq/7 key", "Zq%2F7%20key"])
+def test_a_secret_with_a_slash_is_masked_where_json_escapes_it_too(escape: str) -> None:
+    redactor = Redactor()
+    redactor.add_secret("Zq/7 key")
+    assert redactor.text(f'{{"note": "{escape}"}}') == '{"note": "***"}'
+    assert redactor.body(f'{{"note": "{escape}"}}').count("***") == 1

@@ -33,6 +33,10 @@ class ParallelArgs:
     ] = None
     copies: Annotated[int, "run each branch this many times at once"] = 1
 
+    def __post_init__(self) -> None:
+        if not self.branches or self.copies < 1:
+            raise InputError("Nothing runs in this `parallel`.", "Give at least one branch, and copies of 1 or more.")
+
 
 class Gate:
     """Where every branch's first request waits until all branches are there or have ended."""

@@ -101,6 +101,8 @@ def test_refused(text: str, actual: Any) -> None:
         ("<not absent>", [None, 1], [ABSENT]),
         ("<not CONFIRMED>", ["PENDING", None], ["CONFIRMED", ABSENT]),
         ("<not one of a|b>", ["c"], ["a", ABSENT]),
+        ("<not <int>>", ["3", None], [3, ABSENT]),
+        ("<not <one of a|b>>", ["c"], ["a", ABSENT]),
         ("<not re ^a>", ["b", 1], ["ab"]),
         ('<not "date">', ["2030-01-01"], ["date"]),
     ],

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import pytest
+
+from harness.errors import InputError
+from harness.scenario.verbs.parallel import ParallelArgs
 from tests.scenario.running.conftest import Play, Played
 
 BOOKING = """
@@ -263,3 +268,11 @@ when:
     assert r"/api/x\u001b[31m\u0007\u202e -> 404" in played.failure
     assert "\x1b" not in played.failure
     assert "\x1b" not in (played.scenario.failure or "")
+
+
+@pytest.mark.parametrize(
+    "written", [{"branches": []}, {"branches": [()], "copies": 0}, {"branches": [()], "copies": -1}]
+)
+def test_a_parallel_that_would_run_nothing_is_a_mistake(written: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="Nothing runs in this `parallel`"):
+        ParallelArgs(**written)
