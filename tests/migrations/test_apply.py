@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import InputError, MachineError
+from harness.errors import HarnessError, InputError, MachineError
 from harness.migrations.applying import Applied, ApplyOptions, apply, identity_from_document
 from harness.migrations.as_json import render
 from harness.migrations.checking import check
@@ -246,6 +246,21 @@ def test_no_password_in_what_is_said_when_nobody_answers(tmp_path: Path) -> None
         apply(url, read(UPDATE), ApplyOptions(records=tmp_path))
     assert SECRET not in str(caught.value)
     assert "sam@127.0.0.1:1/booking does not answer" in str(caught.value)
+
+
+@pytest.mark.parametrize("password", ["p#ss-TAIL", "p/ss-TAIL", "p?ss-TAIL", "p@ss-TAIL", "p/s?s-TAIL", "p%zz-TAIL"])
+def test_no_piece_of_a_password_that_nobody_escaped_is_said(tmp_path: Path, password: str) -> None:
+    url = f"postgresql://sec:{password}@host.invalid:1/booking?schema=public"
+    with pytest.raises(HarnessError) as caught:
+        apply(url, read(UPDATE), ApplyOptions(records=tmp_path))
+    said = f"{caught.value} {caught.value.remedy}"
+    assert "TAIL" not in said
+    assert "ss-" not in said
+    assert ("write @ as %40" in said) == any(sign in password for sign in "@/%")
+
+
+def test_a_number_sign_and_a_question_mark_are_sent_as_they_are() -> None:
+    assert shown("postgresql://sec:p#s?s@host:6543/booking?schema=public") == "sec@host:6543/booking"
 
 
 def test_an_address_that_is_none_is_a_mistake_without_quoting_it() -> None:
