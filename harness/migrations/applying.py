@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,12 +20,13 @@ import psycopg
 from harness.errors import InputError
 from harness.migrations import bookkeeping
 from harness.migrations.batches import Unit, runner_for, units
+from harness.migrations.datawork import data_work
 from harness.migrations.guard import refuse_reaching_out
 from harness.migrations.identity import Identity, described
 from harness.migrations.patience import Attempt, Patience, Progress, run_patiently
 from harness.migrations.reading import Script
 from harness.migrations.schema import Schema, snapshot
-from harness.migrations.targets import ADVISORY_KEY, TargetDatabase, open_target, situation
+from harness.migrations.targets import ADVISORY_KEY, TargetDatabase, identifier, open_target, situation
 
 __all__ = ["Applied", "ApplyOptions", "apply", "identity_from_document"]
 
@@ -66,6 +67,7 @@ class Applied:
     attempts: list[Attempt] = field(default_factory=list)
     verified: list[str] = field(default_factory=list)
     record: Path | None = None
+    database: str = ""  # tells this database from a later one of the same name
 
     @property
     def good(self) -> bool:
@@ -89,7 +91,7 @@ def apply(
     refuse_reaching_out(scripts, options.allow)
     _same_files(scripts, options.identity)
     target = open_target(url, read_only=not options.execute)
-    result = Applied(target.name, "dry run")
+    result = Applied(target.name, "dry run", database=identifier(target.connection))
     started = datetime.now(UTC)
 
     def say(line: str) -> None:
@@ -211,16 +213,49 @@ class _Run:
             self.say("not compared with a check (--unchecked)")
             return True
         if (identity.made or identity.ended) and not identity.unmet(before):
-            self.result.outcome = "already applied"
-            self.result.verified = [f"holds: {line}" for line in identity.made]
-            self.say("already applied: everything that it brings about is there; nothing was done")
-            return False
+            return self._there(identity, known.keys())
         missing = identity.missing(before)
         if missing:
             return self._refuse(f"the target is not what the check saw: it lacks {described(missing)}")
         if other := identity.elsewhere(before):
             self.say(f"otherwise than checked, where the migration does not go: {described(other)}")
         return True
+
+    def _there(self, identity: Identity, known: Collection[str]) -> bool:
+        """Never anything to do; already applied only where that can be known."""
+        if unknown := self._unrecorded(known):
+            return self._refuse(unknown)
+        self.result.outcome = "already applied"
+        self.result.verified = [f"holds: {line}" for line in identity.made]
+        self.say("already applied: everything that it brings about is there; nothing was done")
+        return False
+
+    def _unrecorded(self, known: Collection[str]) -> str:
+        """Why nobody can know that it is applied as a whole: it changes rows, which the schema does not tell."""
+        for script in self.scripts:
+            work = data_work(script)
+            if work and script.name not in known and not self._recorded(script):
+                return (
+                    f"what {script.display} brings about in the schema is there, but it may change rows too (line "
+                    f"{work[0].position.line}: {work[0].short}), and no record says that this very file was applied to "
+                    "this database. Look at the rows. If that work is done, nothing is left to do; if not, put these "
+                    "statements into a file of their own and apply that"
+                )
+        return ""
+
+    def _recorded(self, script: Script) -> bool:
+        """Whether a record of an earlier application says that this very file was applied to this very database."""
+        folder = self.options.records
+        for path in sorted(folder.glob("apply-*.json")) if folder is not None else ():
+            try:
+                told = json.loads(path.read_text(encoding="utf-8"))
+                same = {"name": script.name, "checksum": script.checksum} in told["scripts"]
+                here = (told["target"], told["database"]) == (self.result.target, self.result.database)
+            except (OSError, ValueError, KeyError, TypeError):
+                continue  # an older record, or none
+            if same and here and told["outcome"] == "applied":
+                return True
+        return False
 
     def _refuse(self, why: str) -> bool:
         self.result.outcome = "refused"
@@ -304,6 +339,7 @@ def _write_record(folder: Path, scripts: Sequence[Script], result: Applied, star
     path = folder / f"apply-{started:%Y%m%dT%H%M%S%f}.json"
     content: dict[str, Any] = {
         "target": result.target,
+        "database": result.database,
         "outcome": result.outcome,
         "started": started.isoformat(),
         "ended": datetime.now(UTC).isoformat(),

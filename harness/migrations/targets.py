@@ -14,7 +14,7 @@ from harness.errors import InputError, MachineError
 from harness.postgres.dsn import misread, without_password
 from harness.redaction import mask_address
 
-__all__ = ["TargetDatabase", "open_target", "shown", "situation"]
+__all__ = ["TargetDatabase", "identifier", "open_target", "shown", "situation"]
 
 ADVISORY_KEY = 72707369  # Prisma's own: its deploy and this command exclude each other (MIGRATIONS.md 4)
 _NOT_LIBPQ = {
@@ -59,6 +59,17 @@ def open_target(url: str, *, read_only: bool) -> TargetDatabase:
     if read_only:
         connection.execute("SET default_transaction_read_only = on")
     return TargetDatabase(connection, shown(url))
+
+
+def identifier(connection: psycopg.Connection[Any]) -> str:
+    """Tells this database from others of its name: its number, and its server's where that may be asked."""
+    row = connection.execute("SELECT oid::text FROM pg_database WHERE datname = current_database()").fetchone()
+    number = str(row[0]) if row else ""
+    try:
+        server = connection.execute("SELECT system_identifier::text FROM pg_control_system()").fetchone()
+    except psycopg.Error:  # some hosts do not let one ask
+        return number
+    return f"{number}@{server[0]}" if server else number
 
 
 def situation(connection: psycopg.Connection[Any], tables: Sequence[str]) -> dict[str, Any]:

@@ -101,6 +101,52 @@ def test_a_second_time_finds_it_there(production: Production) -> None:
     assert result.attempts == []
 
 
+@pytest.mark.parametrize(
+    "work",
+    [
+        "UPDATE \"User\" SET lang = 'en';",
+        'INSERT INTO "User" (id) SELECT id FROM "User" WHERE false;',
+        'WITH gone AS (DELETE FROM "User" WHERE false RETURNING 1) SELECT 1 FROM gone;',
+        "DO $$ BEGIN UPDATE \"User\" SET lang = 'en'; END $$;",
+        "CREATE OR REPLACE FUNCTION fill() RETURNS integer LANGUAGE sql AS 'SELECT 1'; SELECT fill();",
+    ],
+)
+def test_work_on_rows_that_nobody_recorded_is_not_taken_for_done(
+    production: Production, tmp_path: Path, work: str
+) -> None:
+    file = tmp_path / "lang.sql"
+    file.write_text(f'ALTER TABLE "User" ADD COLUMN lang text;\n{work}\n')
+    production.scripts = read(file)
+    production.identity = _with_lang(production)
+    with production.database.connect() as connection:
+        connection.execute('ALTER TABLE "User" ADD COLUMN lang text')
+    result = production.apply()
+    assert (result.outcome, result.good) == ("refused", False)
+    assert "no record says that this very file was applied" in result.lines[-1]
+    with production.database.connect() as connection:
+        connection.execute('ALTER TABLE "User" DROP COLUMN lang')
+    assert production.apply().outcome == "applied"
+    assert production.apply().outcome == "already applied"
+    assert production.apply(records=tmp_path / "elsewhere").outcome == "refused"
+
+
+def test_a_block_that_only_defines_is_no_work_on_rows(production: Production, tmp_path: Path) -> None:
+    file = tmp_path / "lang.sql"
+    block = 'IF NOT EXISTS (SELECT 1 FROM pg_class WHERE false) THEN ALTER TABLE "User" ADD COLUMN lang text; END IF;'
+    file.write_text(f"SELECT set_config('search_path', 'public', false);\nDO $$ BEGIN {block} END $$;\n")
+    production.scripts = read(file)
+    production.identity = _with_lang(production)
+    with production.database.connect() as connection:
+        connection.execute('ALTER TABLE "User" ADD COLUMN lang text')
+    assert production.apply().outcome == "already applied"
+
+
+def _with_lang(production: Production) -> Identity:
+    """What a check sees of a file that adds the column `lang`."""
+    checksums = {script.name: script.checksum for script in production.scripts}
+    return Identity(("User",), (), ("User: column lang text",), checksums)
+
+
 def test_a_target_that_the_check_did_not_see_is_refused(production: Production) -> None:
     with production.database.connect() as connection:
         connection.execute('ALTER TABLE "Booking" DROP CONSTRAINT "Booking_clientId_fkey"')
