@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ from harness.migrations.identity import Identity, described
 from harness.migrations.patience import Attempt, Patience, Progress, run_patiently
 from harness.migrations.reading import Script
 from harness.migrations.schema import Schema, snapshot
-from harness.migrations.targets import ADVISORY_KEY, TargetDatabase, identifier, open_target, situation
+from harness.migrations.targets import ADVISORY_KEY, TargetDatabase, identifier, invalid_indexes, open_target, situation
 
 __all__ = ["Applied", "ApplyOptions", "apply", "identity_from_document"]
 
@@ -66,6 +66,7 @@ class Applied:
     lines: list[str] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     verified: list[str] = field(default_factory=list)
+    left_behind: list[str] = field(default_factory=list)  # SQL that removes what a failure left
     record: Path | None = None
     database: str = ""  # tells this database from a later one of the same name
 
@@ -161,11 +162,17 @@ class _Run:
         if not self.options.execute:
             self._dry()
             return
-        progress = self._execute()
+        invalid = invalid_indexes(self.connection)
+        try:
+            progress = self._execute()
+        except KeyboardInterrupt:
+            self._tell_left(invalid)
+            raise
         self.result.attempts = progress.attempts
         if progress.failure is not None:
             self.result.outcome = "failed"
             self.say(f"line {progress.failed_line} failed: {progress.failure}; {_committed(progress.committed)}")
+            self._tell_left(invalid)
             return
         if self._verify(before, progress):
             self._enter(entries)
@@ -173,6 +180,19 @@ class _Run:
             self.say(
                 "applied and verified" if self.options.identity else "applied; its outcome was compared with no check"
             )
+
+    def _tell_left(self, before: Mapping[int, str]) -> None:
+        """Say which invalid indexes stay: what is built CONCURRENTLY is not rolled back when it fails."""
+        try:
+            now = invalid_indexes(self.connection)
+        except psycopg.Error:
+            self.say("whether an invalid index stays is not known: the connection is gone")
+            return
+        for number, name in now.items():
+            if number not in before:
+                remedy = f"DROP INDEX CONCURRENTLY {name};"
+                self.result.left_behind.append(remedy)
+                self.say(f"but the index {name} stays, invalid; remove it before the next attempt: {remedy}")
 
     def _alone(self) -> bool:
         """Take the advisory lock, for as long as this session lives."""
@@ -346,6 +366,7 @@ def _write_record(folder: Path, scripts: Sequence[Script], result: Applied, star
         "scripts": [{"name": script.name, "checksum": script.checksum} for script in scripts],
         "attempts": [asdict(attempt) for attempt in result.attempts],
         "verified": result.verified,
+        "left_behind": result.left_behind,
         "lines": result.lines,
     }
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

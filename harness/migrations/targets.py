@@ -14,7 +14,7 @@ from harness.errors import InputError, MachineError
 from harness.postgres.dsn import misread, without_password
 from harness.redaction import mask_address
 
-__all__ = ["TargetDatabase", "identifier", "open_target", "shown", "situation"]
+__all__ = ["TargetDatabase", "identifier", "invalid_indexes", "open_target", "shown", "situation"]
 
 ADVISORY_KEY = 72707369  # Prisma's own: its deploy and this command exclude each other (MIGRATIONS.md 4)
 _NOT_LIBPQ = {
@@ -70,6 +70,23 @@ def identifier(connection: psycopg.Connection[Any]) -> str:
     except psycopg.Error:  # some hosts do not let one ask
         return number
     return f"{number}@{server[0]}" if server else number
+
+
+def invalid_indexes(connection: psycopg.Connection[Any]) -> dict[int, str]:
+    """Names, as SQL writes them, of indexes that no query uses and that nobody is building now, by their number.
+
+    One on a partitioned table is invalid until its parts are attached, and cannot be dropped concurrently.
+    """
+    rows = connection.execute(
+        "SELECT c.oid::int8, CASE WHEN n.nspname = 'public' THEN format('%%I', c.relname) "
+        "ELSE format('%%I.%%I', n.nspname, c.relname) END FROM pg_catalog.pg_index i "
+        "JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE NOT i.indisvalid AND c.relkind = 'i' AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p "
+        "WHERE p.datid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) "
+        "AND p.index_relid = i.indexrelid) ORDER BY 2",
+        (),
+    ).fetchall()
+    return {int(number): str(name) for number, name in rows}
 
 
 def situation(connection: psycopg.Connection[Any], tables: Sequence[str]) -> dict[str, Any]:

@@ -211,6 +211,28 @@ def test_an_alter_that_fails_is_not_a_success(production: Production, tmp_path: 
     assert "42703" in result.lines[-1]
 
 
+@pytest.mark.parametrize(("schema", "name"), [("public", "tn"), ("Shop", '"Shop".tn')])
+def test_an_invalid_index_that_a_failure_leaves_is_told(
+    production: Production, tmp_path: Path, schema: str, name: str
+) -> None:
+    with production.database.connect() as connection:
+        connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"; CREATE TABLE "{schema}".twice (nick text)')
+        connection.execute(f"INSERT INTO \"{schema}\".twice VALUES ('a'), ('a')")
+    file = tmp_path / "index.sql"
+    file.write_text(f'CREATE UNIQUE INDEX CONCURRENTLY tn ON "{schema}".twice (nick);')
+    production.scripts = read(file)
+    result = production.apply(identity=None)
+    assert (result.outcome, result.good) == ("failed", False)
+    remedy = f"DROP INDEX CONCURRENTLY {name};"
+    assert result.lines[-1] == f"but the index {name} stays, invalid; remove it before the next attempt: {remedy}"
+    assert result.record is not None
+    assert json.loads(result.record.read_text())["left_behind"] == [remedy]
+    again = production.apply(identity=None)
+    assert again.left_behind == []  # the one that was there before is not this attempt's
+    with production.database.connect() as connection:
+        connection.execute(remedy)  # it is SQL that works
+
+
 def test_an_outcome_that_does_not_hold_is_not_verified(production: Production) -> None:
     wrong = replace(production.identity, after=(*production.identity.after, "Booking: column never_there text"))
     result = production.apply(identity=wrong)
