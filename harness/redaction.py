@@ -10,10 +10,11 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import quote, quote_plus
 
-__all__ = ["EMAIL_MASK", "MASK", "SHORTEST_SECRET", "Redactor"]
+__all__ = ["EMAIL_MASK", "MASK", "SHORTEST_SECRET", "Redactor", "mask_address", "mask_command", "passwords_in"]
 
 MASK = "***"
 EMAIL_MASK = "***@***"
@@ -49,17 +50,27 @@ _CREDENTIALS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
         rf"\1{MASK}",
     ),
     (("sk_", "rk_", "pk_", "whsec_"), re.compile(r"\b(?:sk|rk|pk|whsec)_(?:test_|live_)?[A-Za-z0-9]{6,}"), MASK),
-    (("@",), re.compile(r"""(://[^\s:/@"']*+:)[^\s@/"']++(?=@)"""), rf"\1{MASK}"),
     (
         ("assword",),
         re.compile(r"""(\bpassword\s*=\s*)(?!\*)(?:'(?:[^'\\]|\\.)*'|[^\s'"&;]+)"""),
         rf"\1{MASK}",
     ),
+    (  # of a database up to the last `@`: passwords hold `/`, `?`, `#` and `@` that nobody escaped
+        ("postgres",),
+        re.compile(r"""(\bpostgres(?:ql)?(?:\+\w+)?://[^\s:/"']{0,200}+:)[^\s"']{1,999}(?=@)"""),
+        rf"\1{MASK}",
+    ),
+    (("@",), re.compile(r"""(://[^\s:/@"']*+:)[^\s@/"']++(?=@)"""), rf"\1{MASK}"),
 )
 _EMAIL = re.compile(
     r"(?<![\w.+-])[\w.+-]++(?:@|%40)(?:[\w.-]*(?=\s?…)|(?:[\w-]+\.)+[A-Za-z]{2,}\b)"
 )  # also one cut short
 _EMAIL_HINTS = ("@", "%40")
+
+# An address on its own: after the user's colon everything up to the last `@` is the password, whatever a parser makes
+# of it (libpq reads `sec:p/ss@host` as the host `sec`). In a query a `&` without a name after it belongs to the value.
+_ADDRESS = re.compile(r"//[^:]*+:(?P<password>.*)(?=@)", re.DOTALL)
+_QUERY_PASSWORD = re.compile(r"[?&](?:ssl)?password=(?P<password>(?:(?!&\w+=).)+)", re.DOTALL | re.IGNORECASE)
 
 
 class Redactor:
@@ -160,6 +171,27 @@ class Redactor:
             longest_first = sorted(self._forms, key=lambda form: (-len(form), form))
             self._compiled = re.compile("|".join(map(re.escape, longest_first)))
         return self._compiled
+
+
+def mask_address(address: str) -> str:
+    """`address` of a database or another URL as it may be shown: no password, however it is written, is left in it."""
+    hidden = {index for match in _passwords(address) for index in range(*match.span("password"))}
+    marked = "".join("\0" if index in hidden else character for index, character in enumerate(address))
+    return re.sub("\0+", MASK, marked)
+
+
+def passwords_in(address: str) -> list[str]:
+    """What `mask_address` takes out of `address`, as it is written there."""
+    return [match["password"] for match in _passwords(address)]
+
+
+def _passwords(address: str) -> list[re.Match[str]]:
+    return [match for pattern in (_ADDRESS, _QUERY_PASSWORD) for match in pattern.finditer(address)]
+
+
+def mask_command(words: Iterable[str]) -> str:
+    """A command line as it may be recorded: word by word, since quotes of the shell would hide where an address ends."""
+    return shlex.join(Redactor().text(mask_address(word)) for word in words)
 
 
 def _derived(value: str) -> set[str]:

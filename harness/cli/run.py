@@ -232,12 +232,11 @@ def _head_start(database: str, *, wanted: bool) -> Iterator[Callable[[], Server]
 
 
 def _command() -> str:
-    import shlex
     import sys
 
-    from harness.redaction import Redactor
+    from harness.redaction import mask_command
 
-    return Redactor().text(shlex.join(["harness", *sys.argv[1:]]))
+    return mask_command(["harness", *sys.argv[1:]])
 
 
 def _shard(text: str | None) -> tuple[int, int] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,12 +20,13 @@ import psycopg
 from harness.errors import InputError
 from harness.migrations import bookkeeping
 from harness.migrations.batches import Unit, runner_for, units
+from harness.migrations.datawork import data_work
 from harness.migrations.guard import refuse_reaching_out
 from harness.migrations.identity import Identity, described
 from harness.migrations.patience import Attempt, Patience, Progress, run_patiently
 from harness.migrations.reading import Script
 from harness.migrations.schema import Schema, snapshot
-from harness.migrations.targets import ADVISORY_KEY, TargetDatabase, open_target, situation
+from harness.migrations.targets import ADVISORY_KEY, TargetDatabase, identifier, invalid_indexes, open_target, situation
 
 __all__ = ["Applied", "ApplyOptions", "apply", "identity_from_document"]
 
@@ -65,7 +66,9 @@ class Applied:
     lines: list[str] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     verified: list[str] = field(default_factory=list)
+    left_behind: list[str] = field(default_factory=list)  # SQL that removes what a failure left
     record: Path | None = None
+    database: str = ""  # tells this database from a later one of the same name
 
     @property
     def good(self) -> bool:
@@ -89,7 +92,7 @@ def apply(
     refuse_reaching_out(scripts, options.allow)
     _same_files(scripts, options.identity)
     target = open_target(url, read_only=not options.execute)
-    result = Applied(target.name, "dry run")
+    result = Applied(target.name, "dry run", database=identifier(target.connection))
     started = datetime.now(UTC)
 
     def say(line: str) -> None:
@@ -159,11 +162,17 @@ class _Run:
         if not self.options.execute:
             self._dry()
             return
-        progress = self._execute()
+        invalid = invalid_indexes(self.connection)
+        try:
+            progress = self._execute()
+        except KeyboardInterrupt:
+            self._tell_left(invalid)
+            raise
         self.result.attempts = progress.attempts
         if progress.failure is not None:
             self.result.outcome = "failed"
             self.say(f"line {progress.failed_line} failed: {progress.failure}; {_committed(progress.committed)}")
+            self._tell_left(invalid)
             return
         if self._verify(before, progress):
             self._enter(entries)
@@ -171,6 +180,19 @@ class _Run:
             self.say(
                 "applied and verified" if self.options.identity else "applied; its outcome was compared with no check"
             )
+
+    def _tell_left(self, before: Mapping[int, str]) -> None:
+        """Say which invalid indexes stay: what is built CONCURRENTLY is not rolled back when it fails."""
+        try:
+            now = invalid_indexes(self.connection)
+        except psycopg.Error:
+            self.say("whether an invalid index stays is not known: the connection is gone")
+            return
+        for number, name in now.items():
+            if number not in before:
+                remedy = f"DROP INDEX CONCURRENTLY {name};"
+                self.result.left_behind.append(remedy)
+                self.say(f"but the index {name} stays, invalid; remove it before the next attempt: {remedy}")
 
     def _alone(self) -> bool:
         """Take the advisory lock, for as long as this session lives."""
@@ -211,16 +233,49 @@ class _Run:
             self.say("not compared with a check (--unchecked)")
             return True
         if (identity.made or identity.ended) and not identity.unmet(before):
-            self.result.outcome = "already applied"
-            self.result.verified = [f"holds: {line}" for line in identity.made]
-            self.say("already applied: everything that it brings about is there; nothing was done")
-            return False
+            return self._there(identity, known.keys())
         missing = identity.missing(before)
         if missing:
             return self._refuse(f"the target is not what the check saw: it lacks {described(missing)}")
         if other := identity.elsewhere(before):
             self.say(f"otherwise than checked, where the migration does not go: {described(other)}")
         return True
+
+    def _there(self, identity: Identity, known: Collection[str]) -> bool:
+        """Never anything to do; already applied only where that can be known."""
+        if unknown := self._unrecorded(known):
+            return self._refuse(unknown)
+        self.result.outcome = "already applied"
+        self.result.verified = [f"holds: {line}" for line in identity.made]
+        self.say("already applied: everything that it brings about is there; nothing was done")
+        return False
+
+    def _unrecorded(self, known: Collection[str]) -> str:
+        """Why nobody can know that it is applied as a whole: it changes rows, which the schema does not tell."""
+        for script in self.scripts:
+            work = data_work(script)
+            if work and script.name not in known and not self._recorded(script):
+                return (
+                    f"what {script.display} brings about in the schema is there, but it may change rows too (line "
+                    f"{work[0].position.line}: {work[0].short}), and no record says that this very file was applied to "
+                    "this database. Look at the rows. If that work is done, nothing is left to do; if not, put these "
+                    "statements into a file of their own and apply that"
+                )
+        return ""
+
+    def _recorded(self, script: Script) -> bool:
+        """Whether a record of an earlier application says that this very file was applied to this very database."""
+        folder = self.options.records
+        for path in sorted(folder.glob("apply-*.json")) if folder is not None else ():
+            try:
+                told = json.loads(path.read_text(encoding="utf-8"))
+                same = {"name": script.name, "checksum": script.checksum} in told["scripts"]
+                here = (told["target"], told["database"]) == (self.result.target, self.result.database)
+            except (OSError, ValueError, KeyError, TypeError):
+                continue  # an older record, or none
+            if same and here and told["outcome"] == "applied":
+                return True
+        return False
 
     def _refuse(self, why: str) -> bool:
         self.result.outcome = "refused"
@@ -304,12 +359,14 @@ def _write_record(folder: Path, scripts: Sequence[Script], result: Applied, star
     path = folder / f"apply-{started:%Y%m%dT%H%M%S%f}.json"
     content: dict[str, Any] = {
         "target": result.target,
+        "database": result.database,
         "outcome": result.outcome,
         "started": started.isoformat(),
         "ended": datetime.now(UTC).isoformat(),
         "scripts": [{"name": script.name, "checksum": script.checksum} for script in scripts],
         "attempts": [asdict(attempt) for attempt in result.attempts],
         "verified": result.verified,
+        "left_behind": result.left_behind,
         "lines": result.lines,
     }
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

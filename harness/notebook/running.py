@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from typing import IO
 from harness.errors import HarnessFault
 from harness.notebook.child import options_text
 from harness.notebook.course import Course
-from harness.redaction import Redactor
+from harness.redaction import Redactor, mask_command
 from harness.session.options import RunOptions
 
 __all__ = ["Running", "command_of"]
@@ -84,4 +83,4 @@ def command_of(options: RunOptions) -> str:
     words += ["--workers", str(options.workers)] if options.workers != 1 else []
     words += ["--retries", str(options.retries)] if options.retries else []
     words += ["--last-failed"] if options.last_failed else []
-    return Redactor().text(shlex.join(words))
+    return mask_command(words)

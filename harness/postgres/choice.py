@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlsplit, urlunsplit
 
 from harness.errors import InputError
+from harness.redaction import mask_address
 
-__all__ = ["Choice", "mask_password", "parse_choice"]
+__all__ = ["Choice", "parse_choice"]
 
 ChoiceKind = Literal["auto", "embedded", "testcontainers", "existing"]
 
@@ -37,10 +37,10 @@ def parse_choice(text: str) -> Choice:
     """Read `text`; raises InputError when it names no kind of database."""
     word = text.strip()
     if word.startswith(("postgresql://", "postgres://")):
-        return Choice("existing", word, mask_password(word))
+        return Choice("existing", word, mask_address(word))
     name, colon, argument = word.partition(":")
     if colon and not argument:
-        raise InputError(f"Nothing follows the colon in the database {word!r}.", _REMEDY)
+        raise InputError(f"Nothing follows the colon in the database {mask_address(word)!r}.", _REMEDY)
     match name:
         case "auto" if not colon:
             return Choice("auto", None, word)
@@ -48,16 +48,4 @@ def parse_choice(text: str) -> Choice:
             return Choice("embedded", argument or None, word)
         case "testcontainers":
             return Choice("testcontainers", argument or None, word)
-    raise InputError(f"There is no database called {mask_password(word)!r}.", _REMEDY)
-
-
-def mask_password(url: str) -> str:
-    """`url` with its password, wherever a URL may carry one, replaced by three asterisks."""
-    parts = urlsplit(url)
-    if not parts.scheme or not parts.netloc:
-        return url
-    credentials, at, host = parts.netloc.rpartition("@")
-    user, colon, _ = credentials.partition(":")
-    netloc = f"{user}{':***' if colon else ''}{at}{host}"
-    fields = ["password=***" if field.lower().startswith("password=") else field for field in parts.query.split("&")]
-    return urlunsplit((parts.scheme, netloc, parts.path, "&".join(fields), parts.fragment))
+    raise InputError(f"There is no database called {mask_address(word)!r}.", _REMEDY)

@@ -14,10 +14,10 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from harness.errors import InputError, MachineError
-from harness.postgres.choice import mask_password
 from harness.postgres.database import MARK, NAME_PATTERN, drop_database
-from harness.postgres.dsn import Dsn
+from harness.postgres.dsn import Dsn, misread, without_password
 from harness.postgres.logins import LOGIN_PATTERN, drop_login
+from harness.redaction import mask_address
 
 __all__ = ["OLDEST_MAJOR", "connect_existing", "hold_run", "sweep_databases"]
 
@@ -32,20 +32,21 @@ def connect_existing(url: str) -> tuple[dict[str, str], str]:
     try:
         parameters = {name: str(value) for name, value in conninfo_to_dict(url).items()}
     except psycopg.ProgrammingError as error:
-        raise InputError(f"{mask_password(url)} is not a database URL: {str(error).strip()}.") from error
+        said = without_password(str(error).strip().rstrip("."), url)
+        raise InputError(f"{mask_address(url)} is not a database URL: {said}.", misread(url)) from None
     parameters.setdefault("dbname", "postgres")
-    return parameters, _examine(parameters, mask_password(url))
+    return parameters, _examine(parameters, url)
 
 
-def _examine(parameters: dict[str, str], shown: str) -> str:
+def _examine(parameters: dict[str, str], url: str) -> str:
+    shown = mask_address(url)
     try:
         with psycopg.connect(Dsn.of({"connect_timeout": "10"} | parameters), autocommit=True) as connection:
             return _usable_version(connection, shown)
     except psycopg.OperationalError as error:
-        said = str(error).strip().split("\n")[0].rstrip(".")
-        raise MachineError(
-            f"The database server {shown} does not answer: {said}.", "Is it up, and may this user connect?"
-        ) from error
+        said = without_password(str(error).strip().split("\n")[0].rstrip("."), url)
+        remedy = misread(url) or "Is it up, and may this user connect?"
+        raise MachineError(f"The database server {shown} does not answer: {said}.", remedy) from None
 
 
 def _usable_version(connection: psycopg.Connection[Any], shown: str) -> str:

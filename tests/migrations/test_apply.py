@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import InputError, MachineError
+from harness.errors import HarnessError, InputError, MachineError
 from harness.migrations.applying import Applied, ApplyOptions, apply, identity_from_document
 from harness.migrations.as_json import render
 from harness.migrations.checking import check
@@ -101,6 +101,52 @@ def test_a_second_time_finds_it_there(production: Production) -> None:
     assert result.attempts == []
 
 
+@pytest.mark.parametrize(
+    "work",
+    [
+        "UPDATE \"User\" SET lang = 'en';",
+        'INSERT INTO "User" (id) SELECT id FROM "User" WHERE false;',
+        'WITH gone AS (DELETE FROM "User" WHERE false RETURNING 1) SELECT 1 FROM gone;',
+        "DO $$ BEGIN UPDATE \"User\" SET lang = 'en'; END $$;",
+        "CREATE OR REPLACE FUNCTION fill() RETURNS integer LANGUAGE sql AS 'SELECT 1'; SELECT fill();",
+    ],
+)
+def test_work_on_rows_that_nobody_recorded_is_not_taken_for_done(
+    production: Production, tmp_path: Path, work: str
+) -> None:
+    file = tmp_path / "lang.sql"
+    file.write_text(f'ALTER TABLE "User" ADD COLUMN lang text;\n{work}\n')
+    production.scripts = read(file)
+    production.identity = _with_lang(production)
+    with production.database.connect() as connection:
+        connection.execute('ALTER TABLE "User" ADD COLUMN lang text')
+    result = production.apply()
+    assert (result.outcome, result.good) == ("refused", False)
+    assert "no record says that this very file was applied" in result.lines[-1]
+    with production.database.connect() as connection:
+        connection.execute('ALTER TABLE "User" DROP COLUMN lang')
+    assert production.apply().outcome == "applied"
+    assert production.apply().outcome == "already applied"
+    assert production.apply(records=tmp_path / "elsewhere").outcome == "refused"
+
+
+def test_a_block_that_only_defines_is_no_work_on_rows(production: Production, tmp_path: Path) -> None:
+    file = tmp_path / "lang.sql"
+    block = 'IF NOT EXISTS (SELECT 1 FROM pg_class WHERE false) THEN ALTER TABLE "User" ADD COLUMN lang text; END IF;'
+    file.write_text(f"SELECT set_config('search_path', 'public', false);\nDO $$ BEGIN {block} END $$;\n")
+    production.scripts = read(file)
+    production.identity = _with_lang(production)
+    with production.database.connect() as connection:
+        connection.execute('ALTER TABLE "User" ADD COLUMN lang text')
+    assert production.apply().outcome == "already applied"
+
+
+def _with_lang(production: Production) -> Identity:
+    """What a check sees of a file that adds the column `lang`."""
+    checksums = {script.name: script.checksum for script in production.scripts}
+    return Identity(("User",), (), ("User: column lang text",), checksums)
+
+
 def test_a_target_that_the_check_did_not_see_is_refused(production: Production) -> None:
     with production.database.connect() as connection:
         connection.execute('ALTER TABLE "Booking" DROP CONSTRAINT "Booking_clientId_fkey"')
@@ -163,6 +209,28 @@ def test_an_alter_that_fails_is_not_a_success(production: Production, tmp_path: 
     result = production.apply(identity=None)
     assert (result.outcome, result.good) == ("failed", False)
     assert "42703" in result.lines[-1]
+
+
+@pytest.mark.parametrize(("schema", "name"), [("public", "tn"), ("Shop", '"Shop".tn')])
+def test_an_invalid_index_that_a_failure_leaves_is_told(
+    production: Production, tmp_path: Path, schema: str, name: str
+) -> None:
+    with production.database.connect() as connection:
+        connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"; CREATE TABLE "{schema}".twice (nick text)')
+        connection.execute(f"INSERT INTO \"{schema}\".twice VALUES ('a'), ('a')")
+    file = tmp_path / "index.sql"
+    file.write_text(f'CREATE UNIQUE INDEX CONCURRENTLY tn ON "{schema}".twice (nick);')
+    production.scripts = read(file)
+    result = production.apply(identity=None)
+    assert (result.outcome, result.good) == ("failed", False)
+    remedy = f"DROP INDEX CONCURRENTLY {name};"
+    assert result.lines[-1] == f"but the index {name} stays, invalid; remove it before the next attempt: {remedy}"
+    assert result.record is not None
+    assert json.loads(result.record.read_text())["left_behind"] == [remedy]
+    again = production.apply(identity=None)
+    assert again.left_behind == []  # the one that was there before is not this attempt's
+    with production.database.connect() as connection:
+        connection.execute(remedy)  # it is SQL that works
 
 
 def test_an_outcome_that_does_not_hold_is_not_verified(production: Production) -> None:
@@ -246,6 +314,21 @@ def test_no_password_in_what_is_said_when_nobody_answers(tmp_path: Path) -> None
         apply(url, read(UPDATE), ApplyOptions(records=tmp_path))
     assert SECRET not in str(caught.value)
     assert "sam@127.0.0.1:1/booking does not answer" in str(caught.value)
+
+
+@pytest.mark.parametrize("password", ["p#ss-TAIL", "p/ss-TAIL", "p?ss-TAIL", "p@ss-TAIL", "p/s?s-TAIL", "p%zz-TAIL"])
+def test_no_piece_of_a_password_that_nobody_escaped_is_said(tmp_path: Path, password: str) -> None:
+    url = f"postgresql://sec:{password}@host.invalid:1/booking?schema=public"
+    with pytest.raises(HarnessError) as caught:
+        apply(url, read(UPDATE), ApplyOptions(records=tmp_path))
+    said = f"{caught.value} {caught.value.remedy}"
+    assert "TAIL" not in said
+    assert "ss-" not in said
+    assert ("write @ as %40" in said) == any(sign in password for sign in "@/%")
+
+
+def test_a_number_sign_and_a_question_mark_are_sent_as_they_are() -> None:
+    assert shown("postgresql://sec:p#s?s@host:6543/booking?schema=public") == "sec@host:6543/booking"
 
 
 def test_an_address_that_is_none_is_a_mistake_without_quoting_it() -> None:

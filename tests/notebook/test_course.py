@@ -70,7 +70,7 @@ def test_options_survive_the_way_to_the_process() -> None:
 def test_the_recorded_command_does_the_same_and_holds_no_password() -> None:
     options = RunOptions(paths=("a b",), tags=("x and y",), seed=7, workers=2, database="postgresql://me:geheim@h/d")
     said = command_of(options)
-    assert said.startswith("harness run 'a b' --tag 'x and y' --database postgresql://")
+    assert said.startswith("harness run 'a b' --tag 'x and y' --database 'postgresql://me:***@h/d'")
     assert "geheim" not in said
     assert said.endswith("--seed 7 --workers 2")
     assert command_of(RunOptions()) == "harness run"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.redaction import EMAIL_MASK, MASK, Redactor
+from harness.redaction import EMAIL_MASK, MASK, Redactor, mask_command
 
 SECRET = 'pässw"rd+/=hunter2-{canary}'
 
@@ -63,6 +63,8 @@ def test_a_secret_inside_longer_base64_does_not_survive(redactor: Redactor, lead
         ("key sk_test_4eC39HqLyjWDarjtT1zdp7dc", f"key {MASK}"),
         ("whsec_abcdef123456", MASK),
         ("postgresql://booking:hunter2@db:5432/x", f"postgresql://booking:{MASK}@db:5432/x"),
+        ("at postgresql://sec:p/s?s#@ss@db/x now", f"at postgresql://sec:{MASK}@db/x now"),
+        ("at postgresql://db:5/x?password=s@ss now", f"at postgresql://db:5/x?password={MASK} now"),
         ("host=db password=hunter2 user=u", f"host=db password={MASK} user=u"),
         ("host=db password='hun ter2' user=u", f"host=db password={MASK} user=u"),
         ("write to sam@example.test now", f"write to {EMAIL_MASK} now"),
@@ -85,6 +87,14 @@ def test_credentials_and_personal_data_are_masked_by_their_shape(text: str, expe
 )
 def test_what_is_no_secret_stays(text: str) -> None:
     assert Redactor().text(text) == text
+
+
+@pytest.mark.parametrize("password", ["p#ss-TAIL", "p/ss-TAIL", "p@ss-TAIL", "p'ss-TAIL", 'p"ss-TAIL', "p ss-TAIL"])
+@pytest.mark.parametrize("words", [["--database", "{}"], ["--database={}"]])
+def test_a_recorded_command_holds_no_piece_of_a_password(words: list[str], password: str) -> None:
+    said = mask_command(["harness", "run", *(word.format(f"postgresql://sec:{password}@host/db") for word in words)])
+    assert "TAIL" not in said
+    assert f"postgresql://sec:{MASK}@host/db" in said
 
 
 def test_headers_that_carry_credentials_lose_their_value() -> None:
