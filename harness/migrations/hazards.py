@@ -146,7 +146,7 @@ HAZARDS: dict[str, Hazard] = {
     ),
     "rerun.fails": Hazard(
         "Applied again (by hand, after a lost acknowledgement, over a hand-made change) the file fails.",
-        "-- make every statement tolerate its own result: IF EXISTS, IF NOT EXISTS\n{remedy}",
+        "-- make every statement tolerate its own result: IF EXISTS, IF NOT EXISTS, OR REPLACE",
     ),
     "rerun.changes-data-again": Hazard(
         "Applied again the file changes the rows once more.", "-- say in WHERE which rows still need it\n{statement} …;"

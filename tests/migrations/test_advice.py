@@ -12,12 +12,14 @@ import psycopg
 import pytest
 
 from harness.migrations.advice import safe_way
-from harness.migrations.schema import Schema, snapshot
+from harness.migrations.findings import Severity
+from harness.migrations.schema import Schema, differences, snapshot
 from harness.migrations.statements import split
+from harness.migrations.tolerance import tolerant
 from harness.migrations.tracing import execute
 from harness.postgres import Server
 from tests.migrations.conftest import Rehearse
-from tests.migrations.places import of
+from tests.migrations.places import ids, of
 
 BASE = """
 CREATE TABLE p (id int PRIMARY KEY);
@@ -162,3 +164,60 @@ def test_the_finding_gives_the_safe_way_of_its_own_statement(
     found = of(rehearse(sql, baseline=base), hazard)
     assert part in found.remedy
     assert "…" not in found.remedy
+
+
+AGAIN = [
+    "CREATE UNIQUE INDEX CONCURRENTLY cu ON t (nick) WHERE id > 3",
+    "create index ti on t (nick)",
+    "CREATE TABLE x (id int)",
+    "ALTER TABLE t ADD COLUMN a int NOT NULL DEFAULT 3, ADD COLUMN b text",
+    "ALTER TABLE t DROP COLUMN amount",
+    "ALTER TABLE t ADD CONSTRAINT c CHECK (id > 0) NOT VALID",
+    "ALTER TABLE t ADD CONSTRAINT u UNIQUE (nick)",
+    "ALTER TABLE loose ADD PRIMARY KEY (b)",
+    "ALTER TABLE t DROP CONSTRAINT t_pkey",
+    "ALTER TABLE t RENAME COLUMN nick TO name",
+    "ALTER TABLE t RENAME TO u",
+    "ALTER INDEX t_amount RENAME TO ta",
+    "CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql AS $$ SELECT a + 1 $$",
+    "CREATE RULE quiet AS ON DELETE TO t DO INSTEAD NOTHING",
+    "CREATE VIEW v AS SELECT id FROM t",
+    "CREATE TYPE mood AS ENUM ('good', 'bad')",
+    "DROP INDEX CONCURRENTLY t_amount",
+    "DROP MATERIALIZED VIEW seen",
+]
+
+
+@pytest.mark.parametrize("sql", AGAIN)
+def test_the_form_that_can_be_run_again_does_the_same_twice(server: Server, sql: str) -> None:
+    (statement,) = split(sql + ";", "m.sql").statements
+    advised = tolerant(statement)
+    with made_by(server, BASE, sql) as direct, made_by(server, BASE, advised, advised) as twice:
+        assert differences(snapshot(direct), snapshot(twice)) == [], advised
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["ALTER TYPE e RENAME VALUE 'a' TO 'b'", "CREATE INDEX ON t (nick)", "ALTER TABLE days ATTACH PARTITION x DEFAULT"],
+)
+def test_what_cannot_be_run_again_gets_words_and_never_itself(sql: str) -> None:
+    (statement,) = split(sql + ";", "m.sql").statements
+    assert tolerant(statement).startswith("-- ")
+    assert sql not in tolerant(statement)
+
+
+STEPS = [
+    "ALTER TABLE t ADD CONSTRAINT c CHECK (id > 0) NOT VALID; ALTER TABLE t VALIDATE CONSTRAINT c;",
+    "CREATE UNIQUE INDEX CONCURRENTLY u ON t (nick); ALTER TABLE t ADD CONSTRAINT u UNIQUE USING INDEX u;",
+]
+
+
+@pytest.mark.parametrize("sql", STEPS)
+def test_steps_that_are_no_transaction_are_never_put_into_one(rehearse: Rehearse, base: Path, sql: str) -> None:
+    report = rehearse(sql, baseline=base, phases=("lint", "observe", "data", "failure"))
+    for hazard in ("tx.not-atomic", "rerun.stuck"):
+        assert "BEGIN;" not in of(report, hazard).remedy
+        assert "-- not as one transaction" in of(report, hazard).remedy
+    better = rehearse(of(report, "rerun.stuck").remedy, baseline=base, phases=("lint", "observe", "data", "failure"))
+    assert {"rerun.stuck", "rerun.fails"}.isdisjoint(ids(better))
+    assert not better.fails(Severity.HIGH)
