@@ -221,3 +221,29 @@ def test_steps_that_are_no_transaction_are_never_put_into_one(rehearse: Rehearse
     better = rehearse(of(report, "rerun.stuck").remedy, baseline=base, phases=("lint", "observe", "data", "failure"))
     assert {"rerun.stuck", "rerun.fails"}.isdisjoint(ids(better))
     assert not better.fails(Severity.HIGH)
+
+
+def test_a_required_column_without_a_default_is_added_in_steps(rehearse: Rehearse, base: Path, server: Server) -> None:
+    sql = "ALTER TABLE t ADD COLUMN k int NOT NULL;"
+    remedy = of(rehearse(sql, baseline=base, phases=("lint", "observe", "data")), "data.fails-on-existing").remedy
+    assert "count(*)" not in remedy
+    with (
+        made_by(server, BASE, sql) as direct,
+        made_by(server, BASE, ROWS, remedy.replace("k = …", "k = 1")) as safely,
+    ):
+        assert differences(snapshot(direct), snapshot(safely)) == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "default"),
+    [
+        ("ALTER TABLE t DROP COLUMN amount;", False),
+        ("ALTER TABLE t RENAME COLUMN amount TO total;", False),
+        ("ALTER TABLE t ADD COLUMN k int NOT NULL DEFAULT 1; ALTER TABLE t ALTER COLUMN k DROP DEFAULT;", True),
+    ],
+)
+def test_a_default_is_advised_only_where_a_value_is_missing(
+    rehearse: Rehearse, base: Path, sql: str, default: bool
+) -> None:
+    found = of(rehearse(sql, baseline=base, phases=("lint", "observe", "compatibility")), "compat.old-app-write-fails")
+    assert ("SET DEFAULT" in found.remedy) is default
