@@ -35,7 +35,9 @@ _REINDEX = re.compile(
     r"(?P<head>reindex\s*(?:\([^)]*\)\s*)?(?:index|table|schema|database)\s)\s*(?:concurrently\s+)?(?P<rest>.*)",
     re.IGNORECASE | re.DOTALL,
 )
-_REFRESH = re.compile(r"(?P<head>refresh\s+materialized\s+view\s)\s*(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+_REFRESH = re.compile(
+    r"(?P<head>refresh\s+materialized\s+view\s)\s*(?:concurrently\s+)?(?P<rest>.*)", re.IGNORECASE | re.DOTALL
+)
 _SHRINK = "-- plain VACUUM makes the space free for new rows and blocks nobody; pg_repack or pg_squeeze give it back beside the traffic"
 _WORDS = {
     "VacuumStmt": _SHRINK,

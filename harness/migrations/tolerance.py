@@ -9,7 +9,7 @@ from harness.migrations.actions import Action, actions
 from harness.migrations.batches import refuses_transaction
 from harness.migrations.statements import Statement
 
-__all__ = ["apart", "tolerant"]
+__all__ = ["apart", "repeatable", "tolerant"]
 
 MOST = 12  # statements of a file that are written out
 
@@ -55,7 +55,7 @@ def tolerant(statement: Statement) -> str:
     """SQL that does the same and can be run again; words where PostgreSQL has nothing of the kind."""
     text = statement.text.rstrip("; \n")
     for head, words, said in _HEADS:
-        match = re.match(rf"{head}\b(?!\s+(?:if|or\s+replace|on)\b)", text, re.IGNORECASE)
+        match = re.match(rf"{head}\b(?!\s+(?:if|or\s+replace|on|concurrently)\b)", text, re.IGNORECASE)
         if match:
             return f"{text[: match.end()]} {words}{text[match.end() :]};{said}"
     if statement.kind in _DUPLICATES:
