@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -27,6 +28,8 @@ from harness.migrations.tracing import Failure, execute, failure_of
 __all__ = ["check_compatibility", "new_kinds"]
 
 PHASE = "compatibility"
+_NULL_REFUSED = "23502"  # a default helps here, and nowhere else
+_CODE_FIRST = "-- first release code that writes only what both schemas take, then migrate"
 _SIZE = re.compile(r"\([^)]*\)")
 _TEXTS = {"text", "character varying", "character", "citext"}
 
@@ -149,9 +152,10 @@ class _Models:
             if failure:
                 named = next((n for (t, n) in self.new.columns if t == table and f'"{n}"' in failure.message), "…")
                 evidence = f"the running release writes {words} into {table}; the new schema says {failure}"
-                yield self._found(
+                found = self._found(
                     "compat.old-app-write-fails", severity, table, failure.message, evidence, column=named
                 )
+                yield found if failure.sqlstate == _NULL_REFUSED else replace(found, remedy=_CODE_FIRST)
                 return
 
     def _old_write_fails(self, table: str, values: dict[str, str], minimal: bool) -> Failure | None:

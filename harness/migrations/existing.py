@@ -11,6 +11,7 @@ import psycopg
 
 from harness.migrations import fingerprints
 from harness.migrations.actions import actions, quoted, walk
+from harness.migrations.advice import safe_way
 from harness.migrations.batches import Unit
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.fingerprints import Change
@@ -47,7 +48,7 @@ def check_existing_rows(rehearsal: Rehearsal) -> list[Finding]:
         runs["given"] = _run(rehearsal, rehearsal.given, "given")
     runs["awkward"] = _run(rehearsal, rehearsal.awkward, "of every kind that the schema allows")
     rehearsal.remember_widest(complete=runs["awkward"].outcome.complete)
-    found = list(_failures(runs))
+    found = list(_failures(rehearsal, runs))
     best = next(
         (runs[name] for name in ("awkward", "given", "plain") if name in runs and runs[name].outcome.complete), None
     )
@@ -74,7 +75,7 @@ def _run(rehearsal: Rehearsal, template: Template, rows: str) -> _Run:
     return _Run(rows, outcome, tuple(changes), violators[0] if violators else None)
 
 
-def _failures(runs: Mapping[str, _Run]) -> Iterator[Finding]:
+def _failures(rehearsal: Rehearsal, runs: Mapping[str, _Run]) -> Iterator[Finding]:
     """At most one: the first statement that existing rows refuse. Given or tidy rows make it a blocker."""
     for name in ("given", "plain", "awkward"):
         run = runs.get(name)
@@ -92,6 +93,9 @@ def _failures(runs: Mapping[str, _Run]) -> Iterator[Finding]:
             if counted
             else ""
         )
+        hopeless = any(
+            a.kind == "add_column" and {"required", "default"} & {*a.values} == {"required"} for a in actions(statement)
+        )
         yield finding(
             "data.fails-on-existing",
             severity,
@@ -101,6 +105,7 @@ def _failures(runs: Mapping[str, _Run]) -> Iterator[Finding]:
             table=action.table.name if action and action.table else "",
             status="predicted" if name == "awkward" else "measured",
             names={"query": counted.query if counted else "-- look for rows that the message describes"},
+            remedy=safe_way(statement, rehearsal.before) if hopeless else "",  # no row can be mended beforehand
         )
         return
 

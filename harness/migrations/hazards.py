@@ -59,31 +59,23 @@ HAZARDS: dict[str, Hazard] = {
     ),
     "rewrite": Hazard(
         "Every row and every index of the table is written anew under ACCESS EXCLUSIVE; it needs as much free disk again.",
-        "-- expand and contract: a new column, filled in batches, swapped in at the end\n"
-        "ALTER TABLE {table} ADD COLUMN {column_new} …;\n"
-        "UPDATE {table} SET {column_new} = … WHERE {key} BETWEEN … AND …;  -- in batches of some thousand rows\n"
-        "ALTER TABLE {table} RENAME COLUMN {column} TO {column_old};\nALTER TABLE {table} RENAME COLUMN {column_new} TO {column};",
+        "-- expand and contract: what is new beside what is there, filled in batches, swapped in at the end",
     ),
     "scan.blocks-reads": Hazard(
         "The whole table is read to check it while ACCESS EXCLUSIVE keeps everyone out.",
-        "-- prove it first with a constraint that is validated without blocking anybody\n"
-        "ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({condition}) NOT VALID;\n"
-        "ALTER TABLE {table} VALIDATE CONSTRAINT {name};  -- reads and writes go on\n"
-        "{statement};  -- now without a scan",
+        "-- first a constraint that is NOT VALID, then VALIDATE CONSTRAINT in a transaction of its own: reads and writes go on",
     ),
     "scan.blocks-writes": Hazard(
         "Existing rows are checked while nobody can write to the tables.",
-        "-- two steps: the constraint first, the check of existing rows without blocking writers after\n"
-        "{statement} NOT VALID;\nALTER TABLE {table} VALIDATE CONSTRAINT {name};",
+        "-- two steps: the constraint NOT VALID first, VALIDATE CONSTRAINT in a transaction of its own after",
     ),
     "index.blocks-writes": Hazard(
         "Building an index reads the whole table, and nobody can write to it meanwhile.",
-        "-- outside a transaction, no lock_timeout (it waits for old transactions by design)\n{concurrently};",
+        "-- CREATE INDEX CONCURRENTLY, outside a transaction, no lock_timeout (it waits for old transactions by design)",
     ),
     "index.blocks-reads": Hazard(
-        "The index behind the constraint is built while nobody can even read the table.",
-        "CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table} ({columns});\n"
-        "ALTER TABLE {table} ADD CONSTRAINT {name} {unique} USING INDEX {name};",
+        "The index is built while nobody can even read the table.",
+        "-- build the index CONCURRENTLY, outside a transaction; a constraint takes it over with USING INDEX",
     ),
     "index.invalid-left": Hazard(
         "A concurrent build that fails leaves an INVALID index: it costs every write, helps no read, and keeps the name.",
@@ -154,7 +146,7 @@ HAZARDS: dict[str, Hazard] = {
     ),
     "rerun.fails": Hazard(
         "Applied again (by hand, after a lost acknowledgement, over a hand-made change) the file fails.",
-        "-- make every statement tolerate its own result: IF EXISTS, IF NOT EXISTS\n{remedy}",
+        "-- make every statement tolerate its own result: IF EXISTS, IF NOT EXISTS, OR REPLACE",
     ),
     "rerun.changes-data-again": Hazard(
         "Applied again the file changes the rows once more.", "-- say in WHERE which rows still need it\n{statement} …;"
@@ -267,8 +259,12 @@ def finding(
     table: str = "",
     status: Status = "measured",
     names: Mapping[str, str] | None = None,
+    remedy: str = "",
 ) -> Finding:
-    """A finding of a known hazard; reason and remedy come from HAZARDS. Raises KeyError for an id that is not there."""
+    """A finding of a known hazard; reason and remedy come from HAZARDS, or `remedy` is one made for this statement.
+
+    Raises KeyError for an id that is not there.
+    """
     entry = HAZARDS[hazard]
     given = {"table": _relation(table), **(names or {})}
     filled = _Blank(str, {"statement": statement.text.rstrip(";"), **given})
@@ -288,7 +284,7 @@ def finding(
         position=statement.position,
         statement=statement.short,
         evidence=evidence,
-        remedy=entry.remedy.format_map(filled),
+        remedy=remedy or entry.remedy.format_map(filled),
         reason=entry.reason,
         status=status,
         table=table,

@@ -17,7 +17,7 @@ from harness.migrations.hazards import finding
 from harness.migrations.rehearsal import Rehearsal, ordered_labels
 from harness.migrations.running import run_units
 from harness.migrations.schema import Schema, differences, snapshot
-from harness.migrations.statements import Statement
+from harness.migrations.tolerance import apart, tolerant
 from harness.migrations.tracing import Failure, execute
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _twice(rehearsal: Rehearsal, connection: psycopg.Connection[Any]) -> Iterato
         )
         evidence = f"applied a second time the server says {outcome.failure} ({guard})"
         statement = outcome.failed.statement
-        yield finding("rerun.fails", Severity.LOW, PHASE, statement, evidence, names={"remedy": _tolerant(statement)})
+        yield finding("rerun.fails", Severity.LOW, PHASE, statement, evidence, remedy=tolerant(statement))
         return
     after = fingerprints.take(connection, snapshot(connection))
     changes = [change.text for change in fingerprints.compare(before, after)]
@@ -139,7 +139,8 @@ def _partly(rehearsal: Rehearsal, broken: Sequence[_Broken]) -> Iterator[Finding
     severity = Severity.HIGH if stuck else Severity.MEDIUM
     lines = ordered_labels([str(entry.unit.statement.position.line) for entry in broken])
     evidence = f"with {runner} a failure at line {lines} leaves a part done, for example: {'; '.join(first.left[:3])}"
-    yield finding("tx.not-atomic", severity, PHASE, first.unit.statement, evidence)
+    remedy = apart(rehearsal.statements)
+    yield finding("tx.not-atomic", severity, PHASE, first.unit.statement, evidence, remedy=remedy)
     if stuck:
         after = (
             "; Prisma refuses every later deploy with P3009 until `migrate resolve`"
@@ -149,7 +150,7 @@ def _partly(rehearsal: Rehearsal, broken: Sequence[_Broken]) -> Iterator[Finding
         evidence = (
             f"after a failure at line {stuck.unit.statement.position.line} a second run says {stuck.again}{after}"
         )
-        yield finding("rerun.stuck", Severity.HIGH, PHASE, stuck.unit.statement, evidence)
+        yield finding("rerun.stuck", Severity.HIGH, PHASE, stuck.unit.statement, evidence, remedy=remedy)
 
 
 def _failed_build(rehearsal: Rehearsal, unit: Unit, action: Action) -> Iterator[Finding]:
@@ -192,35 +193,3 @@ def _invalid(schema: Schema, before: Schema) -> list[str]:
     return [
         str(index["name"]) for key, index in schema.indexes.items() if not index["valid"] and key not in before.indexes
     ]
-
-
-def _tolerant(statement: Statement) -> str:
-    """The statement with IF EXISTS or IF NOT EXISTS, where PostgreSQL has it."""
-    text = statement.text
-    for words, better in _TOLERANT:
-        for action in actions(statement):
-            if action.kind in words:
-                return better.format(
-                    table=action.table.sql if action.table else "…",
-                    column=quoted(action.column) if action.column else "…",
-                    name=quoted(action.name) if action.name else "…",
-                    text=text,
-                )
-    return text + ";"
-
-
-_TOLERANT = (
-    ({"add_column"}, "ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column} …;"),
-    ({"drop_column"}, "ALTER TABLE {table} DROP COLUMN IF EXISTS {column};"),
-    ({"create_table"}, "CREATE TABLE IF NOT EXISTS {table} …;"),
-    ({"create_index"}, "CREATE INDEX IF NOT EXISTS {name} …;  -- and look for INVALID ones"),
-    ({"drop_index"}, "DROP INDEX IF EXISTS {name};"),
-    ({"drop_table"}, "DROP TABLE IF EXISTS {table};"),
-    ({"add_enum_value"}, "ALTER TYPE {name} ADD VALUE IF NOT EXISTS …;"),
-    ({"create_enum"}, "DO $$ BEGIN\n  {text};\nEXCEPTION WHEN duplicate_object THEN NULL;\nEND $$;"),
-    (
-        {"add_check", "add_foreign_key", "add_unique", "add_primary_key"},
-        "ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name};\n{text};",
-    ),
-    ({"drop_constraint"}, "ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name};"),
-)

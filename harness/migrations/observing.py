@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.migrations.actions import Action, actions, quoted, subjects
+from harness.migrations.actions import quoted, subjects
+from harness.migrations.advice import safe_way
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.hazards import finding
 from harness.migrations.locks import Lock, blocks_reads, blocks_writes, mode_words
@@ -139,9 +140,8 @@ class _Judge:
         statement = seen.unit.statement
         for table in seen.rewritten:
             evidence = f"the file of {table} was replaced ({self._grown(seen)}, {seen.wal / 1e6:.1f} MB of WAL)"
-            column = next((a.column for a in actions(statement) if a.column), "")
-            names = {"column": quoted(column) if column else "…", "key": self._key(table)}
-            yield finding("rewrite", self._severity(seen), PHASE, statement, evidence, table=table, names=names)
+            remedy = safe_way(statement, self.rehearsal.before, rewrites=True)
+            yield finding("rewrite", self._severity(seen), PHASE, statement, evidence, table=table, remedy=remedy)
         yield from self._scans(seen)
         yield from self._builds(seen)
         for table, count in sorted(seen.written.items()):
@@ -186,7 +186,7 @@ class _Judge:
                     statement,
                     evidence,
                     table=table,
-                    names=_constraint_names(statement, table),
+                    remedy=safe_way(statement, self.rehearsal.before),
                 )
 
     def _builds(self, seen: Observation) -> Iterator[Finding]:
@@ -199,15 +199,9 @@ class _Judge:
                 continue
             reads = any(blocks_reads(lock) for lock in locks)
             hazard = "index.blocks-reads" if reads else "index.blocks-writes"
-            action = next(iter(actions(statement)), Action("other"))
-            names = {
-                "name": quoted(index),
-                "columns": ", ".join(map(quoted, action.columns)) or "…",
-                "unique": "PRIMARY KEY" if action.kind == "add_primary_key" else "UNIQUE",
-                "concurrently": _concurrently(statement),
-            }
             evidence = f"index {index} on {table} was built under {_listed(locks)} ({self._grown(seen)})"
-            yield finding(hazard, self._severity(seen), PHASE, statement, evidence, table=table, names=names)
+            remedy = safe_way(statement, self.rehearsal.before)
+            yield finding(hazard, self._severity(seen), PHASE, statement, evidence, table=table, remedy=remedy)
 
     def _transaction(self, seen: Observation) -> Iterator[Finding]:
         statement = seen.unit.statement
@@ -347,20 +341,3 @@ def _listed(locks: Sequence[Lock]) -> str:
 
 def _ms(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.1f} ms"
-
-
-def _concurrently(statement: Statement) -> str:
-    words = statement.text.split("INDEX", 1) if "INDEX" in statement.text else statement.text.split("index", 1)
-    return f"{words[0]}INDEX CONCURRENTLY{words[1]}" if len(words) == 2 else "CREATE INDEX CONCURRENTLY …"
-
-
-def _constraint_names(statement: Statement, table: str) -> dict[str, str]:
-    for action in actions(statement):
-        if action.kind == "set_not_null":
-            return {
-                "name": quoted(f"{table}_{action.column}_not_null"),
-                "condition": f"{quoted(action.column)} IS NOT NULL",
-            }
-        if action.kind in {"add_check", "add_foreign_key", "attach_partition"}:
-            return {"name": quoted(action.name) if action.name else "…"}
-    return {}
