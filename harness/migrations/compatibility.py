@@ -21,7 +21,7 @@ from harness.migrations.generator import row_sql
 from harness.migrations.hazards import finding
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.running import run_units
-from harness.migrations.schema import Column, Schema, snapshot
+from harness.migrations.schema import Column, Schema, quoted_label, quoted_name, snapshot
 from harness.migrations.statements import Statement
 from harness.migrations.tracing import Failure, execute, failure_of
 
@@ -242,6 +242,5 @@ def _same_family(old: str, new: str) -> bool:
 
 
 def _select(schema: Schema, table: str) -> str:
-    names = ", ".join('"' + column.name.replace('"', '""') + '"' for column in schema.columns_of(table)) or "1"
-    relation = ".".join('"' + part.replace('"', '""') + '"' for part in table.split(".", 1))
-    return f"SELECT {names} FROM {relation}"
+    names = ", ".join(quoted_name(column.name) for column in schema.columns_of(table)) or "1"
+    return f"SELECT {names} FROM {quoted_label(table)}"

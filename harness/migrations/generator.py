@@ -132,7 +132,9 @@ def row_sql(
             )
     names = ", ".join(quoted_name(name) for name in shown)
     source = NUMBERS.format(series="generate_series(7, 7) AS g")
-    return f"INSERT INTO {quoted_label(table)} ({names}) OVERRIDING SYSTEM VALUE SELECT {', '.join(shown.values())} FROM {source}"
+    generated = any(column.identity for column in columns if column.name in shown)
+    overriding = "OVERRIDING SYSTEM VALUE " if generated else ""  # who knows of no identity says nothing about it
+    return f"INSERT INTO {quoted_label(table)} ({names}) {overriding}SELECT {', '.join(shown.values())} FROM {source}"
 
 
 def _fill_table(

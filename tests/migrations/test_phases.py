@@ -237,7 +237,8 @@ def test_what_a_migration_sets_for_its_session_disturbs_no_question_of_the_harne
     rehearse: Rehearse, settings: str
 ) -> None:
     column = "ALTER TABLE public.orders ADD COLUMN gift text;"
-    plain, set_up = rehearse(column), rehearse(f"{settings};\n{column}")
+    phases = ("observe", "data", "failure", "compatibility")
+    plain, set_up = (rehearse(sql, phases=phases) for sql in (column, f"{settings};\n{column}"))
     found = [{finding.id for finding in report.findings} for report in (plain, set_up)]
     assert found[0] == found[1]
 
@@ -268,3 +269,11 @@ def test_partitions_by_date_get_rows(rehearse: Rehearse, tmp_path: Path) -> None
     )
     report = rehearse("DROP TABLE m24;", baseline=baseline, phases=("data",))
     assert "data.loss" in {finding.id for finding in report.findings}
+
+
+def test_a_key_that_the_running_release_writes_may_not_become_the_servers(rehearse: Rehearse, tmp_path: Path) -> None:
+    baseline = tmp_path / "baseline.sql"
+    baseline.write_text("CREATE TABLE t (id int PRIMARY KEY, nick text);")
+    sql = "ALTER TABLE t ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY;"
+    report = rehearse(sql, baseline=baseline, phases=("compatibility",))
+    assert "428C9" in of(report, "compat.old-app-write-fails").evidence
