@@ -1,4 +1,4 @@
-"""Signals that ask a process to end, kept back where they would do harm."""
+"""Signals that ask a process to end: what they become, and how they are kept back where they would do harm."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["uninterrupted"]
+__all__ = ["AskedToEnd", "uninterrupted"]
+
+
+class AskedToEnd(SystemExit):
+    """A signal asks this process to end: not what a user's code raises that calls `sys.exit`, which is a mistake of its own."""
+
 
 _ASKING_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -1,7 +1,7 @@
 """However the process ends, servers are closed: normally, by an error, by Ctrl-C or by SIGTERM.
 
 (SIGKILL leaves no time for anything; the next start sweeps then.) SIGTERM would end Python without running any
-clean-up, so where nobody else handles it, it becomes SystemExit: reports are finished and contexts left in order.
+clean-up, so where nobody else handles it, it becomes AskedToEnd, a SystemExit: reports are finished and contexts left in order.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import threading
 from multiprocessing import util
 from types import FrameType
 from typing import Protocol
+
+from harness.interrupts import AskedToEnd
 
 __all__ = ["Closable", "arm", "close_at_the_end", "forget"]
 
@@ -56,7 +58,7 @@ def arm() -> None:
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
+    raise AskedToEnd(128 + number)
 
 
 def _close_all() -> None:

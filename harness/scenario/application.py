@@ -9,6 +9,7 @@ from datetime import datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from harness.interrupts import AskedToEnd
 from harness.scenario.credentials import (
     CALENDLY_TOKEN,
     CALENDLY_WEBHOOK_KEYS,
@@ -49,7 +50,9 @@ class Application:
             return
         try:
             self.app.expire()
-        except Exception as error:  # noqa: BLE001 - whatever the product raises is its own doing, and evidence
+        except AskedToEnd:
+            raise
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the product raises is its own doing, and evidence
             logging.getLogger("booking").error("timer.failed", extra={"fields": {"error": type(error).__name__}})
 
     def quiesce(self) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness import records
 from harness.errors import HarnessError, InputError, MachineError, Position
+from harness.interrupts import AskedToEnd
 from harness.scenario import checks
 from harness.scenario.changes import net
 from harness.scenario.failure import Failure, render
@@ -72,11 +73,11 @@ class _Execution:
                 self.play(world)
         except StepFailed as failed:
             return self.broken("error" if failed.failure.error else "failed", failed.failure)
-        except MachineError:
+        except (MachineError, AskedToEnd):
             raise
         except HarnessError as error:
             return self.broken("error", self.faulty(str(error)))
-        except Exception as error:  # noqa: BLE001 - a fault of ours is an outcome of its own: never a pass, never the product's failure
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a fault of ours is an outcome of its own: never a pass, never the product's failure
             return self.broken("error", self.faulty(_told(error)))
         return self.ended("passed", None, None)
 
@@ -311,7 +312,7 @@ def _microseconds(began: float) -> int:
     return round((time.perf_counter() - began) * 1_000_000)
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     """What broke and where: in a verb of the project's own, or else in the harness."""
     import traceback
     from pathlib import Path

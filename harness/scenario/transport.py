@@ -15,6 +15,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
+from harness.interrupts import AskedToEnd
+
 if TYPE_CHECKING:
     from harness.scenario.connection import HttpConnection
 
@@ -89,7 +91,9 @@ class InProcess:
 
         try:
             chunks = self._application(self._environ(request), start_response)
-        except Exception:  # noqa: BLE001 - what escapes an application is a 500, as every WSGI server has it
+        except AskedToEnd:
+            raise
+        except (Exception, SystemExit):  # noqa: BLE001 - what escapes an application is a 500, as every WSGI server has it
             return HttpAnswer(500, {"Content-Type": "text/plain"}, b"Internal Server Error")
         try:
             written.extend(chunks)

@@ -9,6 +9,7 @@ import traceback
 from pathlib import Path
 
 from harness.errors import HarnessError, InputError, Position
+from harness.interrupts import AskedToEnd
 from harness.scenario.registry import Registry
 
 __all__ = ["VERB_MODULE", "load_verbs"]
@@ -39,7 +40,9 @@ def load_verbs(path: Path, registry: Registry, *, shown: str = "") -> None:
         ) from None
     except HarnessError as error:
         raise InputError(error.what, error.remedy, Position(name, _line(error, path))) from None
-    except Exception as error:  # noqa: BLE001  whatever a user's file does must become a message with its line
+    except AskedToEnd:
+        raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a user's file does must become a message with its line
         raise InputError(
             f"Loading it failed: {type(error).__name__}: {error}.", "", Position(name, _line(error, path))
         ) from None

@@ -10,16 +10,17 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from types import FrameType
 from typing import Any, Protocol
 
 from harness.errors import HarnessError, HarnessFault, InputError, MachineError
+from harness.interrupts import AskedToEnd
 
 __all__ = ["Died", "Finished", "Ready", "Worker", "batches_of", "run_forked", "run_inline"]
 
@@ -179,7 +180,7 @@ def _serve(connection: Connection, inherited: Sequence[Connection], make: Callab
     for other in inherited:  # a copy kept open would hide the parent's end from this worker's siblings
         other.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides what it means
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` closes the database
+    signal.signal(signal.SIGTERM, _leave)  # so that `finally` closes the database
     worker = make(number)
     try:
         connection.send(Ready(number, worker.open()))
@@ -195,6 +196,10 @@ def _serve(connection: Connection, inherited: Sequence[Connection], make: Callab
         worker.close()
         connection.close()
     os._exit(0)  # the parent's atexit hooks are not this process's
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    raise AskedToEnd(128 + number)
 
 
 def _portable(error: Exception) -> HarnessError:

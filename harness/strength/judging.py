@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
+from harness.interrupts import AskedToEnd
 from harness.scenario.model import Case
 from harness.strength.grafting import NotViable, grafted
 from harness.strength.ground import Ground, TooLong
@@ -157,7 +158,9 @@ def _starts() -> None:
 
     try:
         create_app(settings_for("postgresql+psycopg://nobody@localhost/nothing"), Parts()).dispose()
-    except Exception as error:  # whatever a mutant does to the start, it is the mutant's doing: not viable
+    except AskedToEnd:
+        raise
+    except (Exception, SystemExit) as error:  # what a mutant does to the start is its own doing: not viable
         raise NotViable(f"the application does not start: {type(error).__name__}") from error
 
 

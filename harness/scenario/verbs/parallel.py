@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from harness.errors import HarnessError, HarnessFault, InputError
+from harness.errors import HarnessFault, InputError
 from harness.scenario import checks
 from harness.scenario.matching import Comparison, compare
 from harness.scenario.model import Step
@@ -113,8 +113,8 @@ def _run(world: World, branch: _Branch, gate: Gate) -> None:
                 branch.outcome = _outcome(world.answer, world.refusal, answered=world.answered)
                 if step.expect is not None:
                     found += checks.expectation(world, step)
-    except (HarnessError, InputError, AssertionError) as error:
-        branch.error = error  # raised again in the scenario's own thread
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a thread would drop it: raised again in the scenario's own
+        branch.error = error
     finally:
         gate.arrive(wait=False)
     branch.names, branch.found = captured, found

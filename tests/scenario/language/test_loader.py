@@ -363,6 +363,7 @@ def test_bad_invariants(project: Path, registry: Registry, text: str, message: s
     [
         ("def (:\n", "scenarios/verbs.py:1:5: This is not Python: "),
         ("x = 1\nraise OSError('no')\n", "scenarios/verbs.py:2:1: Loading it failed: OSError: no."),
+        ("import sys\nsys.exit(0)\n", "scenarios/verbs.py:2:1: Loading it failed: SystemExit: 0."),
         (VERBS.replace('"think"', '"create"'), "The verb create exists already"),
         (VERBS.replace("args: ThinkArgs", "args: int"), "needs its arguments as a dataclass"),
         (VERBS.replace("minutes: int", "minutes: object"), "which no scenario can write"),

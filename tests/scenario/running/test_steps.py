@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from harness.errors import InputError
+from harness.interrupts import AskedToEnd
 from harness.scenario.verbs.parallel import ParallelArgs
 from tests.scenario.running.conftest import Play, Played
 
@@ -94,6 +95,42 @@ def ask_calendly(world, args: AskArgs):
     """Ask Calendly as the application would."""
     requests.get("https://api.calendly.com" + args.path, headers={"Authorization": "Bearer x"}, timeout=5)
 '''
+
+
+LEAVING = '''
+from dataclasses import dataclass
+from harness.interrupts import AskedToEnd
+from harness.scenario.registry import verb
+
+@dataclass(frozen=True)
+class LeaveArgs:
+    how: str
+
+@verb("leave", shorthand="how", kind="low")
+def leave(world, args: LeaveArgs):
+    """Leave the process, as a script does."""
+    raise {"exit": SystemExit(0), "fail": ValueError("no"), "signal": AskedToEnd(143)}[args.how]
+'''
+LEAVING_HEAD = "feature: A test\nuse: [leaving.py]\ngiven: {catalog: production, visitor: anonymous}\nscenarios:\n"
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ("leave: exit", "This verb failed: SystemExit: 0 (leave, leaving.py line 13)"),
+        ("parallel: [[{leave: exit}]]", "This verb failed: SystemExit: 0 (leave, leaving.py line 13)"),
+        ("parallel: [[{leave: fail}]]", "This verb failed: ValueError: no (leave, leaving.py line 13)"),
+    ],
+)
+def test_a_verb_that_leaves_the_process_is_an_error_of_its_scenario(play: Play, step: str, told: str) -> None:
+    played = play(f"when: [{{{step}}}]\nthen: [{{changed: none}}]", head=LEAVING_HEAD, files={"leaving.py": LEAVING})
+    assert played.outcome == "error"
+    assert told in played.failure
+
+
+def test_a_signal_that_asks_the_process_to_end_is_no_error_of_a_scenario(play: Play) -> None:
+    with pytest.raises(AskedToEnd):
+        play("when: [{leave: signal}]\nthen: [{changed: none}]", head=LEAVING_HEAD, files={"leaving.py": LEAVING})
 
 
 def test_two_branches_are_released_together_and_one_wins(play: Play) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from harness.errors import InputError
+from harness.interrupts import AskedToEnd
 from harness.scenario.transport import HttpRequest, InProcess, NoAnswer, Socket
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -231,3 +232,15 @@ def test_headers_that_the_scenario_gives_are_sent_instead_of_our_own(listening: 
     )
     server.close()
     transport.close()
+
+
+def test_an_application_that_leaves_the_process_has_failed_and_one_that_a_signal_ends_has_not() -> None:
+    def leaving(error: BaseException) -> InProcess:
+        def application(environ: object, start_response: object) -> list[bytes]:
+            raise error
+
+        return InProcess(application)
+
+    assert leaving(SystemExit(0)).send(HttpRequest("GET", "/")).status == 500
+    with pytest.raises(AskedToEnd):
+        leaving(AskedToEnd(143)).send(HttpRequest("GET", "/"))
