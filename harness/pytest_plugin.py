@@ -37,6 +37,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     """Take a YAML file that holds scenarios."""
     if file_path.suffix not in {".yaml", ".yml"}:
         return None
+    if file_path.name.startswith(".") and not parent.session.isinitpath(file_path):
+        return None  # hidden, and not named: as `harness run` has it
     with file_path.open("rb") as file:
         if not _IS_SCENARIO_FILE.search(file.read(65536)):
             return None
@@ -63,7 +65,9 @@ class ScenarioFile(pytest.File):
         except InputError as error:
             raise self.CollectError(str(error)) from error
         for case in cases:
-            yield ScenarioItem.from_parent(self, name=case.title, case=case)
+            # Given as text, an id is read as --lf reads the one that it kept; made of the name alone it would be another
+            # wherever the title has a bracket.
+            yield ScenarioItem.from_parent(self, name=case.title, nodeid=f"{self.nodeid}::{case.title}", case=case)
 
 
 class CaseFailed(Exception):

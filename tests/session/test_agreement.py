@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,45 @@ def test_every_outcome_is_the_same(tmp_path: Path) -> None:
         f"{path}::This asks for what is not there": "error",
     }
     assert theirs == {name: "passed" if outcome == "passed" else "failed" for name, outcome in ours.items()}
+
+
+NOT_HOLDING = """
+feature: Not holding
+given: {catalog: production, visitor: anonymous}
+scenarios:
+  - scenario: Plain
+    when: [{http: {GET: /api/scheduling/session-types}, expect: 404}]
+  - scenario: Cases
+    matrix: {n: [200, 405]}
+    when: [{http: {GET: /api/scheduling/session-types}, expect: $n}]
+  - scenario: "Weird [x=1] :: twice"
+    repeat: 2
+    when: [{http: {GET: /api/scheduling/session-types}, expect: 404}]
+"""
+
+
+def test_pytest_runs_again_what_failed_whatever_its_title(tmp_path: Path) -> None:
+    (tmp_path / "lasting.yaml").write_text(NOT_HOLDING)
+    (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "pytest.ini").touch()
+    (tmp_path / "scenarios" / "seen.yaml").write_text(NOT_HOLDING)
+    (tmp_path / "scenarios" / ".hidden.yaml").write_text(NOT_HOLDING)
+
+    def ran(*more: str, place: str = "lasting.yaml") -> str:
+        words = [place, "-q", "--harness-database", "embedded", "-p", "no:randomly", *more]
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", *words],
+            cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        return done.stdout
+
+    assert "4 failed, 1 passed" in ran()
+    assert "4 failed, 1 deselected" in ran("--lf")
+    assert "1 failed, 4 deselected" in ran("-k", "405")
+    assert "lasting.yaml::Cases [n=405]" in ran("--lf", "--collect-only")
+    assert "5 tests collected" in ran("--collect-only", place="scenarios")
+    assert "5 tests collected" in ran("--collect-only", place="scenarios/.hidden.yaml")
 
 
 @pytest.mark.parametrize(
