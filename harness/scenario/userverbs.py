@@ -42,7 +42,7 @@ def load_verbs(path: Path, registry: Registry, *, shown: str = "") -> None:
         raise InputError(error.what, error.remedy, Position(name, _line(error, path))) from None
     except AskedToEnd:
         raise
-    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a user's file does must become a message with its line
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's file does must become a message with its line
         raise InputError(
             f"Loading it failed: {type(error).__name__}: {error}.", "", Position(name, _line(error, path))
         ) from None

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -211,8 +212,8 @@ class _CaseWorker:
 def _import_for(target: Target) -> None:
     """Import what a worker needs."""
     from harness.scenario.application import preload
-    from harness.session.bench import Bench  # noqa: F401 - for what it brings
 
+    import_module("harness.session.bench")
     preload(target)
 
 

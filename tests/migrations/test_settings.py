@@ -21,7 +21,8 @@ def connection(server: Server) -> Iterator[psycopg.Connection[Any]]:
 
 
 def shown(connection: psycopg.Connection[Any], *names: str) -> tuple[str, ...]:
-    return tuple(connection.execute("SELECT current_setting(%s)", [name]).fetchone()[0] for name in names)  # type: ignore[index]
+    rows = connection.execute("SELECT current_setting(name) FROM unnest(%s::text[]) AS name", [list(names)]).fetchall()
+    return tuple(value for (value,) in rows)
 
 
 @pytest.mark.parametrize("transaction", [False, True])
