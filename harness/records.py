@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
+
+import msgspec
 
 __all__ = [
     "BODY_LIMIT",
@@ -20,6 +21,7 @@ __all__ = [
     "TABLES",
     "Body",
     "CalendlyCall",
+    "Cell",
     "ChangedCells",
     "Check",
     "Delivery",
@@ -43,25 +45,27 @@ RACING_VERBS = frozenset({"parallel"})
 
 Outcome = Literal["passed", "failed", "error", "skipped"]
 
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time that has its zone; a line with another is no record."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """Base of all records. `scenario_id` and `attempt` (from 1) say which execution of which case."""
 
-    TABLE: ClassVar[str]
-    MEASURED: ClassVar[frozenset[str]] = frozenset()
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="record"):
+    """Base of all records. `scenario_id` and `attempt` (from 1) say which execution of which case.
 
-    run_id: str
+    The tag of a class is the name of its table. What is measured stands last. The run is named once, by the manifest, and
+    by the first column of each table.
+    """
+
+    MEASURED: ClassVar[tuple[str, ...]] = ()
+
     scenario_id: str
     attempt: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario(Record):
+class Scenario(Record, frozen=True, kw_only=True, gc=False, tag="scenarios"):
     """One execution of one case (a scenario with its matrix values). Written when it ends."""
 
-    TABLE: ClassVar[str] = "scenarios"
-    MEASURED: ClassVar[frozenset[str]] = frozenset({"duration_us", "worker", "started_at"})
+    MEASURED = ("worker", "started_at", "duration_us")
 
     name: str
     feature: str
@@ -79,16 +83,14 @@ class Scenario(Record):
     failure_text: str | None  # the whole message, as the terminal shows it
     rerun: str  # the command that runs this case again
     worker: int
-    started_at: datetime
+    started_at: Instant
     duration_us: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step(Record):
+class Step(Record, frozen=True, kw_only=True, gc=False, tag="steps"):
     """One step, in order from 1. Step 0 is the set-up (`given`)."""
 
-    TABLE: ClassVar[str] = "steps"
-    MEASURED: ClassVar[frozenset[str]] = frozenset({"duration_us"})
+    MEASURED = ("duration_us",)
 
     step: int
     phase: Literal["given", "when", "then"]
@@ -97,17 +99,15 @@ class Step(Record):
     line: int
     column: int
     outcome: Outcome
-    clock: datetime  # the scenario's clock when the step began
+    clock: Instant  # the scenario's clock when the step began
     detail: str  # JSON: what the step did beyond requests (faults set, clock moved, captured names)
     duration_us: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check(Record):
+class Check(Record, frozen=True, kw_only=True, gc=False, tag="checks"):
     """One comparison, passed or not."""
 
-    TABLE: ClassVar[str] = "checks"
-    MEASURED: ClassVar[frozenset[str]] = frozenset({"tries"})
+    MEASURED = ("tries",)
 
     step: int
     kind: Literal["response", "row", "count", "log", "call", "delivery", "invariant", "outcome", "fault"]
@@ -121,22 +121,19 @@ class Check(Record):
     tries: int  # how often an `eventually` looked; 1 otherwise
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Body(Record):
+class Body(Record, frozen=True, kw_only=True, gc=False, tag="bodies"):
     """A request, response or delivery body after redaction, stored once under the hash of its text."""
 
-    TABLE: ClassVar[str] = "bodies"
 
-    body_id: str  # sha256 hex of `text`
+    body_id: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]  # sha256 hex of `text`
     text: str
     truncated: bool
 
     @classmethod
-    def of(cls, text: str, *, run_id: str, scenario_id: str, attempt: int) -> Self:
+    def of(cls, text: str, *, scenario_id: str, attempt: int) -> Self:
         """The record of `text`, which is redacted already: at most BODY_LIMIT characters, addressed by their hash."""
         kept = text[:BODY_LIMIT].encode("utf-8", "replace").decode("utf-8")
         return cls(
-            run_id=run_id,
             scenario_id=scenario_id,
             attempt=attempt,
             body_id=hashlib.sha256(kept.encode("utf-8")).hexdigest(),
@@ -145,12 +142,10 @@ class Body(Record):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange(Record):
+class Exchange(Record, frozen=True, kw_only=True, gc=False, tag="exchanges"):
     """One HTTP request from a visitor to the target and its answer."""
 
-    TABLE: ClassVar[str] = "exchanges"
-    MEASURED: ClassVar[frozenset[str]] = frozenset({"duration_us"})
+    MEASURED = ("duration_us",)
 
     step: int
     exchange: int
@@ -163,15 +158,13 @@ class Exchange(Record):
     response_headers: str
     response_body: str | None
     error: str | None
-    clock: datetime
+    clock: Instant
     duration_us: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowChange(Record):
+class RowChange(Record, frozen=True, kw_only=True, gc=False, tag="row_changes"):
     """One changed cell. An insert has no `before`, a delete no `after`."""
 
-    TABLE: ClassVar[str] = "row_changes"
 
     step: int
     change: int  # order of the row operation within the scenario, from 1
@@ -184,28 +177,33 @@ class RowChange(Record):
     after: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedCells:
+class Cell(msgspec.Struct, frozen=True, gc=False):
+    """What the RowChange records of one row operation differ in."""
+
+    column: str
+    before: str | None
+    after: str | None
+
+
+class ChangedCells(msgspec.Struct, frozen=True):
     """The RowChange records of one row operation, which differ in their last three columns alone.
 
     Most records of a run are changed cells, so an operation is handed on as one; `like` is the first of them.
     """
 
     like: RowChange
-    cells: tuple[tuple[str, str | None, str | None], ...]  # column, before, after
+    cells: tuple[Cell, ...]
 
     def each(self) -> Iterator[RowChange]:
         """The records one by one."""
-        for column, before, after in self.cells:
-            yield replace(self.like, column=column, before=before, after=after)
+        for cell in self.cells:
+            yield msgspec.structs.replace(self.like, column=cell.column, before=cell.before, after=cell.after)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CalendlyCall(Record):
+class CalendlyCall(Record, frozen=True, kw_only=True, gc=False, tag="calendly_calls"):
     """One call of the application to a simulated provider (Calendly, or Stripe beside it)."""
 
-    TABLE: ClassVar[str] = "calendly_calls"
-    MEASURED: ClassVar[frozenset[str]] = frozenset({"duration_us"})
+    MEASURED = ("duration_us",)
 
     step: int
     call: int
@@ -217,16 +215,14 @@ class CalendlyCall(Record):
     response_body: str | None
     fault: str | None  # the fault that struck, as the scenario wrote it
     matched: bool  # False: no endpoint of the simulator fits
-    clock: datetime
+    clock: Instant
     duration_us: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery(Record):
+class Delivery(Record, frozen=True, kw_only=True, gc=False, tag="deliveries"):
     """One attempt to deliver one webhook."""
 
-    TABLE: ClassVar[str] = "deliveries"
-    MEASURED: ClassVar[frozenset[str]] = frozenset({"duration_us"})
+    MEASURED = ("duration_us",)
 
     step: int
     delivery: int
@@ -239,15 +235,13 @@ class Delivery(Record):
     status: int | None
     response_body: str | None
     outcome: Literal["delivered", "refused", "lost", "timeout", "held"]
-    clock: datetime
+    clock: Instant
     duration_us: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Log(Record):
+class Log(Record, frozen=True, kw_only=True, gc=False, tag="logs"):
     """One log record of the target, redacted."""
 
-    TABLE: ClassVar[str] = "logs"
 
     step: int
     log: int
@@ -255,11 +249,12 @@ class Log(Record):
     logger: str
     message: str
     fields: str  # JSON of the structured fields
-    clock: datetime
+    clock: Instant
 
 
 TABLES: dict[str, type[Record]] = {
-    cls.TABLE: cls for cls in (Scenario, Step, Check, Body, Exchange, RowChange, CalendlyCall, Delivery, Log)
+    str(cls.__struct_config__.tag): cls
+    for cls in (Scenario, Step, Check, Body, Exchange, RowChange, CalendlyCall, Delivery, Log)
 }
 
 
@@ -269,4 +264,4 @@ Happening = Record | ChangedCells
 
 def table_of(record: Record) -> str:
     """The name of the table that `record` is a row of."""
-    return type(record).TABLE
+    return str(record.__struct_config__.tag)

@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.errors import HarnessFault
 from harness.report.cases import Cases
-from harness.report.lines import Row, join, parse_instant
+from harness.report.lines import Row, join, parse_instant, row_of
 from harness.report.manifest import Manifest
 
 __all__ = ["write"]
@@ -82,7 +82,7 @@ def _steps(events: Path, measured: Path) -> Steps:
     with events.open("rb") as evidence, measured.open("rb") as durations:
         for line, duration in zip(evidence, durations, strict=True):
             if line.startswith(b'{"record":"steps"'):
-                row = join(line.rstrip(b"\n"), duration.rstrip(b"\n"))
+                row = row_of(join(line.rstrip(b"\n"), duration.rstrip(b"\n")))
                 if row is None:
                     raise HarnessFault("events.jsonl holds a damaged record.", "Compaction writes only whole ones.")
                 found.setdefault((row["scenario_id"], row["attempt"]), []).append(row)

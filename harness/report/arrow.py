@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.records import SCHEMA_VERSION
+from harness.records import SCHEMA_VERSION, Record
 from harness.report.columns import columns_of
 from harness.report.disk import disk_errors
-from harness.report.lines import Values
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,14 +38,13 @@ def arrow_schema(table: str) -> pa.Schema:
     return pa.schema(schema_fields, metadata={"table": table, "schema_version": str(SCHEMA_VERSION)})
 
 
-def arrow_table(table: str, rows: Sequence[Values], run_id: str) -> pa.Table:
-    """`rows` (see `lines.values_of`) as an Arrow table of the declared schema."""
+def arrow_table(table: str, rows: Sequence[Record], run_id: str) -> pa.Table:
+    """`rows` of `table` as an Arrow table of the declared schema."""
     import pyarrow as pa
 
     schema = arrow_schema(table)
-    columns = list(zip(*rows, strict=True)) if rows else [()] * (len(schema) - 1)
     arrays: list[Any] = [pa.repeat(pa.scalar(run_id), len(rows))]
-    arrays += [_array(values, field.type) for values, field in zip(columns, list(schema)[1:], strict=True)]
+    arrays += [pa.array(list(map(attrgetter(field.name), rows)), type=field.type) for field in list(schema)[1:]]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
@@ -56,14 +55,14 @@ class TableWriter:
         import pyarrow.parquet as pq
 
         self._table, self._run_id, self._path = table, run_id, path
-        self._rows: list[Values] = []
+        self._rows: list[Record] = []
         self._batches: list[pa.Table] = []
         self._batched = self._bytes = 0
         with disk_errors(path):
             self._writer = pq.ParquetWriter(path, arrow_schema(table), compression="zstd", compression_level=3)
 
-    def add(self, row: Values) -> None:
-        """Append one complete row (see `lines.values_of`)."""
+    def add(self, row: Record) -> None:
+        """Append one row."""
         self._rows.append(row)
         if len(self._rows) >= _BATCH:
             self._convert()
@@ -99,11 +98,3 @@ class TableWriter:
             with disk_errors(self._path):
                 self._writer.write_table(pa.concat_tables(self._batches), row_group_size=ROWS_PER_GROUP)
             self._batches, self._batched, self._bytes = [], 0, 0
-
-
-def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array[Any]:
-    import pyarrow as pa
-
-    if pa.types.is_timestamp(kind):
-        return pa.array(values, type=pa.string()).cast(kind)  # ISO 8601, read by Arrow
-    return pa.array(values, type=kind)

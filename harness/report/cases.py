@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-import orjson
+import msgspec
 
 from harness.report.disk import disk_errors
 from harness.report.lines import Row
@@ -83,7 +83,7 @@ class Cases:
 
     def add(self, row: Row) -> None:
         """Append one attempt."""
-        line = orjson.dumps(row) + b"\n"
+        line = msgspec.json.encode(row) + b"\n"
         with disk_errors(self._beside):
             self._spool.seek(self._end)
             self._spool.write(line)
@@ -98,11 +98,11 @@ class Cases:
             self._spool.seek(at)
             for line in self._spool.readlines(_BLOCK):
                 at += len(line)
-                yield orjson.loads(line)
+                yield msgspec.json.decode(line)
 
     def _at(self, offset: int) -> Row:
         self._spool.seek(offset)
-        row: Row = orjson.loads(self._spool.readline())
+        row: Row = msgspec.json.decode(self._spool.readline())
         return row
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -11,7 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from harness.errors import HarnessFault
 from harness.records import TABLES
 
-__all__ = ["Column", "Kind", "columns_of", "evidence_columns", "measured_columns"]
+__all__ = ["Column", "Kind", "columns_of"]
 
 Kind = Literal["text", "integer", "flag", "instant", "texts"]
 
@@ -20,35 +20,20 @@ _KINDS: dict[Any, Kind] = {str: "text", int: "integer", bool: "flag", datetime: 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: `kind` decides its type in JSON, Arrow and pandas; `measured` ones differ from run to run."""
+    """One column: `kind` decides its type in JSON, Arrow and pandas."""
 
     name: str
     kind: Kind
     nullable: bool
-    measured: bool
 
 
 @cache
 def columns_of(table: str) -> tuple[Column, ...]:
-    """The columns of `table`, `run_id` first, in the order of the record's fields."""
+    """The columns of `table`, `run_id` first, then the record's fields in their order."""
     record = TABLES[table]
     hints = get_type_hints(record)
-    return tuple(
-        Column(field.name, *_kind_of(hints[field.name]), measured=field.name in record.MEASURED)
-        for field in fields(record)
-    )
-
-
-@cache
-def evidence_columns(table: str) -> tuple[Column, ...]:
-    """The columns that are the same in every run with the same input and seed; without `run_id`."""
-    return tuple(column for column in columns_of(table) if not column.measured and column.name != "run_id")
-
-
-@cache
-def measured_columns(table: str) -> tuple[Column, ...]:
-    """The columns that differ from run to run: durations, tries, which worker."""
-    return tuple(column for column in columns_of(table) if column.measured)
+    own = (Column(name, *_kind_of(hints[name])) for name in record.__struct_fields__)
+    return (Column("run_id", "text", nullable=False), *own)
 
 
 def _kind_of(hint: Any) -> tuple[Kind, bool]:

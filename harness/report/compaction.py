@@ -11,11 +11,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness.records import RACING_VERBS, TABLES
+import msgspec
+
+from harness.records import RACING_VERBS, TABLES, Check, Scenario, Step
 from harness.report.arrow import TableWriter
 from harness.report.cases import Cases
 from harness.report.disk import disk_errors
-from harness.report.lines import Row, join_all, row_problem, values_of
+from harness.report.lines import Row, join, read_all
 from harness.report.parts import Execution, Parts
 
 __all__ = ["EVENTS", "MEASURED", "Compacted", "compact"]
@@ -76,20 +78,18 @@ def _add_rows(execution: Execution, tables: dict[str, TableWriter], found: Compa
     """Append the execution's records to their tables. Damaged ones are left out of everything, and noted."""
     scenario: Row | None = None
     damaged: set[int] = set()
-    rows = join_all([(line.evidence, line.measured) for line in execution.lines])
-    for number, (line, row) in enumerate(zip(execution.lines, rows, strict=True)):
-        values = None if row is None or line.table not in tables else values_of(line.table, row)
-        if row is None or values is None:
-            problem = "is damaged" if row is None else row_problem(row)
+    records = read_all([join(line.evidence, line.measured) for line in execution.lines])
+    for number, (line, record) in enumerate(zip(execution.lines, records, strict=True)):
+        if isinstance(record, str):
             damaged.add(number)
-            found.notes.append(f"{execution.scenario_id}: a record of {line.table} {problem}; it is left out.")
+            found.notes.append(f"{execution.scenario_id}: a record of {line.table} is left out: {record}.")
             continue
-        tables[line.table].add(values)
-        if line.table == "scenarios":
-            scenario = row
-            found.cases.add(row)
-        found.checks += line.table == "checks"
-        if line.table == "steps" and row["verb"] in RACING_VERBS and execution.scenario_id not in found.raced:
+        tables[line.table].add(record)
+        if isinstance(record, Scenario):
+            scenario = msgspec.to_builtins(record)
+            found.cases.add(scenario)
+        found.checks += isinstance(record, Check)
+        if isinstance(record, Step) and record.verb in RACING_VERBS and execution.scenario_id not in found.raced:
             found.raced.append(execution.scenario_id)
     if not execution.finished:
         found.unfinished.append(execution.scenario_id)

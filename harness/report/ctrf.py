@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import orjson
+import msgspec
 
 from harness.report.cases import Case, Cases
 from harness.report.disk import writing
@@ -34,7 +34,7 @@ def write(path: Path, manifest: Manifest, cases: Cases) -> None:
 
 
 def _indented(value: dict[str, Any]) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2)
+    return msgspec.json.format(msgspec.json.encode(value), indent=2)
 
 
 def _around(manifest: Manifest, cases: Cases) -> dict[str, Any]:

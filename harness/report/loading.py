@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from harness.errors import InputError
 from harness.project import place
-from harness.records import SCHEMA_VERSION, TABLES
+from harness.records import SCHEMA_VERSION, TABLES, Record, table_of
 from harness.report.arrow import arrow_schema, arrow_table
 from harness.report.beginning import PLAN
 from harness.report.compaction import EVENTS, MEASURED
 from harness.report.frames import frame
-from harness.report.lines import Row, Values, decode, join, row_problem, values_of
+from harness.report.lines import Row, join, record_of, row_of
 from harness.report.manifest import Manifest, read_manifest
 from harness.report.parts import Execution, read_parts
 from harness.report.upgrades import check_version, upgrade
@@ -161,13 +161,13 @@ class Run:
         rows = arrow_table(name, self._rows(name), self.run_id)
         return rows if columns is None else rows.select(list(columns))
 
-    def _rows(self, name: str) -> list[Values]:
+    def _rows(self, name: str) -> list[Record]:
         """Rows from JSON: of a killed run, of an older schema, or of one whose Parquet files are gone."""
         return self._survivors[0].get(name, [])
 
     @cached_property
-    def _survivors(self) -> tuple[dict[str, list[Values]], list[str]]:
-        tables: dict[str, list[Values]] = {}
+    def _survivors(self) -> tuple[dict[str, list[Record]], list[str]]:
+        tables: dict[str, list[Record]] = {}
         notes: list[str] = []
         if not self.complete:
             notes.append("The run did not come to its end: it was killed, or is still running.")
@@ -175,12 +175,12 @@ class Run:
             if row is None:
                 notes.append("A record is damaged; it is left out.")
                 continue
-            new = upgrade(row["record"], row, self.version) if row.get("record") in TABLES else row
-            values = values_of(new["record"], new) if new.get("record") in TABLES else None
-            if values is None:
-                notes.append(f"A record {row_problem(new)}; it is left out.")
+            try:
+                record = record_of(upgrade(row["record"], row, self.version) if row.get("record") in TABLES else row)
+            except ValueError as error:
+                notes.append(f"A record is left out: {error}.")
             else:
-                tables.setdefault(new["record"], []).append(values)
+                tables.setdefault(table_of(record), []).append(record)
         return tables, notes
 
     def _surviving(self, notes: list[str]) -> Iterator[Row | None]:
@@ -204,18 +204,18 @@ class Run:
 
 def _execution_rows(execution: Execution) -> Iterator[Row | None]:
     for line in execution.lines:
-        yield join(line.evidence, line.measured)
+        yield row_of(join(line.evidence, line.measured))
 
 
 def _compacted_rows(directory: Path) -> Iterator[Row | None]:
     with (directory / EVENTS).open("rb") as events:
         measured = directory / MEASURED
         if not measured.is_file():
-            yield from (decode(line.rstrip(b"\n")) for line in events)
+            yield from (row_of(line.rstrip(b"\n")) for line in events)
             return
         with measured.open("rb") as values:
             for line, value in zip(events, values, strict=True):
-                yield join(line.rstrip(b"\n"), value.rstrip(b"\n"))
+                yield row_of(join(line.rstrip(b"\n"), value.rstrip(b"\n")))
 
 
 def _read_parquet(path: Path, name: str, columns: Sequence[str] | None) -> pa.Table:

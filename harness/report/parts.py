@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from harness.errors import HarnessFault
-from harness.records import TABLES
-from harness.report.columns import measured_columns
+from harness.records import TABLES, Body, Scenario
 from harness.report.events import PART_PATTERN
-from harness.report.lines import decode, row_problem, split
+from harness.report.lines import read, split
 
 __all__ = ["Execution", "Line", "Parts", "read_parts"]
 
@@ -29,10 +28,9 @@ _HEAD = re.compile(rb'\{"record":"(\w+)","scenario_id":("[^"\\]*(?:\\.[^"\\]*)*"
 _START = b'{"record":"'
 _BODY_OR_RESULT = re.compile(rb'\{"record":"(?:bodies|scenarios)"')
 _BLOCK = 4 << 20  # bytes looked at together
-_BODY_ID = re.compile(rb'"body_id":"([0-9a-f]{64})"')
 _BODY_REFERENCE = re.compile(rb'"(?:request_body|response_body)":"([0-9a-f]{64})"')
 _TABLE_NAMES = {name.encode("ascii"): name for name in TABLES}
-_MEASURED = frozenset(name for name in TABLES if measured_columns(name))
+_LOOKED_AT = frozenset({b"bodies", b"scenarios"})
 _WITH_BODIES = frozenset({"exchanges", "calendly_calls", "deliveries"})
 
 _CACHED_BODIES = 256
@@ -265,18 +263,19 @@ def _note_line(parts: Parts, line: bytes, span: _Span) -> bool:
     head = _HEAD.match(line)
     if head is None:
         return False
-    if head[1] == b"bodies":
-        body_id = _BODY_ID.search(line)
-        if body_id is None or decode(line) is None:
-            return False
-        parts.bodies.add(body_id[1], span)
+    if head[1] not in _LOOKED_AT:
+        parts.note_span((_text(head[2]), int(head[3])), span)
         return True
-    key = (_text(head[2]), int(head[3]))
-    if head[1] == b"scenarios":
-        row = decode(line)
-        if row is None or row_problem(row):
-            return False
-        parts.places[key] = (sys.intern(row["file"]), row["line"])
+    try:
+        record = read(line)
+    except ValueError:
+        return False
+    if isinstance(record, Body):
+        parts.bodies.add(record.body_id.encode("ascii"), span)
+        return True
+    key = (record.scenario_id, record.attempt)
+    if isinstance(record, Scenario):
+        parts.places[key] = (sys.intern(record.file), record.line)
     parts.note_span(key, span)
     return True
 
@@ -292,7 +291,7 @@ def _lines(stream: IO[bytes], span: _Span) -> Iterator[Line]:
     for line in stream.read(span.end - span.start).split(b"\n"):
         if line:
             table = _TABLE_NAMES.get(line[len(_START) : line.index(b'"', len(_START))], "")
-            yield Line(table, *(split(line) if table in _MEASURED else (line, b"{}")))
+            yield Line(table, *split(line, table))
 
 
 def _named_bodies(lines: Iterable[Line]) -> list[bytes]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-import orjson
+import msgspec
 
 from harness import records
 from harness.postgres import RowOperation
@@ -54,13 +54,12 @@ class Recorder:
         self,
         sink: Sink,
         *,
-        run_id: str,
         scenario_id: str,
         attempt: int,
         redactor: Redactor,
     ) -> None:
         self._sink = sink
-        self._identity: dict[str, Any] = {"run_id": run_id, "scenario_id": scenario_id, "attempt": attempt}
+        self._identity: dict[str, Any] = {"scenario_id": scenario_id, "attempt": attempt}
         self._redactor = redactor
         self._local = threading.local()
         self._lock = threading.RLock()
@@ -184,7 +183,7 @@ class Recorder:
             left = iter(cells)
             olds = [next(left) if column in before else None for column in columns]
             news = [next(left) if column in after else None for column in columns]
-            changed = tuple(zip(columns, olds, news, strict=True))
+            changed = tuple(map(records.Cell, columns, olds, news))
             first = records.RowChange(
                 **self._identity,
                 step=self.step,
@@ -193,21 +192,21 @@ class Recorder:
                 table=operation.table,
                 key=key,
                 operation=operation.operation,
-                column=changed[0][0],
-                before=changed[0][1],
-                after=changed[0][2],
+                column=changed[0].column,
+                before=changed[0].before,
+                after=changed[0].after,
             )
             with self._lock:
                 self._sink(records.ChangedCells(first, changed))
 
 
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)
-_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
+_encode = msgspec.json.Encoder(enc_hook=str, order="sorted").encode
 
 
 def compact(value: Any) -> str:
     """JSON with sorted keys and no spaces; what JSON does not know is written as its text."""
     try:
-        return orjson.dumps(value, default=str, option=_OPTIONS).decode("utf-8")
-    except TypeError:  # an integer of more than 64 bits, half a surrogate pair
+        return _encode(value).decode("utf-8")
+    except (TypeError, UnicodeEncodeError):  # a key that is no text, half a surrogate pair
         return _COMPACT.encode(value)

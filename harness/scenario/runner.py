@@ -256,7 +256,6 @@ class _Execution:
     def ended(self, outcome: records.Outcome, failure: str | None, text: str | None) -> records.Scenario:
         case, scenario = self.case, self.case.scenario
         record = records.Scenario(
-            run_id=self.stage.run_id,
             scenario_id=case.scenario_id,
             attempt=self.attempt,
             name=case.title,

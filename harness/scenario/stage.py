@@ -58,7 +58,6 @@ class Stage:
     suite: Suite
     fixtures: Path
     sink: Callable[[records.Happening], None]
-    run_id: str
     seed: int
     worker: int = 0
     redactor: Redactor = field(default_factory=Redactor)
@@ -129,7 +128,7 @@ class Stage:
     def recorder(self, case: Case, attempt: int) -> Recorder:
         """The recorder of one execution."""
         return Recorder(
-            self.sink, run_id=self.run_id, scenario_id=case.scenario_id, attempt=attempt, redactor=self.redactor
+            self.sink, scenario_id=case.scenario_id, attempt=attempt, redactor=self.redactor
         )
 
     @contextlib.contextmanager

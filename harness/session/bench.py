@@ -40,7 +40,6 @@ class Bench:
         target: Target,
         database: str,
         seed: int,
-        run_id: str = "bench",
         worker: int = 0,
         sink: Sink | None = None,
         note: Callable[[str], None] | None = None,
@@ -55,7 +54,7 @@ class Bench:
             imported = meanwhile.submit(preload, target)  # the database takes as long to fill as this takes to import
             server = server_of() if server_of else open_server(database, note=note)
             try:
-                stage = Stage(server, target, suite, root / "fixtures", sink or _nowhere, run_id, seed, worker)
+                stage = Stage(server, target, suite, root / "fixtures", sink or _nowhere, seed, worker)
                 bench = cls(server, stage)
             except BaseException:  # Ctrl-C too: a server without a stage must not stay
                 server.close()

@@ -180,7 +180,6 @@ class _CaseWorker:
             target=course.target,
             database=course.options.database,
             seed=course.plan.seed,
-            run_id=course.run_id,
             worker=self._number,
             sink=self.write,
             server_of=course.server_of,

@@ -84,7 +84,7 @@ class Ground:
             self._server.close()
 
     def _built(self, server: Server, target: Target) -> Stage:
-        return Stage(server, target, self.suite, self.root / "fixtures", self._hear, "strength", self.seed)
+        return Stage(server, target, self.suite, self.root / "fixtures", self._hear, self.seed)
 
     def _hear(self, record: records.Happening) -> None:
         if isinstance(record, records.Check) and record.outcome == "failed":

@@ -88,7 +88,7 @@ def test_every_recipe_loads_and_passes(tmp_path: Path, server: Server) -> None:
     for number, text in enumerate(RECIPES):
         (tmp_path / f"{number:02}.yaml").write_text(text, encoding="utf-8")
     suite = load([tmp_path], project=ROOT)
-    stage = Stage(server, parse_target("reference"), suite, ROOT / "fixtures", lambda record: None, "test", 1)
+    stage = Stage(server, parse_target("reference"), suite, ROOT / "fixtures", lambda record: None, 1)
     try:
         records = [run_case(stage, case) for case in suite.cases]
     finally:

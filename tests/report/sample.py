@@ -35,9 +35,9 @@ NOW = datetime(2030, 3, 4, 9, 0, tzinfo=UTC)
 Facts = dict[str, Any]
 
 
-def records_of(plan: Plan, *, run_id: str, seed: int = 7, worker: int = 0, pace: int = 1) -> Iterator[Record]:
+def records_of(plan: Plan, *, seed: int = 7, worker: int = 0, pace: int = 1) -> Iterator[Record]:
     """The records of one attempt, its Scenario last. `pace` stretches what is measured and nothing else."""
-    return _Player(plan, run_id, seed, worker, pace).play()
+    return _Player(plan, seed, worker, pace).play()
 
 
 def start_run(directory: Path, found: Sequence[Plan], **more: Any) -> Manifest:
@@ -72,7 +72,7 @@ def write_run(
     writers = [EventWriter(directory, worker) for worker in range(workers)]
     for number, plan in enumerate(found):
         worker = number % workers
-        for record in records_of(plan, run_id=manifest.run_id, seed=seed, worker=worker, pace=pace):
+        for record in records_of(plan, seed=seed, worker=worker, pace=pace):
             writers[worker].write(record)
     for writer in writers:
         writer.close()
@@ -80,10 +80,10 @@ def write_run(
 
 
 class _Player:
-    def __init__(self, plan: Plan, run_id: str, seed: int, worker: int, pace: int) -> None:
+    def __init__(self, plan: Plan, seed: int, worker: int, pace: int) -> None:
         self.plan, self.seed, self.worker, self.pace = plan, seed, worker, pace
         self.random = Random(f"{seed} {plan.scenario_id} {plan.attempt}")
-        self.ids: Facts = {"run_id": run_id, "scenario_id": plan.scenario_id, "attempt": plan.attempt}
+        self.ids: Facts = {"scenario_id": plan.scenario_id, "attempt": plan.attempt}
         self.booking = f"{self.random.getrandbits(32):08x}-5b0c-4b1e-9d0e-{self.random.getrandbits(48):012x}"
         self.event = f"https://api.calendly.com/scheduled_events/{self.random.getrandbits(48):012x}"
         self.slow = self.random.lognormvariate(0, 0.4) * (1.0 if plan.actor == "anonymous" else 1.35)

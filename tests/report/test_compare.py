@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from harness.errors import InputError
@@ -31,16 +32,15 @@ def small_run(directory: Path, outcomes: str, *, day: int = 0, slow: int = 1, na
             _write(
                 writer,
                 replace(plan, outcome=words[letter], defect="state" if letter == "f" else ""),
-                directory.name,
                 slow * (3 if letter == "P" else 1),
             )
     finish(directory, ended_at=START + timedelta(days=day, seconds=9))
     return directory
 
 
-def _write(writer: EventWriter, plan: Plan, run_id: str, slow: int) -> None:
-    for record in records_of(plan, run_id=run_id):
-        writer.write(replace(record, duration_us=100_000 * slow) if isinstance(record, Scenario) else record)
+def _write(writer: EventWriter, plan: Plan, slow: int) -> None:
+    for record in records_of(plan):
+        writer.write(msgspec.structs.replace(record, duration_us=100_000 * slow) if isinstance(record, Scenario) else record)
 
 
 def test_every_kind_of_change_is_told_apart(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_scenario_with_an_id_keeps_its_identity_when_renamed(tmp_path: Path) -
     for name, title in (("one", "Old title"), ("two", "New title")):
         start_run(tmp_path / name, [base])
         with EventWriter(tmp_path / name, 0) as writer:
-            _write(writer, replace(base, title=title), name, 1)
+            _write(writer, replace(base, title=title), 1)
         finish(tmp_path / name, ended_at=START)
     found = compare(tmp_path / "one", tmp_path / "two")
     assert (found.new, found.removed, found.unchanged) == ((), (), 1)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import junitparser
+import msgspec
 import pytest
 
 from harness.records import Scenario
@@ -60,9 +60,9 @@ def nasty_run(directory: Path) -> None:
     found = plans(1, failing=False)
     start_run(directory, found)
     with EventWriter(directory, 0) as writer:
-        for record in records_of(found[0], run_id=directory.name):
+        for record in records_of(found[0]):
             if isinstance(record, Scenario):
-                changed = replace(
+                changed = msgspec.structs.replace(
                     record, outcome="failed", name=NASTY, failure=NASTY, failure_text=NASTY, tags=(NASTY,)
                 )
                 writer.write(changed)
@@ -121,7 +121,7 @@ def test_allure_has_one_result_an_attempt_with_its_steps_and_evidence(tmp_path: 
     start_run(tmp_path / "r", found)
     with EventWriter(tmp_path / "r", 0) as writer:
         for plan in found:
-            for record in records_of(plan, run_id="r"):
+            for record in records_of(plan):
                 writer.write(record)
     finish(tmp_path / "r", ended_at=END, with_allure=True)
     results = list(allure_results(tmp_path / "r"))

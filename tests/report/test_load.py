@@ -83,7 +83,7 @@ def test_a_damaged_line_is_left_out_and_reported(copy_of: Callable[[str], Path])
     part.write_bytes(b"".join(lines))
     notes = "\n".join(load(directory).notes)
     assert "line 4 is damaged and left out" in notes or "line 4 is no record" in notes
-    assert "lacks step" in notes
+    assert "missing required field `step`" in notes
 
 
 def test_a_line_damaged_in_its_middle_is_left_out_of_everything(copy_of: Callable[[str], Path]) -> None:
@@ -97,7 +97,7 @@ def test_a_line_damaged_in_its_middle_is_left_out_of_everything(copy_of: Callabl
     killed = load(directory)
     assert "A record is damaged; it is left out." in killed.notes
     manifest = finish(directory, ended_at=killed.manifest.start)
-    assert sum("a record of checks is damaged" in note for note in manifest.notes) == 1
+    assert sum("a record of checks is left out" in note for note in manifest.notes) == 1
     assert sum("is no record and left out" in note for note in manifest.notes) == 1
     assert len(load(directory).checks) == len(killed.checks) == len(checks) - 2
     for line in (directory / "events.jsonl").read_bytes().splitlines():
@@ -110,7 +110,7 @@ def test_a_null_where_none_may_be_is_no_row(copy_of: Callable[[str], Path]) -> N
     text = part.read_text()
     part.write_text(text.replace('"matcher":"equals"', '"matcher":null', 1))
     run = load(directory)
-    assert any("has nothing in matcher" in note for note in run.notes)
+    assert any("`$.matcher`" in note for note in run.notes)
     assert not run.checks["matcher"].isna().any()
 
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from harness.errors import HarnessFault, MachineError
-from harness.records import BODY_LIMIT, Body, Scenario, Step
+from harness.errors import MachineError
+from harness.records import BODY_LIMIT, Body, Step
 from harness.report import EventWriter, compare, finish, load, read_manifest
 from harness.report.manifest import Manifest
 from tests.report.planned import plans
@@ -22,7 +23,7 @@ END = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
 
 def test_records_reach_the_file_when_their_scenario_ends(tmp_path: Path) -> None:
     writer = EventWriter(tmp_path, 0)
-    *before, scenario = records_of(plans(1)[0], run_id="r")
+    *before, scenario = records_of(plans(1)[0])
     for record in before:
         writer.write(record)
     assert writer.path.read_bytes() == b""
@@ -33,31 +34,35 @@ def test_records_reach_the_file_when_their_scenario_ends(tmp_path: Path) -> None
 
 
 def test_a_body_is_written_once_by_each_worker(tmp_path: Path) -> None:
-    body = Body.of("{}", run_id="r", scenario_id="s", attempt=1)
+    body = Body.of("{}", scenario_id="s", attempt=1)
     with EventWriter(tmp_path, 0) as writer:
         writer.write(body)
-        writer.write(replace(body, scenario_id="t"))
+        writer.write(msgspec.structs.replace(body, scenario_id="t"))
     assert len(writer.path.read_bytes().splitlines()) == 1
 
 
 def test_a_long_body_is_cut_and_says_so() -> None:
-    body = Body.of("x" * (BODY_LIMIT + 1), run_id="r", scenario_id="s", attempt=1)
+    body = Body.of("x" * (BODY_LIMIT + 1), scenario_id="s", attempt=1)
     assert len(body.text) == BODY_LIMIT
     assert body.truncated
-    assert not Body.of("x" * BODY_LIMIT, run_id="r", scenario_id="s", attempt=1).truncated
+    assert not Body.of("x" * BODY_LIMIT, scenario_id="s", attempt=1).truncated
 
 
-def test_a_time_without_zone_is_a_fault_not_a_guess(tmp_path: Path) -> None:
-    scenario = list(records_of(plans(1)[0], run_id="r"))[-1]
-    assert isinstance(scenario, Scenario)
-    with EventWriter(tmp_path, 0) as writer, pytest.raises(HarnessFault, match="without a time zone"):
-        writer.write(replace(scenario, started_at=datetime(2030, 1, 1)))
+def test_a_time_without_zone_is_told_and_not_guessed(tmp_path: Path) -> None:
+    found = plans(1, failing=False)
+    start_run(tmp_path, found)
+    with EventWriter(tmp_path, 0) as writer:
+        for record in records_of(found[0]):
+            naive = isinstance(record, Step) and record.step == 1
+            writer.write(msgspec.structs.replace(record, clock=datetime(2030, 1, 1)) if naive else record)
+    assert any("timezone" in note and "`$.clock`" in note for note in finish(tmp_path, ended_at=END).notes)
+    assert 1 not in set(load(tmp_path).steps["step"])
 
 
 def test_a_full_disk_is_said_plainly_and_nothing_written_before_is_lost(tmp_path: Path) -> None:
     (tmp_path / "events-0.jsonl").symlink_to("/dev/full")
     writer = EventWriter(tmp_path, 0)
-    *before, scenario = records_of(plans(1)[0], run_id="r")
+    *before, scenario = records_of(plans(1)[0])
     for record in before:
         writer.write(record)
     with pytest.raises(MachineError, match=r"Cannot write .*events-0\.jsonl.*No space left.*free some space"):
@@ -78,7 +83,7 @@ def test_start_says_running_and_finish_says_what_came_out(tmp_path: Path) -> Non
     assert read_manifest(tmp_path / "r").outcome == "running"
     with EventWriter(tmp_path / "r", 0) as writer:
         for plan in found:
-            for record in records_of(plan, run_id="r"):
+            for record in records_of(plan):
                 writer.write(record)
     manifest = finish(tmp_path / "r", ended_at=END)
     assert manifest.outcome == "passed"
@@ -117,7 +122,7 @@ def test_a_run_in_which_everything_was_skipped_does_not_pass(tmp_path: Path) -> 
     start_run(tmp_path / "r", found)
     with EventWriter(tmp_path / "r", 0) as writer:
         for plan in found:
-            for record in records_of(plan, run_id="r"):
+            for record in records_of(plan):
                 writer.write(record)
     assert finish(tmp_path / "r", ended_at=END).outcome == "empty"
 
@@ -166,7 +171,7 @@ def test_executions_come_in_the_order_of_the_plan(tmp_path: Path) -> None:
     start_run(tmp_path / "r", found)
     with EventWriter(tmp_path / "r", 0) as writer:
         for plan in reversed(found):
-            for record in records_of(plan, run_id="r"):
+            for record in records_of(plan):
                 writer.write(record)
     finish(tmp_path / "r", ended_at=END)
     assert load(tmp_path / "r").scenarios["scenario_id"].tolist() == [plan.scenario_id for plan in found]
@@ -177,7 +182,7 @@ def test_without_a_plan_they_come_by_file_and_line(tmp_path: Path) -> None:
     start_run(tmp_path / "r", [])
     with EventWriter(tmp_path / "r", 0) as writer:
         for plan in found:
-            for record in records_of(plan, run_id="r"):
+            for record in records_of(plan):
                 writer.write(record)
     finish(tmp_path / "r", ended_at=END)
     rows = load(tmp_path / "r").scenarios
@@ -188,7 +193,7 @@ def test_what_was_planned_and_has_no_result_is_named(tmp_path: Path) -> None:
     found = plans(3, failing=False)
     start_run(tmp_path / "r", found)
     with EventWriter(tmp_path / "r", 0) as writer:
-        for record in records_of(found[0], run_id="r"):
+        for record in records_of(found[0]):
             writer.write(record)
     manifest = finish(tmp_path / "r", ended_at=END)
     assert manifest.notes == tuple(f"No result: {plan.scenario_id}" for plan in found[1:])
@@ -244,9 +249,9 @@ def test_a_scenario_that_races_is_named_and_left_out_of_the_evidence(tmp_path: P
         start_run(tmp_path / name, found)
         with EventWriter(tmp_path / name, 0) as writer:
             for number, plan in enumerate(found):
-                for record in records_of(plan, run_id=name):
+                for record in records_of(plan):
                     if number == 1 and isinstance(record, Step) and record.step == 1:
-                        writer.write(replace(record, verb=verb, detail=told))
+                        writer.write(msgspec.structs.replace(record, verb=verb, detail=told))
                     else:
                         writer.write(record)
         return finish(tmp_path / name, ended_at=END)

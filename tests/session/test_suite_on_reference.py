@@ -44,7 +44,7 @@ def ran() -> Ran:
     suite = load(["scenarios"], project=ROOT)
     with pytest.MonkeyPatch.context() as patch, open_server("embedded") as server:
         patch.setattr(Simulators, "fresh", watched)
-        stage = Stage(server, parse_target("reference"), suite, ROOT / "fixtures", lambda _: None, "suite", 1)
+        stage = Stage(server, parse_target("reference"), suite, ROOT / "fixtures", lambda _: None, 1)
         for case in suite.cases:
             made.clear()
             record = run_case(stage, case)

@@ -59,7 +59,7 @@ def play(server: Server, tmp_path: Path) -> Play:
         path.write_text(head + "  - scenario: A case\n" + "\n".join(lines) + "\n")
         written: list[records.Happening] = []
         suite = load([path], project=ROOT)
-        stage = Stage(server, parse_target(target), suite, ROOT / "fixtures", written.append, "test", seed)
+        stage = Stage(server, parse_target(target), suite, ROOT / "fixtures", written.append, seed)
         try:
             result = Played(run_case(stage, suite.cases[0]))
         finally:
@@ -67,7 +67,7 @@ def play(server: Server, tmp_path: Path) -> Play:
         for record in (
             each for one in written for each in (one.each() if isinstance(one, records.ChangedCells) else [one])
         ):
-            result.tables.setdefault(record.TABLE, []).append(record)
+            result.tables.setdefault(records.table_of(record), []).append(record)
         return result
 
     return played

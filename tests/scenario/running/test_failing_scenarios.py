@@ -38,7 +38,7 @@ def cases() -> Mapping[str, Case]:
 def stage(server: Server) -> Iterator[Stage]:
     """One stage for all: whatever ran before a scenario, its message is the same."""
     suite = load([FAILING], project=ROOT)
-    stage = Stage(server, parse_target("reference"), suite, ROOT / "fixtures", lambda record: None, "test", SEED)
+    stage = Stage(server, parse_target("reference"), suite, ROOT / "fixtures", lambda record: None, SEED)
     yield stage
     stage.close()
 

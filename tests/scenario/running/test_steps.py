@@ -218,7 +218,7 @@ def test_the_same_seed_leaves_the_same_records(play: Play) -> None:
         rows = []
         for records in played.tables.values():
             for record in records:
-                rows.append(str({k: getattr(record, k) for k in record.__slots__ if k not in record.MEASURED}))
+                rows.append(str({k: getattr(record, k) for k in record.__struct_fields__ if k not in record.MEASURED}))
         return rows
 
     assert evidence(first) == evidence(second)
