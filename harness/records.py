@@ -124,7 +124,6 @@ class Check(Record, frozen=True, kw_only=True, gc=False, tag="checks"):
 class Body(Record, frozen=True, kw_only=True, gc=False, tag="bodies"):
     """A request, response or delivery body after redaction, stored once under the hash of its text."""
 
-
     body_id: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]  # sha256 hex of `text`
     text: str
     truncated: bool
@@ -164,7 +163,6 @@ class Exchange(Record, frozen=True, kw_only=True, gc=False, tag="exchanges"):
 
 class RowChange(Record, frozen=True, kw_only=True, gc=False, tag="row_changes"):
     """One changed cell. An insert has no `before`, a delete no `after`."""
-
 
     step: int
     change: int  # order of the row operation within the scenario, from 1
@@ -241,7 +239,6 @@ class Delivery(Record, frozen=True, kw_only=True, gc=False, tag="deliveries"):
 
 class Log(Record, frozen=True, kw_only=True, gc=False, tag="logs"):
     """One log record of the target, redacted."""
-
 
     step: int
     log: int

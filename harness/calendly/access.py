@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from harness.calendly.entities import Event, Organization, Token, User
 from harness.calendly.options import Options
@@ -13,8 +13,7 @@ from harness.provider import Request, Route
 __all__ = ["Access", "Caller"]
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     user: User
     organization: Organization
     role: str

@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 from abc import ABC
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
+
+from msgspec.structs import replace
 
 from harness.calendly import setting_up
 from harness.calendly.core import Core
@@ -98,8 +99,10 @@ class Account(Provider, ABC):
         with self.lock:
             kind = self._event_type(uri)
             for name, value in fields.items():
-                if name not in EventType.__slots__:
-                    raise InputError(f"an event type has no {name!r}.", f"It has {', '.join(EventType.__slots__)}.")
+                if name not in EventType.__struct_fields__:
+                    raise InputError(
+                        f"an event type has no {name!r}.", f"It has {', '.join(EventType.__struct_fields__)}."
+                    )
                 setattr(kind, name, value)
             kind.updated_at = self.clock()
             self._core.webhooks.event_type("event_type.updated", kind, self.clock())

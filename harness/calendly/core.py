@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from harness.calendly.access import Access, Caller
 from harness.calendly.availability import Availability
@@ -22,8 +23,7 @@ from harness.provider import Ids, Request
 __all__ = ["Context", "Core"]
 
 
-@dataclass(frozen=True, slots=True)
-class Core:
+class Core(Struct, frozen=True):
     options: Options
     store: Store
     ids: Ids
@@ -37,8 +37,7 @@ class Core:
     pages: Pages
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """What an endpoint gets: the parts, who asks, what, with which path values, when."""
 
     core: Core

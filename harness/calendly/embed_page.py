@@ -12,12 +12,13 @@ import html
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from importlib import resources
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from harness.calendly.entities import EventType, Invitee
 from harness.calendly.parameters import is_email, is_timezone
@@ -34,8 +35,7 @@ _DAYS_AHEAD = 60
 Body = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
+class _Page(Struct, frozen=True):
     """What a path of the embed means."""
 
     mode: str

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
+from msgspec import Struct
+
 __all__ = [
     "Busy",
     "Cancellation",
@@ -32,19 +34,17 @@ Interval = tuple[time, time]
 Scope = Literal["user", "organization", "group"]
 
 
-@dataclass(frozen=True, slots=True)
-class Hours:
+class Hours(Struct, frozen=True):
     """A weekly schedule in a time zone (0 is Monday), and single days that differ from it."""
 
     id: str
     name: str
     timezone: str
     week: Mapping[int, tuple[Interval, ...]]
-    days: Mapping[date, tuple[Interval, ...]] = field(default_factory=dict)
+    days: Mapping[date, tuple[Interval, ...]] = {}
 
 
-@dataclass(slots=True)
-class Organization:
+class Organization(Struct):
     id: str
     name: str
     plan: str
@@ -52,8 +52,7 @@ class Organization:
     created_at: datetime
 
 
-@dataclass(slots=True)
-class User:
+class User(Struct):
     id: str
     name: str
     slug: str
@@ -68,8 +67,7 @@ class User:
     avatar_url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(Struct, frozen=True):
     id: str
     user: str
     organization: str
@@ -77,8 +75,7 @@ class Membership:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """A personal access token or an OAuth token. `scopes` None: an older token with full access."""
 
     text: str
@@ -88,8 +85,7 @@ class Token:
     state: Literal["valid", "expired", "revoked"] = "valid"
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     name: str
     type: str = "string"
     position: int = 0
@@ -99,8 +95,7 @@ class Question:
     include_other: bool = False
 
 
-@dataclass(slots=True)
-class EventType:
+class EventType(Struct):
     """`hosts`: more than one with a pooling type. `capacity`: invitees of one group event. Buffers in minutes."""
 
     id: str
@@ -138,22 +133,19 @@ class EventType:
     names: Literal["single", "split"] = "single"
 
 
-@dataclass(frozen=True, slots=True)
-class Cancellation:
+class Cancellation(Struct, frozen=True):
     canceled_by: str
     reason: str | None
     canceler_type: Literal["host", "invitee"]
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Guest:
+class Guest(Struct, frozen=True):
     email: str
     created_at: datetime
 
 
-@dataclass(slots=True)
-class Event:
+class Event(Struct):
     """`number` is the order of creation; with `start` it is the event's place in every index."""
 
     id: str
@@ -171,9 +163,9 @@ class Event:
     updated_at: datetime
     location: dict[str, Any] | None = None
     status: Literal["active", "canceled"] = "active"
-    invitees: list[str] = field(default_factory=list)
+    invitees: list[str] = []
     active_invitees: int = 0
-    guests: list[Guest] = field(default_factory=list)
+    guests: list[Guest] = []
     cancellation: Cancellation | None = None
     external_id: str = ""
 
@@ -182,15 +174,13 @@ class Event:
         return (self.start, self.number)
 
 
-@dataclass(frozen=True, slots=True)
-class NoShow:
+class NoShow(Struct, frozen=True):
     id: str
     invitee: str
     created_at: datetime
 
 
-@dataclass(slots=True)
-class Invitee:
+class Invitee(Struct):
     id: str
     event: str
     email: str
@@ -202,7 +192,7 @@ class Invitee:
     status: Literal["active", "canceled"] = "active"
     answers: tuple[tuple[str, str, int], ...] = ()
     timezone: str | None = None
-    tracking: Tracking = field(default_factory=dict)
+    tracking: Tracking = {}
     text_reminder_number: str | None = None
     rescheduled: bool = False
     old_invitee: str | None = None
@@ -231,8 +221,7 @@ class Subscription:
     retry_started_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """A single-use scheduling link."""
 
     id: str
@@ -240,8 +229,7 @@ class Link:
     used: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Busy:
+class Busy(Struct, frozen=True):
     """Time in a connected calendar that is not Calendly's."""
 
     user: str

@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct
 
 __all__ = ["ENDPOINTS", "EXCEPTIONS", "MARKS", "Fidelity", "fields_of", "render", "write_into"]
 
@@ -21,8 +22,7 @@ Level = Literal["exact", "simplified", "absent"]
 MARKS = ("<!-- fidelity: begin -->", "<!-- fidelity: end -->")
 
 
-@dataclass(frozen=True, slots=True)
-class Fidelity:
+class Fidelity(Struct, frozen=True):
     level: Level
     how: str = ""
 

@@ -6,9 +6,10 @@ The eight a minute for OAuth tokens is about asking for tokens; there is no OAut
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
+
+from msgspec import Struct
 
 from harness.calendly.access import Caller
 
@@ -17,8 +18,7 @@ __all__ = ["Limits", "Meter"]
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
-@dataclass(slots=True)
-class Meter:
+class Meter(Struct):
     """How many requests a fixed window has seen."""
 
     started: float = 0.0

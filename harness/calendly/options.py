@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
+
+from msgspec import Struct, field
 
 from harness.provider import RetryPolicy
 
@@ -15,8 +16,7 @@ Stage = Literal["trial", "free", "paid"]
 IdForm = Literal["uuid", "legacy", "mixed"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(Struct, frozen=True, kw_only=True):
     """Defaults are what CALENDLY.md takes as the likely behaviour; `[?]` there is a field here."""
 
     base_url: str = "https://api.calendly.com"  # what resource URIs begin with

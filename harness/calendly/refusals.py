@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 __all__ = ["TITLES", "Detail", "Refusal", "denied", "invalid", "not_found", "unauthenticated"]
 
@@ -30,8 +31,7 @@ MESSAGES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Detail:
+class Detail(Struct, frozen=True):
     """One entry of `details`; `parameter` and `code` are absent when None."""
 
     parameter: str | None

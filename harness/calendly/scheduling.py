@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from harness.calendly.availability import Availability
 from harness.calendly.entities import Cancellation, Event, EventType, Guest, Invitee, NoShow, Tracking
@@ -25,8 +26,7 @@ class SlotTaken(Exception):
     """The start is filled; the scenario or the API says so in its own way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(Struct, frozen=True):
     email: str
     name: str
     timezone: str | None = None
@@ -35,8 +35,7 @@ class Person:
     text_reminder_number: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Booking:
+class Booking(Struct, frozen=True):
     """What an invitee asks for. `answers` are (question, answer, position)."""
 
     kind: EventType

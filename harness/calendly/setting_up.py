@@ -120,9 +120,9 @@ def make_questions(questions: Sequence[QuestionLike]) -> tuple[Question, ...]:
 def _question(entry: Mapping[str, Any], position: int) -> Question:
     values = {"position": position, **entry}
     values["answer_choices"] = tuple(values.get("answer_choices") or ())
-    unknown = set(values) - set(Question.__slots__)
+    unknown = set(values) - set(Question.__struct_fields__)
     if unknown or "name" not in values:
-        raise InputError(f"a question has {', '.join(Question.__slots__)}; got {', '.join(sorted(entry))}.")
+        raise InputError(f"a question has {', '.join(Question.__struct_fields__)}; got {', '.join(sorted(entry))}.")
     return Question(**values)
 
 

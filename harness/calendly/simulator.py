@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.calendly import setting_up
 from harness.calendly.access import Access
@@ -36,8 +38,7 @@ __all__ = ["DEFAULTS", "Scheduled", "Simulator"]
 DEFAULTS = Options()
 
 
-@dataclass(frozen=True, slots=True)
-class Scheduled:
+class Scheduled(Struct, frozen=True):
     """A booking as the person sees it. `message` is what the embed posts to its parent page; times in UTC."""
 
     event_uri: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec.structs import asdict, replace
 
 from harness.calendly.embed_page import embed_page
 from harness.calendly.options import Options

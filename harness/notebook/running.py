@@ -8,8 +8,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from typing import IO
+
+from msgspec.structs import replace
 
 from harness.errors import HarnessFault
 from harness.notebook.child import options_text

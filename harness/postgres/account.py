@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import pwd
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
+
+from msgspec import Struct
 
 from harness.errors import MachineError
 
@@ -26,8 +27,7 @@ class PopenIdentity(TypedDict, total=False):
     extra_groups: list[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """The account of the server process; `dropped` says that it is not the harness's own."""
 
     uid: int

@@ -13,8 +13,9 @@ import os
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from harness.errors import InputError, MachineError
 from harness.postgres.account import Account
@@ -28,8 +29,7 @@ _REMEDY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Binaries:
+class Binaries(Struct, frozen=True):
     """A directory with `postgres` and `initdb`; `version` like "18.6"; `fingerprint` changes with the files."""
 
     directory: Path

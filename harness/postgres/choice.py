@@ -11,8 +11,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from harness.errors import InputError
 from harness.redaction import mask_address
@@ -24,8 +25,7 @@ ChoiceKind = Literal["auto", "embedded", "testcontainers", "existing"]
 _REMEDY = "Choose auto, embedded, embedded:/path/to/bin, testcontainers, testcontainers:IMAGE or postgresql://user@host/database."
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """A parsed choice. `argument` is the directory, the image or the URL; `shown` has no password in it."""
 
     kind: ChoiceKind

@@ -12,10 +12,10 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
+from msgspec import Struct
 
 from harness.errors import MachineError
 from harness.postgres.cluster import cluster_settings
@@ -35,8 +35,7 @@ _MEMORY = "/booking-harness"  # where memory-backed storage is mounted in the co
 _USER = "postgres"
 
 
-@dataclass(frozen=True, slots=True)
-class StartedContainer:
+class StartedContainer(Struct, frozen=True):
     """A running container; `parameters` are those of libpq."""
 
     image: str

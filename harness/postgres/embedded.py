@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import subprocess
 import time
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from harness.errors import MachineError
 from harness.postgres.account import PopenIdentity, server_account
@@ -25,8 +26,7 @@ _PORT = 5432  # names the socket's file; no TCP port is opened
 LEAST_ROOM = 8 * 1024 * 1024  # bytes; with less a server cannot go on
 
 
-@dataclass(slots=True)
-class EmbeddedServer:
+class EmbeddedServer(Struct):
     """A running server; `parameters` are those of libpq."""
 
     binaries: Binaries

@@ -15,8 +15,9 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from harness.errors import MachineError
 
@@ -40,8 +41,7 @@ SOCKET_PATH_LIMIT = 107  # bytes; sun_path of Linux, less its terminating zero
 _LONGEST_NAME = len("/s-00000000/.s.PGSQL.5432")
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(Struct, frozen=True):
     """The two roots; `roots` are all places where an earlier run may have left a server."""
 
     cache: Path

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 __all__ = ["Operation", "ResetReport", "RowOperation", "ServerInfo", "ServerKind"]
 
@@ -11,8 +12,7 @@ ServerKind = Literal["embedded", "testcontainers", "existing"]
 Operation = Literal["insert", "update", "delete", "truncate"]
 
 
-@dataclass(frozen=True, slots=True)
-class ServerInfo:
+class ServerInfo(Struct, frozen=True):
     """Which database a run used: printed, and recorded in its manifest. No password in any field."""
 
     kind: ServerKind
@@ -22,8 +22,7 @@ class ServerInfo:
     choice: str
 
 
-@dataclass(frozen=True, slots=True)
-class RowOperation:
+class RowOperation(Struct, frozen=True):
     """One row that one committed transaction changed.
 
     `position` numbers the operations of a scenario from 1, `transaction` its transactions from 1 in the order in
@@ -42,8 +41,7 @@ class RowOperation:
     after: dict[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
-class ResetReport:
+class ResetReport(Struct, frozen=True):
     """What Sandbox.reset() had to undo. A report in which nothing is set means that nothing had been changed."""
 
     tables: tuple[str, ...] = ()  # whose rows were put back

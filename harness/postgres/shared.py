@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
+from msgspec import Struct
 from psycopg import sql
 
 if TYPE_CHECKING:
@@ -57,8 +57,7 @@ Row = tuple[Any, ...]
 Connection = psycopg.Connection[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class SharedState:
+class SharedState(Struct, frozen=True):
     """All of it, by name. Each value is a row of the query above that reads it."""
 
     roles: dict[str, Row]
@@ -127,7 +126,7 @@ def _put_back(connection: Connection, before: SharedState) -> tuple[tuple[str, .
     if now.system != before.system:
         _reload(connection)
     after = SharedState.read(connection)
-    different = (name for name in SharedState.__slots__ if getattr(after, name) != getattr(before, name))
+    different = (name for name in SharedState.__struct_fields__ if getattr(after, name) != getattr(before, name))
     return tuple(done), tuple(f"{name} of the server differ" for name in different)
 
 

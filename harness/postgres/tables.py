@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, LiteralString
 
 import psycopg
+from msgspec import Struct
 from psycopg import sql
 from psycopg.rows import dict_row
 
 __all__ = ["KeyColumn", "Table", "read_tables"]
 
 
-@dataclass(frozen=True, slots=True)
-class KeyColumn:
+class KeyColumn(Struct, frozen=True):
     """A column of a key, and its type as SQL writes it."""
 
     name: str
     type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """A table with rows of its own (a partition too). `shown` is the name that evidence uses."""
 
     oid: int

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 __all__ = ["Call", "Candidate", "explain_unmatched"]
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """An endpoint that an unexpected request might have meant, and why it did not match."""
 
     endpoint: str
@@ -20,8 +20,7 @@ class Candidate:
         return f"{self.endpoint}: {self.why}"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One request, in order from 1. `status` is None when no answer came; `error` then names the reason.
 
     `fault` is the injected fault that struck. `matched` is False when no endpoint of the provider fits; `candidates`

@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from msgspec import to_builtins
+
 from harness.errors import InputError
 from harness.provider.courier import Courier, post
 from harness.provider.messages import Request, Response
@@ -140,7 +142,7 @@ class Control:
         """The journal; `since` leaves out the calls up to that number."""
         since = int(body.get("since", 0))
         calls = [call for call in list(self._one(body).calls) if call.number > since]
-        return {"calls": [{**asdict(call), "at": micros(call.at)} for call in calls]}
+        return {"calls": [{**to_builtins(call), "at": micros(call.at)} for call in calls]}
 
     def _clear_calls(self, body: Body) -> Any:
         self._one(body).calls.clear()

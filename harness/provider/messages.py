@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+from msgspec import Struct, field
 
 __all__ = ["Answer", "Request", "Response", "TransportFault", "TransportFaultKind"]
 
@@ -25,8 +26,7 @@ class TransportFault(Exception):
         self.kind: TransportFaultKind = kind
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(Struct, frozen=True, dict=True):
     """One HTTP request; `url` is absolute, header names are looked up without regard to case."""
 
     method: str
@@ -60,8 +60,7 @@ class Request:
         return self.body.decode("utf-8", errors="replace")
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True):
     """One HTTP answer. `delay` (seconds) is how long a transport waits before it hands the answer on."""
 
     status: int
@@ -82,8 +81,7 @@ class Response:
         return self.body.decode("utf-8", errors="replace")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What a receiver of a webhook answered; `elapsed` in seconds decides about the provider's read timeout."""
 
     status: int

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from msgspec import Struct
+
 from harness.errors import InputError
 from harness.provider.messages import Answer, TransportFault
 from harness.provider.signatures import sign_as
@@ -26,8 +28,7 @@ State = Literal["pending", "delivered", "lost", "abandoned"]
 AttemptOutcome = Literal["delivered", "refused", "lost", "timeout", "held"]
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """One attempt. `status` is None when no answer came; `outcome` says what the provider made of it."""
 
     delivery: str
@@ -66,8 +67,7 @@ class Delivery:
     first_signed: datetime | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True):
     """When a failed message is sent again: `first`, then `factor` times longer each time, at most `ceiling` apart.
 
     After `window` from the first attempt (or from `Delivery.retry_from` when that is set) it is given up. `resign`: a

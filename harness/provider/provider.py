@@ -9,9 +9,10 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar
+
+from msgspec.structs import replace
 
 from harness.provider.calls import Call, Candidate
 from harness.provider.faults import SPOILT, Fault, FaultBook, hollowed

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from harness.provider.calls import Candidate
 
 __all__ = ["Match", "Route", "Router"]
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """One endpoint: `GET /scheduled_events/{uuid}`. `scopes`: any one of them is enough."""
 
     method: str
@@ -30,8 +30,7 @@ class Route:
         return tuple(self.template.strip("/").split("/"))
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """A route and the values of its placeholders."""
 
     route: Route

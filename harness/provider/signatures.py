@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
+
+from msgspec import Struct
 
 from harness.errors import InputError
 
@@ -29,8 +30,7 @@ SIGNINGS: dict[str, str] = {
 _SKEW = timedelta(seconds=301)
 
 
-@dataclass(frozen=True, slots=True)
-class SignedBody:
+class SignedBody(Struct, frozen=True):
     """A body and its signature header value; None when nothing is signed."""
 
     body: bytes

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec import Struct, field
 
 from harness.errors import InputError
 from harness.provider.messages import Request, Response
@@ -45,8 +46,7 @@ def _no_pages(provider: Provider, request: Request) -> Response | None:
     return None
 
 
-@dataclass(frozen=True)
-class Site:
+class Site(Struct, frozen=True):
     """How one provider is served.
 
     `build(clock, seed)` makes a fresh one. `claims(path)` says which API paths are its own. `pages` answers web pages

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from harness.records import SCHEMA_VERSION
 from harness.report.disk import disk_errors, point, replace_text
@@ -21,8 +22,7 @@ __all__ = ["PLAN", "RunInfo", "start"]
 PLAN = "plan.json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunInfo:
+class RunInfo(Struct, frozen=True, kw_only=True):
     """What the caller knows when a run starts.
 
     `command` is the command line as typed; `database` such as {"kind": "embedded", "version": "18.6", "image": None,

@@ -6,7 +6,6 @@ import tempfile
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -14,6 +13,7 @@ from types import TracebackType
 from typing import IO, Self
 
 import msgspec
+from msgspec import Struct
 
 from harness.report.disk import disk_errors
 from harness.report.lines import Row
@@ -32,8 +32,7 @@ def title_of(name: str, scenario_id: str) -> str:
     return name if at < 0 else f"{bare}{scenario_id[at:]}"
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One scenario with its matrix values: the Scenario rows of its attempts, in order."""
 
     attempts: tuple[Row, ...]

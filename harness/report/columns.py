@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import types
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from msgspec import Struct
 
 from harness.errors import HarnessFault
 from harness.records import TABLES
@@ -18,8 +19,7 @@ Kind = Literal["text", "integer", "flag", "instant", "texts"]
 _KINDS: dict[Any, Kind] = {str: "text", int: "integer", bool: "flag", datetime: "instant"}
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """One column: `kind` decides its type in JSON, Arrow and pandas."""
 
     name: str

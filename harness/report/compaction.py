@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from harness.records import RACING_VERBS, TABLES, Check, Scenario, Step
 from harness.report.arrow import TableWriter
@@ -26,8 +27,7 @@ EVENTS = "events.jsonl"
 MEASURED = "measured.jsonl"
 
 
-@dataclass(slots=True)
-class Compacted:
+class Compacted(Struct):
     """What compaction found: the cases in order, counts of checks.
 
     `evidence` is the SHA-256 of the lines of events.jsonl that the seed decides: all but those of the scenarios in

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from harness.report.analysis.cases import case_frame
 from harness.report.loading import Run, load
@@ -24,8 +25,7 @@ _BAD = frozenset({"failed", "error"})
 _COLUMNS = ("scenario_id", "name", "change", "before", "after", "before_us", "after_us", "failure")
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """Two runs side by side. Each tuple holds scenario ids, in the order of the later run."""
 
     before: str

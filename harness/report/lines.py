@@ -53,7 +53,9 @@ def encode(record: Record) -> bytes:
     """`record` as one line of a worker's part, newline included."""
     try:
         return _encode(record) + b"\n"
-    except UnicodeEncodeError:  # half a surrogate pair, which UTF-8 cannot hold: the replacement character stands for it
+    except (
+        UnicodeEncodeError
+    ):  # half a surrogate pair, which UTF-8 cannot hold: the replacement character stands for it
         text = _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", _dumps_anything(msgspec.to_builtins(record)))
         return text.encode("utf-8") + b"\n"
 

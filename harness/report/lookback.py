@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from harness.errors import InputError
 from harness.project import place
@@ -28,8 +29,7 @@ _SHOWN = 20
 _COUNTED = ("passed", "failed", "error", "skipped", "flaky")
 
 
-@dataclass(frozen=True, slots=True)
-class RunHistory:
+class RunHistory(Struct, frozen=True):
     """The last runs on one target: which case changes its mind, and which became slower."""
 
     target: str

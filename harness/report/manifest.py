@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from harness.errors import InputError
 from harness.report.disk import replace_text
@@ -23,8 +25,7 @@ RunOutcome = Literal["running", "passed", "failed", "error", "interrupted", "emp
 _SEQUENCES = ("command", "notes", "raced")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class Manifest(Struct, frozen=True, kw_only=True):
     """Provenance of a run. Paths are relative to the project (`inputs`) or to the run's directory (`outputs`)."""
 
     schema_version: int
@@ -83,8 +84,7 @@ def read_manifest(directory: Path) -> Manifest:
 
 def _from_json(value: Mapping[str, Any]) -> Manifest:
     """Keys that this version does not know are left out; what is absent has its default."""
-    known = {f.name for f in fields(Manifest)}
-    kept = {key: item for key, item in value.items() if key in known}
+    kept = {key: item for key, item in value.items() if key in Manifest.__struct_fields__}
     for name in ("start", "end"):
         if kept.get(name):
             kept[name] = parse_instant(kept[name])

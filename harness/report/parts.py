@@ -11,11 +11,12 @@ import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import IO, Any, NamedTuple
+
+from msgspec import Struct, field
 
 from harness.errors import HarnessFault
 from harness.records import TABLES, Body, Scenario
@@ -47,8 +48,7 @@ class Line(NamedTuple):
     measured: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
+class Execution(Struct, frozen=True):
     """All records of one attempt at one case; `finished` when its Scenario record is there."""
 
     scenario_id: str
@@ -105,8 +105,7 @@ class _Bodies:
         return _Span(*self._spans[3 * at : 3 * at + 3])
 
 
-@dataclass(slots=True)
-class Parts:
+class Parts(Struct):
     """Where each execution's lines stand in the parts. `notes` say what was cut or damaged."""
 
     paths: list[Path]
@@ -179,8 +178,7 @@ def _index(parts: Parts, number: int, path: Path) -> None:
             row += block.count(b"\n")
 
 
-@dataclass(slots=True)
-class _Block:
+class _Block(Struct):
     """Whole lines of one part; the last may be torn. `offset` and `row` say where in the part it begins."""
 
     parts: Parts

@@ -10,9 +10,10 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from harness.memory import uncollected
 from harness.report import allure, ctrf, junit

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.errors import InputError
 from harness.project import located
@@ -16,8 +18,7 @@ from harness.report.manifest import MANIFEST, read_manifest
 __all__ = ["Difference", "verify"]
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """One file that is not as the manifest, or a dossier's SHA256SUMS, says."""
 
     path: str

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from harness.errors import InputError
 from harness.scenario.equality import equal, order_key, untyped
@@ -22,8 +23,7 @@ _ORDER = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": opera
 _RESOLVED = (Literal, Reference, Template, MapPattern, ListPattern, Opaque)
 
 
-@dataclass(frozen=True, slots=True)
-class Acceptance:
+class Acceptance(Struct, frozen=True):
     """Judges values by one matcher."""
 
     matcher: Matcher

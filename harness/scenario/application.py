@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from harness.interrupts import AskedToEnd
 from harness.scenario.credentials import (
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Application", "open_application", "preload", "settings_for"]
 
 
-@dataclass(slots=True)
-class Application:
+class Application(Struct):
     """`transport` reaches it; `app` is the WSGI application in this process, None for a deployment behind a URL."""
 
     transport: Transport

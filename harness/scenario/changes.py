@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from harness.postgres import RowOperation
 
@@ -13,8 +14,7 @@ __all__ = ["Change", "net", "summary"]
 Kind = Literal["added", "updated", "removed"]
 
 
-@dataclass(slots=True)
-class Change:
+class Change(Struct):
     """The net effect on one row. `before` is None for an added row, `after` for a removed one."""
 
     table: str

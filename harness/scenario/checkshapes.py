@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from harness.scenario.providing import known_event
 from harness.scenario.shapes import Choice, Free, Kind, Shape
@@ -18,8 +19,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 ANY = Free()
 
 
-@dataclass(frozen=True, slots=True)
-class CheckShape:
+class CheckShape(Struct, frozen=True):
     """How a kind of check is written."""
 
     shape: Shape

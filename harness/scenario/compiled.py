@@ -7,17 +7,14 @@ it uses, and its `Feature`, pickled. It is trusted as `scenarios/verbs.py` besid
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import pickle
 import sys
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from harness.scenario.model import Feature
 
@@ -53,7 +50,7 @@ class Compiled:
 
     def keep(self, shown: str, key: str, uses: Mapping[str, str], feature: Feature) -> None:
         """Keeps what was read without a mistake."""
-        self._entries[shown] = (key, dict(uses), _packed(feature))
+        self._entries[shown] = (key, dict(uses), pickle.dumps(feature, pickle.HIGHEST_PROTOCOL))
         self._changed = True
 
     def save(self) -> None:
@@ -77,32 +74,6 @@ def _sweep(path: Path) -> None:
     for left in path.parent.glob(f".{path.name}.*"):
         if time.time() - left.stat().st_mtime > _WRITTEN_BY_NOW:
             left.unlink()
-
-
-class _Pickler(pickle.Pickler):
-    """Packs a dataclass as a call of its class: a frozen one with slots would find out its fields again for every object."""
-
-    def reducer_override(self, thing: Any) -> Any:
-        kind: Any = type(thing)
-        names = _arguments(kind)
-        if names is None:
-            return NotImplemented
-        return kind, tuple([getattr(thing, name) for name in names])
-
-
-@cache
-def _arguments(kind: Any) -> tuple[str, ...] | None:
-    """The fields of a dataclass that is made again by giving them in order; None when `kind` is none such."""
-    if not is_dataclass(kind) or hasattr(kind, "__post_init__"):
-        return None
-    declared = fields(kind)
-    return tuple(f.name for f in declared) if all(f.init and not f.kw_only for f in declared) else None
-
-
-def _packed(feature: Feature) -> bytes:
-    content = io.BytesIO()
-    _Pickler(content, pickle.HIGHEST_PROTOCOL).dump(feature)
-    return content.getvalue()
 
 
 def compiled_of(project: Path) -> Compiled:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any, TypeAlias
 from uuid import UUID
+
+from msgspec import Struct
 
 from harness.scenario.instants import parse_date, parse_duration, parse_instant, show_instant
 
@@ -17,8 +18,7 @@ __all__ = ["Typed", "equal", "order_key", "untyped"]
 Ordered: TypeAlias = Decimal | datetime | date
 
 
-@dataclass(frozen=True, slots=True)
-class Typed:
+class Typed(Struct, frozen=True):
     """A value as PostgreSQL's JSON shows it, with the name of its column's type."""
 
     value: Any

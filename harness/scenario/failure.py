@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from harness import records
 from harness.errors import Position
@@ -17,8 +18,7 @@ _WIDTH = 100
 _BODY = 1500
 
 
-@dataclass(slots=True)
-class Failure:
+class Failure(Struct):
     """One step (or the checks at the end) that did not hold."""
 
     step: int

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from harness.errors import InputError, InputErrors, Position, Problem
 from harness.project import located
@@ -20,8 +21,7 @@ SUPPORT_FILES = frozenset({"rules.yaml", "invariants.yaml"})
 _LINE = re.compile(r"(.+?):(\d{1,9})(?::\d{1,9})?\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A path given on the command line, with the line after its colon, if any."""
 
     path: Path

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from harness.errors import InputError, Position
 from harness.scenario.suggest import did_you_mean
@@ -37,8 +38,7 @@ SECTIONS = ("before", "update", "reference")
 """The parts of fixtures/migrations/history.txt: production before the update, the update, what the reference adds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Catalogue:
+class Catalogue(Struct, frozen=True):
     """Rows by table and short key. Keys are unique across tables, so that `$catalog.KEY.column` is enough."""
 
     name: str

@@ -7,8 +7,10 @@ captures reaches the caller as one map under the `as` of the call.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.errors import InputError, Position
 from harness.scenario.model import CheckSpec, Eventually, Step
@@ -18,8 +20,7 @@ from harness.scenario.values import ListPattern, Literal, MapPattern, Matcher, O
 __all__ = ["Fragment", "instantiate", "substitute"]
 
 
-@dataclass(frozen=True, slots=True)
-class Fragment:
+class Fragment(Struct, frozen=True):
     """A fragment as written: arguments (None: it must be given) and steps, already flat."""
 
     name: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from harness.errors import Position
 from harness.redaction import SHORTEST_SECRET
@@ -73,8 +74,7 @@ GIVEN = Keys(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class GivenPatterns:
+class GivenPatterns(Struct, frozen=True):
     """`given` as read: patterns that may name parameters of the matrix."""
 
     patterns: MapPattern

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from harness.errors import InputError, InputErrors, Position, Problem
 from harness.memory import uncollected
@@ -27,8 +28,7 @@ from harness.scenario.yamltree import MapNode, Node, Source, parse
 __all__ = ["Loading", "Surroundings", "load", "load_text"]
 
 
-@dataclass(slots=True)
-class Surroundings:
+class Surroundings(Struct):
     """What a project gives its scenarios to name; None means that such names are not checked."""
 
     project: Path

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
+
+from msgspec import Struct
 
 from harness.scenario.instants import parse_date, parse_duration, parse_instant
 from harness.scenario.suggest import did_you_mean, nearest
@@ -39,8 +40,7 @@ class _Absent:
 ABSENT: Final = _Absent()
 
 
-@dataclass(frozen=True, slots=True)
-class MatcherWord:
+class MatcherWord(Struct, frozen=True):
     """One word of the matcher language; `arguments` says how many follow (None: the rest of the text is one)."""
 
     name: str

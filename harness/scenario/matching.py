@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.errors import Position
 from harness.scenario.accepting import Acceptance
@@ -19,8 +21,7 @@ from harness.scenario.values import ListPattern, Literal, MapPattern, Matcher, O
 __all__ = ["ABSENT", "Comparison", "Typed", "compare", "matches", "sketch"]
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """One leaf: where in the actual value, what was expected and what came, both as short text."""
 
     path: str

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct, field
 
 from harness.errors import Position
 from harness.scenario.values import MapPattern, Pattern
@@ -43,8 +44,7 @@ DEFAULT_CLOCK = datetime(2030, 3, 4, 9, 0, tzinfo=UTC)
 """When a scenario begins that gives no clock: a Monday morning, far from any change of summer time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Eventually:
+class Eventually(Struct, frozen=True):
     """How long a check may be tried again. `stop_if` is a response-like pattern that ends the waiting as a failure."""
 
     within: timedelta
@@ -52,8 +52,7 @@ class Eventually:
     stop_if: CheckSpec | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CheckSpec:
+class CheckSpec(Struct, frozen=True):
     """One check: `kind` names it in the registry, `pattern` has the declared shape of that kind.
 
     Words such as `none` are Literals, maps are MapPatterns with the keys of the shape, the values in them are patterns.
@@ -66,8 +65,7 @@ class CheckSpec:
     text: str = ""  # as a person wrote it, on one line
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One step. `args` holds a pattern for each argument given; `registry.bind` makes the typed arguments of it."""
 
     verb: str
@@ -88,8 +86,7 @@ class Step:
         return ((self.expect,) if self.expect else ()) + self.then
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryPolicy:
+class DeliveryPolicy(Struct, frozen=True):
     """How webhooks travel when no step delivers them.
 
     when: `manual` (only `deliver` steps deliver), `immediate` (after each act), `end` (after the last step).
@@ -110,8 +107,7 @@ class DeliveryPolicy:
             raise ValueError("After the last step no time passes, so a delay never ends: use when: immediate.")
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """Where a scenario starts. `actors` is never empty; its first entry acts when a step names nobody."""
 
     catalog: str
@@ -133,8 +129,7 @@ class Given:
         return self.actors.get(name or self.actor, name or "")
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(Struct, frozen=True):
     """One scenario, before its matrix is expanded."""
 
     title: str
@@ -160,8 +155,7 @@ class Scenario:
         return self.id or f"{self.file}::{self.title}"
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One thing to run: a scenario with its parameters."""
 
     scenario: Scenario
@@ -195,8 +189,7 @@ class Case:
         return self.scenario.position
 
 
-@dataclass(frozen=True, slots=True)
-class Feature:
+class Feature(Struct, frozen=True):
     """One file."""
 
     name: str
@@ -204,8 +197,7 @@ class Feature:
     scenarios: tuple[Scenario, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Invariant:
+class Invariant(Struct, frozen=True):
     """SQL that must return no row, whatever happened; checked after every step."""
 
     name: str
@@ -215,8 +207,7 @@ class Invariant:
     covers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Suite:
+class Suite(Struct, frozen=True, dict=True):
     """Everything loaded. `digests` has the sha256 of every file read, for the manifest."""
 
     features: tuple[Feature, ...]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from harness.errors import Position, Problem
 from harness.scenario.fragments import branches, captured
@@ -15,8 +16,7 @@ from harness.scenario.values import ListPattern, MapPattern, Pattern, Reference,
 __all__ = ["NameCheck"]
 
 
-@dataclass(slots=True)
-class NameCheck:
+class NameCheck(Struct):
     """Walks steps in their order; what it finds is in `problems`. `catalogue` has the rows by key, when it is known;
     `secrets` are the names that given has."""
 

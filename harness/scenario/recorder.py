@@ -12,7 +12,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -36,12 +35,14 @@ _NUMBERED: Mapping[type[records.Record], str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Kept(Generic[R]):
+class Kept(msgspec.Struct, Generic[R], frozen=True):
     """A record and, unredacted and in memory only, what the checks look at."""
 
     record: R
-    raw: Mapping[str, Any] = field(repr=False)
+    raw: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"Kept({self.record!r})"
 
 
 class Recorder:

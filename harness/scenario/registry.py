@@ -17,10 +17,12 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, is_dataclass
+from dataclasses import is_dataclass
 from functools import cached_property
 from importlib import import_module
 from typing import Any, Literal, TypeAlias, TypeVar, cast
+
+from msgspec import Struct
 
 from harness.errors import HarnessFault, InputError
 from harness.scenario.arguments import Compare, Duration, Instant, Steps, TableRows, Value, bind, shape_of
@@ -48,8 +50,7 @@ VerbKind: TypeAlias = Literal["flow", "provider", "low"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True)
-class Verb:
+class Verb(Struct, frozen=True, dict=True):
     """One verb. `beside` are arguments written beside the verb instead of inside it."""
 
     name: str
@@ -67,8 +68,7 @@ class Verb:
         return shape_of(cast(Any, self.args_type), self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class CheckKind:
+class CheckKind(Struct, frozen=True):
     """One kind of check: its declared shape, and the function that runs it (None until that is imported)."""
 
     name: str

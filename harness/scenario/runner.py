@@ -9,9 +9,10 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgspec import Struct, field
 
 from harness import records
 from harness.errors import HarnessError, InputError, MachineError, Position
@@ -48,8 +49,7 @@ class StepFailed(Exception):
         self.failure = failure
 
 
-@dataclass(slots=True)
-class _Execution:
+class _Execution(Struct):
     """One attempt at one case."""
 
     stage: Stage

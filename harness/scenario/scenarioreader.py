@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from harness.errors import InputError, Problem
 from harness.scenario.fragments import branches
@@ -41,8 +42,7 @@ _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What names a scenario may use beside its own; None means that they are not checked."""
 
     rules: Mapping[str, str] | None = None

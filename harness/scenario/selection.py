@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.errors import InputError, NothingSelected
 from harness.project import located, relative
@@ -18,8 +20,7 @@ from harness.scenario.tagexpression import tag_filter
 __all__ = ["Selection", "repeated", "select", "shard", "shuffled"]
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """What the command line asks for; an empty selection is everything.
 
     places: files, directories, `file:LINE`. text: part of a case's id, title or feature, whatever the case of letters.

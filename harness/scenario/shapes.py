@@ -6,8 +6,9 @@ Here are those of single values; `structures` has lists and maps.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct, field
 
 from harness.errors import InputError, Problem
 from harness.scenario.show import show
@@ -38,8 +39,7 @@ Schema = dict[str, Any]
 REFERENCE: Schema = {"$ref": "#/$defs/reference"}
 
 
-@dataclass(slots=True)
-class Reader:
+class Reader(Struct):
     """What reading needs beside the tree, and where mistakes go."""
 
     problems: list[Problem]
@@ -98,8 +98,7 @@ def nothing(node: Node) -> Pattern:
     return Literal(None, node.position)
 
 
-@dataclass(frozen=True, slots=True)
-class Free:
+class Free(Struct, frozen=True):
     """Any value: to compare, or to send."""
 
     sending: bool = False
@@ -115,8 +114,7 @@ class Free:
         return {} if self.sending else {"$ref": "#/$defs/pattern"}
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(Struct, frozen=True):
     """A pattern handed on as it is, for a verb that compares by itself."""
 
     inner: Shape = Free()
@@ -132,8 +130,7 @@ class Compared:
         return self.inner.schema(reader)
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """A single value of one kind. `parse` raises ValueError for anything else."""
 
     expected: str
@@ -166,8 +163,7 @@ class Kind:
         return {"anyOf": [self.json, *matcher, REFERENCE]}
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """One of a few words."""
 
     words: tuple[Any, ...]
@@ -201,8 +197,7 @@ class Choice:
         return {"anyOf": [{"enum": list(self.words)}, REFERENCE]}
 
 
-@dataclass(frozen=True, slots=True)
-class Steps:
+class Steps(Struct, frozen=True):
     """A list of steps, read by the loader."""
 
     expected: str = "a list of steps"

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from harness import records
 from harness.errors import InputError, MachineError, Position
 from harness.postgres import Sandbox, Server, question
@@ -37,8 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Stage"]
 
 
-@dataclass(slots=True)
-class _Set:
+class _Set(Struct):
     """One catalogue's database and the application over it; None where that is closed, or not opened yet."""
 
     catalogue: Catalogue
@@ -127,9 +128,7 @@ class Stage:
 
     def recorder(self, case: Case, attempt: int) -> Recorder:
         """The recorder of one execution."""
-        return Recorder(
-            self.sink, scenario_id=case.scenario_id, attempt=attempt, redactor=self.redactor
-        )
+        return Recorder(self.sink, scenario_id=case.scenario_id, attempt=attempt, redactor=self.redactor)
 
     @contextlib.contextmanager
     def world(self, case: Case, recorder: Recorder) -> Iterator[World]:

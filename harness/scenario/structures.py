@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from harness.errors import InputError, Position
 from harness.scenario.shapes import REFERENCE, Choice, Reader, Schema, Shape, described, found, nothing, refuse
@@ -15,8 +16,7 @@ from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
 __all__ = ["AnyKeys", "Either", "Field", "Items", "Keys"]
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
+class Items(Struct, frozen=True):
     """A list of one shape."""
 
     of: Shape
@@ -42,8 +42,7 @@ class Items:
         return {"anyOf": [{"type": "array", "items": self.of.schema(reader)}, REFERENCE]}
 
 
-@dataclass(frozen=True, slots=True)
-class AnyKeys:
+class AnyKeys(Struct, frozen=True):
     """A map with free keys and values of one shape."""
 
     of: Shape
@@ -67,8 +66,7 @@ class AnyKeys:
         return {"anyOf": [{"type": "object", "additionalProperties": self.of.schema(reader)}, REFERENCE]}
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One key of a map."""
 
     shape: Shape
@@ -76,8 +74,7 @@ class Field:
     required: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(Struct, frozen=True):
     """A map with declared keys. `others` is the shape of undeclared ones, if they may be there."""
 
     fields: Mapping[str, Field]
@@ -152,8 +149,7 @@ class Keys:
         return {**schema, "required": required} if required else schema
 
 
-@dataclass(frozen=True, slots=True)
-class Either:
+class Either(Struct, frozen=True):
     """Different shapes for a single value, a list and a map."""
 
     scalar: tuple[Shape, ...] = ()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from harness.errors import InputError, Position
 
@@ -28,8 +29,7 @@ WHERE t.typnamespace = 'public'::regnamespace GROUP BY t.typname ORDER BY t.typn
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Tables:
+class Tables(Struct, frozen=True):
     """Table → column → PostgreSQL's name of the type; and the labels of each enum type."""
 
     columns: Mapping[str, Mapping[str, str]]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from harness.errors import InputError
 from harness.scenario.shapes import Reader, Schema, Shape
@@ -15,8 +16,7 @@ from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
 __all__ = ["Columns", "PerTable", "TableRows"]
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(Struct, frozen=True):
     """A row: columns of one table, each with a value, or a pattern, or (`changes`) `{from, to}`."""
 
     table: str
@@ -98,8 +98,7 @@ class Columns:
         return {**value, "description": f"{self.table}.{column}: {kind}"}
 
 
-@dataclass(frozen=True, slots=True)
-class PerTable:
+class PerTable(Struct, frozen=True):
     """`{table: …}`; `of` makes the shape for a table, `words` are keys that are no table."""
 
     of: Any  # Callable[[str], Shape]
@@ -140,8 +139,7 @@ def _rows_to_send(table: str) -> Shape:
     return Items(Columns(table, sending=True))
 
 
-@dataclass(frozen=True, slots=True)
-class TableRows:
+class TableRows(Struct, frozen=True):
     """`{table: [row, …]}` of rows to insert."""
 
     expected: str = "a map of tables to lists of rows"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from harness.errors import InputError
 from harness.scenario.suggest import did_you_mean
@@ -20,8 +21,7 @@ __all__ = ["Schema", "Target", "parse_target"]
 Schema = Literal["before", "after"]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """A parsed `--target`. `defects` are what differs from the reference: defects, or a correct variant. `schema` says whether the update's migration has been applied to its database."""
 
     name: str

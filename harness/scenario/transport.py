@@ -10,10 +10,11 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, unquote, urlsplit
+
+from msgspec import Struct, field
 
 from harness.interrupts import AskedToEnd
 
@@ -26,8 +27,7 @@ TIMEOUT_S = 30.0
 _UNSENDABLE = re.compile(r"[^\x21-\x7e]+")
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(Struct, frozen=True):
     """A request as the target will see it; `path` includes the query, `caller` is the visitor's IP address."""
 
     method: str
@@ -37,8 +37,7 @@ class HttpRequest:
     caller: str = "192.0.2.1"
 
 
-@dataclass(frozen=True)
-class HttpAnswer:
+class HttpAnswer(Struct, frozen=True, dict=True):
     """What came back. `json` is None when the body is not JSON."""
 
     status: int

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 from typing import Literal as Word
+
+from msgspec import Struct
 
 from harness.errors import InputErrors, Position, Problem
 from harness.scenario.matchers import MATCHERS, compile_regex, split_matcher, split_one_of, word_mistake
@@ -42,16 +43,14 @@ WRAPPERS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Struct, frozen=True):
     """A value as it stands; `value` is plain data (a map or list only under `literal`)."""
 
     value: Any
     position: Position
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """`$name.path[0].x`: the value itself, whatever its type."""
 
     name: str
@@ -60,8 +59,7 @@ class Reference:
     position: Position
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """Text with references in it."""
 
     parts: tuple[str | Reference, ...]
@@ -69,8 +67,7 @@ class Template:
     position: Position
 
 
-@dataclass(frozen=True, slots=True)
-class Matcher:
+class Matcher(Struct, frozen=True):
     """`<name args>`; an argument is a pattern, for `re` the compiled expression, for `len` and `now` text."""
 
     name: str
@@ -79,8 +76,7 @@ class Matcher:
     position: Position
 
 
-@dataclass(frozen=True, slots=True)
-class MapPattern:
+class MapPattern(Struct, frozen=True):
     """A map: a subset of the actual one, or all of it when `exact`."""
 
     entries: Mapping[str, Pattern]
@@ -99,8 +95,7 @@ class MapPattern:
         return iter(self.entries.items())
 
 
-@dataclass(frozen=True, slots=True)
-class ListPattern:
+class ListPattern(Struct, frozen=True):
     """A list. With mode `every`, `items` holds the one pattern that each element must match."""
 
     items: tuple[Pattern, ...]
@@ -108,8 +103,7 @@ class ListPattern:
     mode: ListMode = "exact"
 
 
-@dataclass(frozen=True, slots=True)
-class Opaque:
+class Opaque(Struct, frozen=True):
     """Something that the loader made (steps, a pattern to compare later) and that `resolve` hands on untouched."""
 
     value: Any

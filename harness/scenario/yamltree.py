@@ -13,11 +13,11 @@ Whatever the bytes are, the outcome is a tree or an `InputErrors` whose problems
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NoReturn, TypeAlias
 
 import yaml
+from msgspec import Struct, field
 
 from harness.errors import InputErrors, Position, Problem
 from harness.scenario.yamlmistakes import advice
@@ -45,8 +45,7 @@ _MAX_DIGITS = 400  # beyond this Python refuses or crawls; no identifier is that
 _REFUSED = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-@dataclass(slots=True, eq=False)
-class Source:
+class Source(Struct, eq=False):
     """One file's name (as messages show it) and text."""
 
     file: str
@@ -77,8 +76,7 @@ class Source:
         return Problem(Position(self.file, line, column), what, remedy, shown)
 
 
-@dataclass(slots=True, eq=False)
-class _Placed:
+class _Placed(Struct, eq=False):
     source: Source
     line: int
     column: int
@@ -93,8 +91,7 @@ class _Placed:
         return self.source.problem(self.line, self.column, what, remedy)
 
 
-@dataclass(slots=True, eq=False)
-class ScalarNode(_Placed):
+class ScalarNode(_Placed, eq=False):
     """A single value: `value` typed, `text` as written, `plain` without quotes."""
 
     value: Plain
@@ -102,15 +99,13 @@ class ScalarNode(_Placed):
     plain: bool
 
 
-@dataclass(slots=True, eq=False)
-class ListNode(_Placed):
+class ListNode(_Placed, eq=False):
     """A sequence."""
 
     items: list[Node]
 
 
-@dataclass(slots=True, eq=False)
-class MapNode(_Placed):
+class MapNode(_Placed, eq=False):
     """A mapping: `entries` by the text of the key, `keys` for where each key stands."""
 
     entries: dict[str, Node]

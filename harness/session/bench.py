@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
+
+from msgspec import Struct, structs
 
 from harness import records
 from harness.errors import InputError
@@ -24,8 +25,7 @@ __all__ = ["Bench", "cases_of"]
 Sink = Callable[[records.Happening], None]
 
 
-@dataclass(slots=True)
-class Bench:
+class Bench(Struct):
     """Open it, run cases on it, close it."""
 
     server: Server
@@ -77,7 +77,7 @@ class Bench:
     @property
     def about(self) -> dict[str, Any]:
         """Which database this is, for the manifest."""
-        return asdict(self.server.info)
+        return structs.asdict(self.server.info)
 
     def run(self, case: Case, *, retries: int = 0) -> records.Scenario:
         """Run `case`, again up to `retries` times while it fails; the record of the last attempt."""

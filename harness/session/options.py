@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 __all__ = ["RunOptions"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
+class RunOptions(Struct, frozen=True, kw_only=True):
     """Every choice of one run; the defaults are those of the command line (DESIGN: the command line).
 
     `shard` is (I, N), counted from 1. `workers` 0 means one per core. `seed` None draws one and prints it.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from harness.errors import InputError, NothingSelected
 from harness.scenario.compiled import compiled_of
@@ -22,8 +23,7 @@ __all__ = ["Plan", "make_plan", "suite_of"]
 DEFAULT_PATHS = ("scenarios",)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """The cases to run, in order, from one suite; `seed` decides ids, randomness and, if asked for, the order."""
 
     suite: Suite

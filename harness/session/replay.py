@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from harness.errors import InputError
 from harness.report import load
@@ -30,8 +31,7 @@ COMPARED: dict[str, Sequence[str]] = {
 _BODIES = frozenset({"request_body", "response_body"})
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """One cell that came out otherwise; a row that is missing on one side has the column `row`."""
 
     table: str
@@ -44,8 +44,7 @@ class Difference:
         return f"step {self.step}  {self.table}.{self.column}   recorded {self.recorded}   now {self.replayed}"
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(Struct, frozen=True):
     """What a replay came to."""
 
     scenario_id: str

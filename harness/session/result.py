@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from harness import records
 
 __all__ = ["RunResult"]
 
 
-@dataclass(slots=True)
-class RunResult:
+class RunResult(Struct):
     """The last attempt of every case, in the order of the plan.
 
     `interrupted` and `fault` say why a run ended before its plan did; `report` is the directory it left.

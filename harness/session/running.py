@@ -9,12 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from harness import records
 from harness.errors import MachineError
@@ -80,8 +82,7 @@ def run(
     return result
 
 
-@dataclass(slots=True)
-class _Course:
+class _Course(Struct):
     """The course of a run: what comes from the workers, in the order in which it comes."""
 
     options: RunOptions

@@ -12,10 +12,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from harness.calendly.options import Options
 from harness.calendly.server import Served
@@ -36,8 +37,7 @@ __all__ = ["Deployment", "deployment", "serve"]
 SIGN_IN_LIFETIME = timedelta(hours=12)
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
+class Deployment(Struct, frozen=True):
     """What is being served. `tokens` signs in each user of the catalogue by key."""
 
     url: str

@@ -14,10 +14,11 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from types import FrameType
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from harness.errors import HarnessError, HarnessFault, InputError, MachineError
 from harness.interrupts import AskedToEnd
@@ -25,16 +26,14 @@ from harness.interrupts import AskedToEnd
 __all__ = ["Died", "Finished", "Ready", "Worker", "batches_of", "run_forked", "run_inline"]
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(Struct, frozen=True):
     """A worker's database is up. `about` is what the manifest records of it."""
 
     worker: int
     about: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """One job is done; `result` is whatever the worker's `run` returned."""
 
     worker: int
@@ -42,8 +41,7 @@ class Finished:
     result: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Died:
+class Died(Struct, frozen=True):
     """A worker ended without finishing job `index` (None: between jobs)."""
 
     worker: int

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from harness.stripe.ledger import Ledger
 from harness.stripe.objects import Shown
@@ -16,8 +17,7 @@ from harness.stripe.refusals import Refusal, no_such
 __all__ = ["Context"]
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     ledger: Ledger
     payments: Payments
     parameters: Parameters

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from harness.provider import Request, Response
 from harness.stripe.refusals import Refusal
@@ -13,8 +14,7 @@ __all__ = ["Idempotency"]
 _KEPT = timedelta(hours=24)
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(Struct, frozen=True):
     path: str
     body: bytes
     response: Response

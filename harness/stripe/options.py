@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import timedelta
+
+from msgspec import Struct, field
 
 from harness.provider import RetryPolicy
 
@@ -14,8 +15,7 @@ def _three_days() -> RetryPolicy:
     return RetryPolicy(first=timedelta(minutes=1), factor=4.0, ceiling=timedelta(hours=12), window=timedelta(days=3))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(Struct, frozen=True, kw_only=True):
     base_url: str = "https://api.stripe.com"
     checkout_url: str = "https://checkout.stripe.com/c/pay"  # what a session's payment page begins with
     api_version: str = "2026-10-28.endive"  # what events say

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from importlib import resources
 from typing import Any
 from urllib.parse import parse_qsl
+
+from msgspec.structs import replace
 
 from harness.errors import InputError
 from harness.provider import Provider, Request, Response

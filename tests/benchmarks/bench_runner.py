@@ -83,7 +83,7 @@ def main() -> bool:
 
 def start_up(options: RunOptions) -> float:
     """What a run of one scenario costs: starting the database, the template, the report's fixed part."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     one = replace(options, repeat=1)
     return timed(lambda: run(one))

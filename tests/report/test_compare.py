@@ -40,7 +40,9 @@ def small_run(directory: Path, outcomes: str, *, day: int = 0, slow: int = 1, na
 
 def _write(writer: EventWriter, plan: Plan, slow: int) -> None:
     for record in records_of(plan):
-        writer.write(msgspec.structs.replace(record, duration_us=100_000 * slow) if isinstance(record, Scenario) else record)
+        writer.write(
+            msgspec.structs.replace(record, duration_us=100_000 * slow) if isinstance(record, Scenario) else record
+        )
 
 
 def test_every_kind_of_change_is_told_apart(tmp_path: Path) -> None:

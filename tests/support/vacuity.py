@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 from unittest import mock
+
+from msgspec.structs import replace
 
 from harness.errors import InputError, Position
 from harness.scenario import checks

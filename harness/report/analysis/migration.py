@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from harness.errors import InputError
 from harness.report.analysis.cases import records
@@ -40,8 +41,7 @@ _NOT_RUN = ("failed", "error")
 _PHASES = ("name", "status", "reason")
 
 
-@dataclass(frozen=True, slots=True)
-class Rehearsal:
+class Rehearsal(Struct, frozen=True):
     """What migration.json holds. `there` is False when the run rehearsed no migration: every table is then empty."""
 
     there: bool

@@ -9,10 +9,11 @@ import base64
 import html
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,8 +55,7 @@ MARKS: Mapping[str, str] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """A piece of HTML that a notebook displays; its `repr` is the same in plain text."""
 
     html: str
@@ -68,8 +68,7 @@ class Shown:
         return self.text
 
 
-@dataclass(frozen=True)
-class Chart:
+class Chart(Struct, frozen=True, dict=True):
     """A figure with its alternative text, shown as one SVG image."""
 
     figure: Figure

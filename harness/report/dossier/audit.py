@@ -7,9 +7,10 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 import harness
 from harness.errors import InputError
@@ -38,8 +39,7 @@ _MARKS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Dossier:
+class Dossier(Struct, frozen=True):
     """A dossier on disk. `failures` has one line a notebook whose gate is closed, that broke or was stopped."""
 
     index: Path

@@ -9,9 +9,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from harness.lazy import leave_out
 from harness.report.analysis.gates import NOTHING
@@ -26,8 +27,7 @@ Outcome = Literal["passed", "absent", "gate", "failed", "timeout"]
 """`gate`: the last cell says that the data does not hold. `absent`: there was nothing to judge. `failed`: it broke."""
 
 
-@dataclass(frozen=True, slots=True)
-class Executed:
+class Executed(Struct, frozen=True):
     """What came of one notebook."""
 
     name: str

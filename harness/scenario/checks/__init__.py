@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.errors import HarnessFault, InputError, Position
 from harness.scenario.checks import database, evidence
@@ -36,8 +38,7 @@ RECORD_KINDS: Mapping[str, RecordKind] = {
 _ROOMS = (database, evidence)  # imported for their @check
 
 
-@dataclass(frozen=True, slots=True)
-class Looks:
+class Looks(Struct, frozen=True):
     """How often a check looked, and whether its `stop_if` ended the waiting."""
 
     times: int = 1

@@ -6,9 +6,10 @@ Used for rows, calls, deliveries and logs alike; each brings its own way to hold
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from harness.scenario.matching import Comparison, compare
 from harness.scenario.show import show
@@ -20,8 +21,7 @@ Element = Mapping[str, Any]
 Hold = Callable[[Pattern, Element, str], list[Comparison]]
 
 
-@dataclass(frozen=True, slots=True)
-class Quantified:
+class Quantified(Struct, frozen=True):
     """Elements that happened, or are, in this order, and how to compare one of them.
 
     `hold(pattern, element, path)` lists the comparisons of one element; `what` names the elements in paths.
