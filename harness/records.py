@@ -34,7 +34,7 @@ __all__ = [
     "table_of",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 BODY_LIMIT = 65_536  # characters of a body that are kept; what is longer says `truncated`
 
@@ -46,7 +46,7 @@ Outcome = Literal["passed", "failed", "error", "skipped"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """Base of all records. `scenario_id` and `attempt` (from 1) say which execution of which case."""
+    """Base of all records. `scenario_id` and `attempt` (from 1) say which execution of which case in this run."""
 
     TABLE: ClassVar[str]
     MEASURED: ClassVar[frozenset[str]] = frozenset()
@@ -58,11 +58,15 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario(Record):
-    """One execution of one case (a scenario with its matrix values). Written when it ends."""
+    """One execution of one case (a scenario with its matrix values). Written when it ends.
+
+    `case_id` is the same in every run; `scenario_id` has, where a run runs each case several times, the round too.
+    """
 
     TABLE: ClassVar[str] = "scenarios"
     MEASURED: ClassVar[frozenset[str]] = frozenset({"duration_us", "worker", "started_at"})
 
+    case_id: str
     name: str
     feature: str
     file: str

@@ -61,6 +61,10 @@ class _Execution:
     here: tuple[str, Position] | None = None  # the verb that runs, and where it stands
     looks: checks.Looks = field(default_factory=checks.Looks)  # how long a check of this step looked in vain
 
+    @property
+    def seed(self) -> int:
+        return self.case.seed_in(self.stage.seed)
+
     # -- the course of a scenario -------------------------------------------------------------------------------
 
     def run(self) -> records.Scenario:
@@ -248,7 +252,7 @@ class _Execution:
             outcome=outcome,
             place=f"{self.case.scenario.position.file}:{self.case.scenario.position.line}",
             title=self.case.title,
-            seed=self.stage.seed,
+            seed=self.seed,
             rerun=self.rerun(),
         )
         return self.ended(outcome, self.recorder.text(failure.first()), self.recorder.text(text))
@@ -259,6 +263,7 @@ class _Execution:
             run_id=self.stage.run_id,
             scenario_id=case.scenario_id,
             attempt=self.attempt,
+            case_id=case.case_id,
             name=case.title,
             feature=scenario.feature,
             file=scenario.position.file,
@@ -268,7 +273,7 @@ class _Execution:
             actor=case.given.role(None),
             target=self.stage.target.name,
             params=compact(case.params),
-            seed=self.stage.seed,
+            seed=self.seed,
             outcome=outcome,
             flaky=outcome == "passed" and self.attempt > 1,
             failure=failure,
@@ -285,7 +290,7 @@ class _Execution:
         target = self.stage.target
         named = "" if target.name == "reference" else f" --target {target.name}"
         started = f" --start {shlex.quote(target.start)}" if target.start else ""
-        return f"harness run {self.case.selector}{named}{started} --seed {self.stage.seed}"
+        return f"harness run {self.case.selector}{named}{started} --seed {self.seed}"
 
 
 def run_case(stage: Stage, case: Case, attempt: int = 1) -> records.Scenario:

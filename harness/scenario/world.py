@@ -73,7 +73,7 @@ class World:
         self._held: set[str] = set()
         self._main_scope: dict[str, Any] = {
             "catalog": self.catalogue.by_key(),
-            "seed": self.stage.seed,
+            "seed": self.case.seed_in(self.stage.seed),
             "secrets": self.case.given.secrets,
             "case": self.case.number,
             **self.case.params,

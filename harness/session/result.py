@@ -85,6 +85,7 @@ class RunResult:
             "scenarios": [
                 {
                     "scenario_id": s.scenario_id,
+                    "case_id": s.case_id,
                     "name": s.name,
                     "file": s.file,
                     "line": s.line,

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -93,7 +93,7 @@ def _write(directory: Path, rows: int) -> tuple[float, int]:
     for name in TABLES.keys() - {"checks", "steps"}:
         _table(directory, name, arrow_schema(name).empty_table())
     manifest = read_manifest(directory)
-    write_manifest(directory, type(manifest)(schema_version=1, run_id=RUN_ID, start=now, end=now, outcome="passed"))
+    write_manifest(directory, replace(manifest, end=now, outcome="passed"))
     return took, path.stat().st_size
 
 

@@ -318,6 +318,7 @@ class _Player:
         )
         return Scenario(
             **self.ids,
+            case_id=plan.scenario_id if plan.round is None else plan.scenario_id.removesuffix(f"#{plan.round}"),
             name=plan.title,
             feature=plan.feature,
             file=plan.file,
