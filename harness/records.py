@@ -81,6 +81,7 @@ class Scenario(Record):
     flaky: bool  # passed after a failed attempt
     failure: str | None  # the first mismatch, one line
     failure_text: str | None  # the whole message, as the terminal shows it
+    notes: tuple[str, ...]  # what a reader should know of it, passed or not: a fault left to chance that never struck
     rerun: str  # the command that runs this case again
     worker: int
     started_at: datetime

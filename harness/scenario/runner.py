@@ -59,6 +59,7 @@ class _Execution:
     started: float = field(default_factory=time.perf_counter)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     here: tuple[str, Position] | None = None  # the verb that runs, and where it stands
+    notes: list[str] = field(default_factory=list)
     looks: checks.Looks = field(default_factory=checks.Looks)  # how long a check of this step looked in vain
 
     @property
@@ -188,8 +189,9 @@ class _Execution:
         failed = self.look(world, specs, [], within_step=False)
         world.take_changes(look=True)
         failed += self.watch(world, position)
-        found = checks.unstruck_faults(world, position)
+        found = checks.faults(world, position)
         self.note(found, "fault")
+        self.notes = [self.recorder.text(each.actual) for each in found if each.passed]
         self.judge(world, "then", [*failed, *_failed(found, position)])
 
     def judge(self, world: World, verb: str, failed: _Mismatches) -> None:
@@ -278,6 +280,7 @@ class _Execution:
             flaky=outcome == "passed" and self.attempt > 1,
             failure=failure,
             failure_text=text,
+            notes=tuple(self.notes),
             rerun=self.rerun(),
             worker=self.stage.worker,
             started_at=self.started_at,

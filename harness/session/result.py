@@ -93,6 +93,7 @@ class RunResult:
                     "covers": list(s.covers),
                     "failure": s.failure,
                     "flaky": s.flaky,
+                    "notes": list(s.notes),
                     "duration_us": s.duration_us,
                     "rerun": s.rerun,
                 }

@@ -333,6 +333,7 @@ class _Player:
             flaky=plan.flaky,
             failure=failure,
             failure_text=text,
+            notes=(),
             rerun=rerun,
             worker=self.worker * self.pace,
             started_at=datetime(2026, 11, 22, 21, plan.attempt, self.pace, tzinfo=UTC),
