@@ -172,7 +172,7 @@ def test_an_outcome_that_was_not_named_fails(play: Play) -> None:
         f"""
 when:{BOOKING}
   - parallel: [[{{create: {{}}}}], [{{http: {{GET: /api/nowhere}}}}]]
-    outcomes: {{200: 1}}
+    outcomes: {{200: 2}}
 then: [{{rows: {{Booking: 1}}}}]
 """
     )
