@@ -36,7 +36,7 @@ __all__ = [
     "table_of",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 BODY_LIMIT = 65_536  # characters of a body that are kept; what is longer says `truncated`
 
@@ -50,7 +50,7 @@ Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="record"):
-    """Base of all records. `scenario_id` and `attempt` (from 1) say which execution of which case.
+    """Base of all records. `scenario_id` and `attempt` (from 1) say which execution of which case in this run.
 
     The tag of a class is the name of its table. What is measured stands last. The run is named once, by the manifest, and
     by the first column of each table.
@@ -63,10 +63,14 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="rec
 
 
 class Scenario(Record, frozen=True, kw_only=True, gc=False, tag="scenarios"):
-    """One execution of one case (a scenario with its matrix values). Written when it ends."""
+    """One execution of one case (a scenario with its matrix values). Written when it ends.
+
+    `case_id` is the same in every run; `scenario_id` has, where a run runs each case several times, the round too.
+    """
 
     MEASURED = ("worker", "started_at", "duration_us")
 
+    case_id: str
     name: str
     feature: str
     file: str
@@ -81,6 +85,7 @@ class Scenario(Record, frozen=True, kw_only=True, gc=False, tag="scenarios"):
     flaky: bool  # passed after a failed attempt
     failure: str | None  # the first mismatch, one line
     failure_text: str | None  # the whole message, as the terminal shows it
+    notes: tuple[str, ...]  # what a reader should know of it, passed or not: a fault left to chance that never struck
     rerun: str  # the command that runs this case again
     worker: int
     started_at: Instant

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Console"]
 
+_NOTES = 5  # that are told in the terminal
 _MARKS = {"passed": (".", "green"), "failed": ("F", "red"), "error": ("E", "magenta"), "skipped": ("s", "yellow")}
 
 
@@ -104,6 +105,7 @@ class Console:
             self.out.print()
         self._failures_again(result)
         self._flaky(result)
+        self._notes(result)
         self._last_lines(result)
         if self._annotations:
             print("\n".join(result.annotations()), file=sys.stderr if self._json else sys.stdout)
@@ -171,6 +173,13 @@ class Console:
         for record in result.scenarios:
             if record.flaky:
                 self.out.print(f"flaky: {record.scenario_id} (passed at attempt {record.attempt})", style="yellow")
+
+    def _notes(self, result: RunResult) -> None:
+        noted = [(record, note) for record in result.scenarios for note in record.notes]
+        for record, note in noted[:_NOTES]:
+            self.out.print(f"note: {record.scenario_id}: {note}", style="yellow")
+        if len(noted) > _NOTES:
+            self.out.print(f"note: {len(noted) - _NOTES} more like these stand in the report", style="yellow")
 
     def _last_lines(self, result: RunResult) -> None:
         style = "bold green" if result.exit_code == 0 else "bold red"

@@ -103,7 +103,12 @@ def run(
     shuffle: Annotated[
         bool, typer.Option("--shuffle", help="Random order (by the seed).", rich_help_panel=_HOW)
     ] = False,
-    repeat: Annotated[int, typer.Option("--repeat", min=1, help="Run everything N times.", rich_help_panel=_HOW)] = 1,
+    repeat: Annotated[
+        int,
+        typer.Option(
+            "--repeat", min=1, help="Run everything N times, each round with the next seed.", rich_help_panel=_HOW
+        ),
+    ] = 1,
     retries: Annotated[
         int,
         typer.Option(

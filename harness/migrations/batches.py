@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from harness.errors import InputError
 from harness.migrations.reading import Script
 from harness.migrations.statements import Statement
 
-__all__ = ["RUNNERS", "Message", "Unit", "messages", "runner_for", "units"]
+__all__ = ["RUNNERS", "Message", "Unit", "messages", "runner_for", "uncommitted", "units"]
 
 RUNNERS = ("psql", "one-transaction", "prisma@6", "prisma@7.4")
 
@@ -79,7 +80,9 @@ def units(script: Script, runner: str) -> list[Unit]:
         wrapped = runner == "one-transaction" or len(message.statements) > 1
         for statement in message.statements:
             control = transaction_control(statement)
-            if control == "begin":
+            if (
+                control == "begin" and runner != "one-transaction"
+            ):  # there it is one already: a warning, and its end commits
                 number, open_now, explicit = number + (open_now is None), open_now or number + 1, True
             elif wrapped and open_now is None:
                 number += 1
@@ -90,6 +93,18 @@ def units(script: Script, runner: str) -> list[Unit]:
         if not explicit:
             open_now = None
     return found
+
+
+def uncommitted(found: Sequence[Unit]) -> Iterator[tuple[Unit, bool]]:
+    """The first unit of each transaction of a file whose work does not stay, and whether it is left open at the end."""
+    for number, group in groupby(found, key=lambda unit: unit.transaction):
+        inside = list(group)
+        last = inside[-1]
+        works = any(unit.statement.kind != "TransactionStmt" for unit in inside)
+        undone = last.statement.node.get("kind") == "TRANS_STMT_ROLLBACK"
+        left_open = last.explicit and last is found[-1] and transaction_control(last.statement) != "end"
+        if number is not None and works and (undone or left_open):
+            yield inside[0], left_open
 
 
 def transaction_control(statement: Statement) -> str:

@@ -17,7 +17,7 @@ from harness.migrations.guard import refuse_reaching_out
 from harness.migrations.identity import Identity, identify
 from harness.migrations.inspection import inspect_schema
 from harness.migrations.interruption import check_interruption
-from harness.migrations.linting import Opinion, lint, opinions, settle, unused_allowances
+from harness.migrations.linting import Opinion, lint, never_committed, opinions, settle, unused_allowances
 from harness.migrations.observing import Cost, Observed, observe
 from harness.migrations.reading import Plan, Script, read
 from harness.migrations.rehearsal import Options, Rehearsal
@@ -155,10 +155,14 @@ class _Phases:
 
     def _lint(self) -> list[Finding]:
         major = int(self.rehearsal.server.info.version.split(".")[0])
+        found: list[Finding] = []
         for script in self.rehearsal.plan.target:
-            wrapped = any(unit.transaction is not None for unit in units(script, self.rehearsal.runner(script)))
+            runner = self.rehearsal.runner(script)
+            sent = units(script, runner)
+            found += never_committed(sent, runner)
+            wrapped = any(unit.transaction is not None for unit in sent)
             self.report.opinions += opinions(script, in_transaction=wrapped, major=major)
-        return []
+        return found
 
     def _observe(self) -> list[Finding]:
         self.observed = observe(self.rehearsal)

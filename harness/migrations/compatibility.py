@@ -8,7 +8,8 @@ the model knows, write a row with all of them, write a row with only what is req
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,7 @@ from harness.migrations.running import run_units
 from harness.migrations.schema import Column, Schema, quoted_label, quoted_name, snapshot
 from harness.migrations.statements import Statement
 from harness.migrations.tracing import Failure, execute, failure_of
+from harness.migrations.values import base_type
 
 __all__ = ["check_compatibility", "new_kinds"]
 
@@ -31,18 +33,41 @@ PHASE = "compatibility"
 _NULL_REFUSED = "23502"  # a default helps here, and nowhere else
 _CODE_FIRST = "-- first release code that writes only what both schemas take, then migrate"
 _SIZE = re.compile(r"\([^)]*\)")
+_OTHER = {
+    **dict.fromkeys(("text", "character varying"), "{0} || 'x'"),
+    **dict.fromkeys(("smallint", "integer", "bigint", "numeric", "real", "double precision", "date"), "{0} + 1"),
+    "boolean": "NOT {0}",
+    **dict.fromkeys(("timestamp without time zone", "timestamp with time zone"), "{0} + interval '1 day'"),
+}  # another value of a column, by its type
 _TEXTS = {"text", "character varying", "character", "citext"}
 
 
 def check_compatibility(rehearsal: Rehearsal) -> list[Finding]:
     """Run both models against both schemas; empty when the migration does not run at all."""
     template = rehearsal.sized(min(rehearsal.options.rows, 1000))  # tidy rows: what is tried is the models
-    with rehearsal.clone(template) as old, rehearsal.clone(template) as new:
+    with rehearsal.clone(template) as old, rehearsal.clone(template) as new, new.connect() as session:
+        prepared = _prepare(session, rehearsal.before)
         with new.connect() as runner:
             if not run_units(runner, rehearsal.units).complete:
                 return []
-        with old.connect() as before, new.connect() as after:  # the application's sessions keep none of its settings
-            return list(_Models(rehearsal, before, after).findings())
+        with (
+            old.connect() as before,
+            new.connect() as after,
+        ):  # sessions of the application keep none of its settings
+            models = _Models(rehearsal, before, after)
+            return [*models.findings(), *models.stale(session, prepared), *models.lost()]
+
+
+def _prepare(session: psycopg.Connection[Any], schema: Schema) -> dict[str, str]:
+    """The query of each table, prepared and run as a pool of the running release has it; by table its name."""
+    names = {table: f"harness_read_{number}" for number, table in enumerate(sorted(schema.tables))}
+    for table, name in list(names.items()):
+        try:
+            execute(session, f"PREPARE {name} AS {_select(schema, table)} LIMIT 1")
+            execute(session, f"EXECUTE {name}")
+        except psycopg.Error:
+            del names[table]  # a view that fails by itself: nothing can get worse
+    return names
 
 
 def new_kinds(before: Schema, after: Schema) -> Iterator[tuple[str, str, str, str]]:
@@ -95,6 +120,84 @@ class _Models:
                     yield from self._old_writes(table)
         yield from self._nulls()
         yield from self._new_on_old()
+
+    def stale(self, session: psycopg.Connection[Any], prepared: Mapping[str, str]) -> Iterator[Finding]:
+        """Prepared before, refused now, though the same text still runs."""
+        for table, name in prepared.items():
+            if table in self.old.partitions or self._try(self.after, _select(self.old, table)):
+                continue
+            failure = self._try(session, f"EXECUTE {name}")
+            if failure:
+                changed = [c.name for c in self.old.columns_of(table) if c.type != self.new.columns[table, c.name].type]
+                evidence = (
+                    f"the query of {table} that an open session had prepared says {failure}; prepared anew it runs"
+                )
+                yield self._found("compat.cached-plan", Severity.LOW, table, " ".join(changed), evidence)
+
+    def lost(self) -> Iterator[Finding]:
+        """Writes that run and touch fewer rows than before: a rule or a trigger swallows them."""
+        for table in sorted(self.old.tables):
+            if not self.old.is_table(table) or table in self.old.partitions or not self._diverted(table):
+                continue
+            for command, sql in self._writes(table):
+                then, now = self._touched(self.before, sql), self._touched(self.after, sql)
+                if then is None and now == 0:  # refused before (a key points at the row), nothing now
+                    then = self._touched(self.before, f"SELECT FROM {quoted_label(table)}")
+                if then and now is not None and now < then:
+                    evidence = f"{command} reached {then:,} row{'s' * (then > 1)} of {table} before and {now:,} now, without an error"
+                    cause = self._diverting(table, command)
+                    yield finding(
+                        "compat.writes-lost",
+                        Severity.BLOCKER,
+                        PHASE,
+                        cause,
+                        evidence,
+                        table=table,
+                        names={"command": command},
+                    )
+
+    def _diverted(self, table: str) -> bool:
+        """Whether its rules, its triggers, or functions that a trigger may call are others."""
+        mine = [
+            {name: text for name, text in kind.items() if name.startswith(f"{table}.")}
+            for schema in (self.old, self.new)
+            for kind in (schema.rules, schema.triggers)
+        ]
+        return mine[:2] != mine[2:] or bool(mine[3] and self.old.functions != self.new.functions)
+
+    def _writes(self, table: str) -> Iterator[tuple[str, str]]:
+        """An INSERT, an UPDATE that changes a value of every row, a DELETE of every row, as far as the old schema takes them."""
+        with suppress(InputError):  # no row of this table can be made up; the rehearsal's notes say so
+            yield "INSERT", row_sql(self.before, self.old, table, {})
+        label = quoted_label(table)
+        for column in self.old.columns_of(table):
+            other = _OTHER.get(_SIZE.sub("", base_type(column.type, self.old)))
+            if other and not column.generated and column.identity != "a":
+                sql = f"UPDATE {label} SET {quoted_name(column.name)} = {other.format(quoted_name(column.name))}"
+                if self._touched(self.before, sql):
+                    yield "UPDATE", sql
+                    break
+        yield "DELETE", f"DELETE FROM {label}"
+
+    def _touched(self, connection: psycopg.Connection[Any], sql: str) -> int | None:
+        """Rows that a statement touches, rolled back; None when it is refused."""
+        try:
+            with connection.transaction(force_rollback=True):
+                return execute(connection, sql).rowcount
+        except psycopg.Error:
+            return None
+
+    def _diverting(self, table: str, command: str) -> Statement:
+        name = table.rsplit(".", maxsplit=1)[-1]
+        making = [
+            s
+            for s in self.rehearsal.statements
+            if s.kind in {"RuleStmt", "CreateTrigStmt", "CreateFunctionStmt"} and name in s.text
+        ]
+        return next(
+            (s for s in making if command.lower() in s.text.lower()),
+            making[0] if making else self.rehearsal.speaks_of(name),
+        )
 
     def _differs(self, table: str) -> bool:
         """Only tables that the migration changed: others cannot behave differently."""

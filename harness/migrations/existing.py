@@ -21,6 +21,7 @@ from harness.migrations.reverse import fills_gaps
 from harness.migrations.running import Outcome, run_units
 from harness.migrations.schema import snapshot
 from harness.migrations.statements import Statement
+from harness.migrations.timezones import check_time_zones
 from harness.migrations.violators import Violators, count_violators
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def check_existing_rows(rehearsal: Rehearsal) -> list[Finding]:
     if best is not None:
         found += [made for change in best.changes if (made := _of_change(rehearsal, change, best))]
     found += _backfills(rehearsal, runs)
+    found += check_time_zones(rehearsal)
     return found
 
 
@@ -76,7 +78,8 @@ def _run(rehearsal: Rehearsal, template: Template, rows: str) -> _Run:
 
 
 def _failures(rehearsal: Rehearsal, runs: Mapping[str, _Run]) -> Iterator[Finding]:
-    """At most one: the first statement that existing rows refuse. Given or tidy rows make it a blocker."""
+    """At most one: the first statement that existing rows refuse. Only given rows, or a refusal of every row that could
+    be there, make it a blocker: made-up ones show that it can fail, and the query says whether it will."""
     for name in ("given", "plain", "awkward"):
         run = runs.get(name)
         if run is None or run.outcome.failure is None or run.outcome.failed is None:
@@ -84,7 +87,11 @@ def _failures(rehearsal: Rehearsal, runs: Mapping[str, _Run]) -> Iterator[Findin
         if run.outcome.failure.sqlstate[:2] not in {"22", "23"}:
             return
         statement = run.outcome.failed.statement
-        severity = Severity.BLOCKER if name != "awkward" else Severity.MEDIUM
+        hopeless = any(
+            a.kind == "add_column" and {"required", "default"} & {*a.values} == {"required"} for a in actions(statement)
+        )
+        certain = name == "given" or (name == "plain" and hopeless)
+        severity = Severity.BLOCKER if certain else Severity.HIGH if name == "plain" else Severity.MEDIUM
         action = next((a for a in actions(statement) if a.table), None)
         counted = run.violators
         number = (
@@ -93,17 +100,19 @@ def _failures(rehearsal: Rehearsal, runs: Mapping[str, _Run]) -> Iterator[Findin
             if counted
             else ""
         )
-        hopeless = any(
-            a.kind == "add_column" and {"required", "default"} & {*a.values} == {"required"} for a in actions(statement)
+        invented = (
+            ""
+            if certain
+            else f"; the rows are made up, so production's decide: {counted.query if counted else 'look for rows that the message describes'}"
         )
         yield finding(
             "data.fails-on-existing",
             severity,
             PHASE,
             statement,
-            f"{number}the server said {run.outcome.failure}",
+            f"{number}the server said {run.outcome.failure}{invented}",
             table=action.table.name if action and action.table else "",
-            status="predicted" if name == "awkward" else "measured",
+            status="measured" if certain else "predicted",
             names={"query": counted.query if counted else "-- look for rows that the message describes"},
             remedy=safe_way(statement, rehearsal.before) if hopeless else "",  # no row can be mended beforehand
         )

@@ -13,8 +13,11 @@ import yaml
 from psycopg import sql
 
 from harness.errors import InputError, Position
+from harness.migrations.batches import transaction_control
 from harness.migrations.generator import insertion_order
 from harness.migrations.schema import Schema
+from harness.migrations.statements import split
+from harness.migrations.tracing import execute, execute_copy
 
 __all__ = ["Given", "insert_given", "read_given"]
 
@@ -49,7 +52,7 @@ def read_given(path: Path) -> Given:
 def insert_given(connection: psycopg.Connection[Any], schema: Schema, given: Given) -> None:
     """Insert the rows, parents first; columns that this schema does not have are left out, an unknown table is an error."""
     if given.script:
-        connection.execute(given.script)  # the user's own SQL
+        _run_script(connection, given)
         return
     unknown = [table for table in given.rows if table not in schema.tables]
     if unknown:
@@ -61,6 +64,20 @@ def insert_given(connection: psycopg.Connection[Any], schema: Schema, given: Giv
             except psycopg.Error as problem:
                 what = f"{table} refuses the row {row}: {problem.diag.message_primary or problem}"
                 raise InputError(what, "The rows must fit the baseline.", Position(given.file)) from problem
+
+
+def _run_script(connection: psycopg.Connection[Any], given: Given) -> None:
+    """The user's own SQL, in one transaction."""
+    with connection.transaction():
+        for statement in split(given.script, given.file).statements:
+            try:
+                if statement.copy_data is not None:
+                    execute_copy(connection, statement.text, statement.copy_data)
+                elif not transaction_control(statement):
+                    execute(connection, statement.text)
+            except psycopg.Error as problem:
+                what = f"the baseline refuses these rows: {problem.diag.message_primary or problem}"
+                raise InputError(what, "The rows must fit the baseline.", statement.position) from problem
 
 
 def _insert(connection: psycopg.Connection[Any], schema: Schema, table: str, row: Mapping[str, Any]) -> None:

@@ -107,6 +107,30 @@ HAZARDS: dict[str, Hazard] = {
         "Rewriting most rows in one transaction keeps every row locked to its end, and doubles the table until vacuum has run.",
         "-- in batches, each a transaction of its own\n{statement} …  -- AND {key} BETWEEN … AND …",
     ),
+    "data.depends-on-timezone": Hazard(
+        "What is written depends on the TimeZone of the session that migrates: psql takes it from the server or from PGTZ, a driver from its machine.",
+        "-- name the zone in which the old values were meant, in the file itself\nSET TimeZone = 'UTC';\n{statement};\nRESET TimeZone;",
+    ),
+    "data.not-durable": Hazard(
+        "An unlogged table is emptied by a crash, and no replica, no backup from the WAL has its rows.",
+        "ALTER TABLE {table} SET LOGGED;  -- or keep it logged: only rows that can be made again belong into an unlogged table",
+    ),
+    "compat.rows-hidden": Hazard(
+        "With row level security on, what no policy permits is not refused: SELECT finds nothing, UPDATE and DELETE touch nothing. "
+        "Only superusers, roles with BYPASSRLS and, unless it is forced, the owner are exempt.",
+        "-- the policies first, in the same transaction; is the application's login the owner?\n"
+        "SELECT tableowner FROM pg_tables WHERE tablename = '{bare}';\n"
+        "CREATE POLICY {name_new} ON {table} USING (…) WITH CHECK (…);\n{statement};",
+    ),
+    "compat.writes-lost": Hazard(
+        "The write succeeds and nothing is written: no error tells the running release that its rows are gone.",
+        "-- refuse what must not be written, so that somebody hears of it\nREVOKE {command} ON {table} FROM …;  -- or a trigger that raises an exception",
+    ),
+    "compat.cached-plan": Hazard(
+        "Sessions that were open before have prepared this query: PostgreSQL refuses its plan once the type of a column is another "
+        "(0A000, cached plan must not change result type), within a transaction until its end.",
+        "-- migrate while the application's pool is closed or restarts after it, or let it prepare nothing; outside a transaction most drivers try again by themselves\n{statement};",
+    ),
     "compat.old-app-read-fails": Hazard(
         "The running release names every column that it knows: its queries fail from the moment of the migration.",
         "-- first release code that no longer reads it, then migrate\n{statement};",
@@ -131,6 +155,10 @@ HAZARDS: dict[str, Hazard] = {
     "tx.not-atomic": Hazard(
         "The file is not one transaction with this runner: a failure in the middle leaves a part of it done.",
         "BEGIN;\n-- the statements of this file\nCOMMIT;",
+    ),
+    "tx.never-committed": Hazard(
+        "The file opens a transaction and does not commit it: what it did is rolled back, and psql exits with 0.",
+        "COMMIT;  -- as the last line of the file",
     ),
     "tx.concurrently-in-transaction": Hazard(
         "PostgreSQL refuses this statement inside a transaction block (25001), and this runner opens one.",
@@ -267,7 +295,7 @@ def finding(
     """
     entry = HAZARDS[hazard]
     given = {"table": _relation(table), **(names or {})}
-    filled = _Blank(str, {"statement": statement.text.rstrip(";"), **given})
+    filled = _Blank(str, {"statement": statement.text.rstrip(";"), "bare": table.rsplit(".", 1)[-1], **given})
     for name, suffix in (
         ("table", "kept"),
         ("column", "new"),

@@ -25,7 +25,13 @@ def inspect_schema(rehearsal: Rehearsal) -> list[Finding]:
     after = rehearsal.after
     if after is None:
         return []
-    return [*_keys(rehearsal, after), *_types(rehearsal, after), *_book(rehearsal)]
+    return [
+        *_keys(rehearsal, after),
+        *_types(rehearsal, after),
+        *_book(rehearsal),
+        *_hidden(rehearsal, after),
+        *_unlogged(rehearsal, after),
+    ]
 
 
 def _book(rehearsal: Rehearsal) -> Iterator[Finding]:
@@ -44,6 +50,60 @@ def _book(rehearsal: Rehearsal) -> Iterator[Finding]:
     if (halted := stuck(entries)) is not None:
         evidence = f"{halted.name} began and never finished: Prisma refuses to deploy with P3009"
         yield finding("rerun.stuck", Severity.BLOCKER, PHASE, rehearsal.statements[0], evidence)
+
+
+def _hidden(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
+    """Commands that row level security answers with no row at all, where it did not before."""
+    before = rehearsal.before
+    for table in sorted(after.tables):
+        new = [command for command in _unpermitted(after, table) if command not in _unpermitted(before, table)]
+        forced = bool(after.tables[table]["forced"] and _unpermitted(after, table))
+        if not new and not (forced and not before.tables.get(table, {}).get("forced")):
+            continue
+        words = ", ".join(new or _unpermitted(after, table))
+        who = "only superusers and roles with BYPASSRLS reach" if forced else "only its owner reaches"
+        evidence = f"row level security is on for {table} and no policy permits {words}: {who} its rows{', not even its owner' * forced}"
+        severity = Severity.LOW if table not in before.tables else Severity.BLOCKER if forced else Severity.HIGH
+        name = table.rsplit(".", maxsplit=1)[-1]
+        yield finding(
+            "compat.rows-hidden",
+            severity,
+            PHASE,
+            _altering(rehearsal, name, "row level security", "policy"),
+            evidence,
+            table=table,
+            status="measured" if forced else "predicted",
+            names={"name": quoted(name)},
+        )
+
+
+def _unpermitted(schema: Schema, table: str) -> list[str]:
+    """What row level security lets nobody do on a table, since no permissive policy is for it."""
+    if not schema.tables.get(table, {}).get("row_security"):
+        return []
+    permitted = {p["command"] for p in schema.policies.values() if p["table"] == table and p["permissive"]}
+    return [] if "*" in permitted else [words for command, words in _COMMANDS.items() if command not in permitted]
+
+
+_COMMANDS = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
+
+
+def _unlogged(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
+    for table, entry in after.tables.items():
+        old = rehearsal.before.tables.get(table)
+        if entry["unlogged"] and not (old and old["unlogged"]):
+            what = "is unlogged from now on" if old else "is made as an unlogged table"
+            evidence = f"{table} {what}: after a crash it is empty, and replicas have no row of it"
+            statement = _altering(rehearsal, table.rsplit(".", maxsplit=1)[-1], "unlogged")
+            severity = Severity.HIGH if old else Severity.LOW
+            yield finding("data.not-durable", severity, PHASE, statement, evidence, table=table)
+
+
+def _altering(rehearsal: Rehearsal, table: str, *words: str) -> Statement:
+    """The last statement that names the table and one of the words, else one that speaks of the table."""
+    texts = [(statement, " ".join(statement.text.lower().split())) for statement in rehearsal.statements]
+    naming = [s for s, text in texts if table.lower() in text and any(word in text for word in words)]
+    return naming[-1] if naming else rehearsal.speaks_of(table)
 
 
 def _keys(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Literal
 
 from harness.errors import Position
+from harness.migrations.batches import Unit, uncommitted
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.hazards import finding
 from harness.migrations.reading import Script
 from harness.migrations.statements import Statement
 
-__all__ = ["Opinion", "lint", "opinions", "settle", "unused_allowances"]
+__all__ = ["Opinion", "lint", "never_committed", "opinions", "settle", "unused_allowances"]
 
 PHASE = "lint"
 
@@ -83,6 +84,21 @@ def lint(scripts: Sequence[Script]) -> Iterator[Finding]:
                     yield finding(
                         "check.suppression", Severity.LOW, PHASE, statement, evidence, names={"name": allowance.ids[0]}
                     )
+
+
+def never_committed(sent: Sequence[Unit], runner: str) -> Iterator[Finding]:
+    """Transactions of one file that leave nothing: open at its end, or rolled back by the file itself."""
+    for unit, left_open in uncommitted(sent):
+        line = unit.statement.position.line
+        if left_open:
+            evidence = (
+                f"the transaction that line {line} opens is still open where the file ends: {runner} goes, and all of it "
+                "is rolled back; the other phases were run as if it were committed"
+            )
+        else:
+            evidence = f"the file itself rolls back what it does from line {line} on"
+        severity = Severity.BLOCKER if left_open else Severity.HIGH
+        yield finding("tx.never-committed", severity, PHASE, unit.statement, evidence, status="predicted")
 
 
 def unused_allowances(scripts: Sequence[Script], findings: Sequence[Finding]) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from harness.migrations.tracing import Observation, trace
 __all__ = ["Cost", "Observed", "observe"]
 
 PHASE = "observe"
+_CHECK_REFUSED = "23514"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +50,21 @@ class Observed:
 def observe(rehearsal: Rehearsal) -> Observed:
     """Trace the migration on a tenth of the rows and on all of them."""
     rows = (max(1, rehearsal.options.rows // 10), rehearsal.options.rows)
-    traces: list[list[Observation]] = []
-    for count in rows:
-        with rehearsal.clone(rehearsal.sized(count)) as database:
-            seen, after = trace(str(database.dsn), rehearsal.units, rehearsal.before)
-            traces.append(seen)
-            rehearsal.remember(after)
-    small, large = traces
+    small, large = (_traced(rehearsal, count) for count in rows)
+    if large and large[-1].failure and large[-1].failure.sqlstate == _CHECK_REFUSED and rehearsal.fit_new_checks():
+        small, large = (_traced(rehearsal, count) for count in rows)
     if large and large[-1].failure and large[-1].failure.sqlstate[:2] in {"22", "23"}:
         return _without_rows(rehearsal, large[-1])
     costs = [_cost(rehearsal, rows, pair) for pair in zip(small, large, strict=False)]
     judge = _Judge(rehearsal, large, costs)
     return Observed(large, costs, list(judge.findings()))
+
+
+def _traced(rehearsal: Rehearsal, rows: int) -> list[Observation]:
+    with rehearsal.clone(rehearsal.sized(rows)) as database:
+        seen, after = trace(str(database.dsn), rehearsal.units, rehearsal.before)
+    rehearsal.remember(after)
+    return seen
 
 
 def _without_rows(rehearsal: Rehearsal, refused: Observation) -> Observed:

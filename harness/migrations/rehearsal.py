@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,7 @@ _SUSPECTS = {"RenameStmt": 0, "DropStmt": 0, "AlterTableStmt": 1}
 _MADE_BEFORE = {"CreateExtensionStmt", "CreateSchemaStmt"}
 SMALL = 2_000  # up to this many rows every table gets them, so that checks on one server share their templates
 _SNAPSHOTS: WeakKeyDictionary[Template, Schema] = WeakKeyDictionary()  # clones keep their OIDs: one look is enough
+FITTED = 10  # rows that show whether any can be made
 AWKWARD_BASE = 200  # plain rows under the awkward ones
 
 
@@ -73,6 +74,7 @@ class Rehearsal:
     notes: list[str] = field(default_factory=list)
     _after: list[Schema | None] = field(default_factory=list)
     _widest: list[Template] = field(default_factory=list)
+    _fitted: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @cached_property
     def statements(self) -> tuple[Statement, ...]:
@@ -167,11 +169,33 @@ class Rehearsal:
         """The baseline with `rows` plain rows in each touched table, and up to a tenth of them elsewhere."""
         few = min(rows, max(200, rows // 100)) if rows > SMALL else rows
         sizes = {table: rows if table in self.touched else few for table in self.before.tables}
-        digest = hashlib.sha256(repr((sorted(sizes.items()), sorted(self.sparse.items()))).encode()).hexdigest()[:12]
+        fitted = sorted((name, entry["definition"]) for name, entry in self._fitted.items())
+        told = (sorted(sizes.items()), sorted(self.sparse.items()), fitted)
+        digest = hashlib.sha256(repr(told).encode()).hexdigest()[:12]
+        schema = replace(self.before, constraints={**self.before.constraints, **self._fitted})
         return self.base.derive(
             f"plain-{digest}",
-            lambda connection: self._note(fill(connection, self.before, sizes, sparse=self.sparse)),
+            lambda connection: self._note(fill(connection, schema, sizes, sparse=self.sparse)),
         )
+
+    def fit_new_checks(self) -> bool:
+        """Make the plain rows anew so that they fit the checks that the migration adds, as production's must; False when
+        it adds none, or no such rows can be made. Awkward rows still show that the check can fail."""
+        after = self.after
+        if after is None:
+            return False
+        for name, entry in after.constraints.items():
+            known = all((entry["table"], column) in self.before.columns for column in entry["columns"] or ())
+            if entry["kind"] == "c" and name not in self.before.constraints and known:
+                self._fitted[name] = entry
+        tables = {entry["table"] for entry in self._fitted.values()}
+        noted = len(self.notes)
+        if not tables or not all(self.row_counts(self.sized(FITTED))[table] for table in tables):
+            self._fitted.clear()
+            del self.notes[noted:]
+            return False
+        self.notes.append(f"plain rows were made to fit {ordered_labels(sorted(self._fitted))}, which is new")
+        return True
 
     @cached_property
     def sparse(self) -> dict[str, tuple[str, ...]]:

@@ -10,20 +10,21 @@ import psycopg
 
 from harness.migrations.settings import with_settings
 
-__all__ = ["Column", "Schema", "differences", "quoted_label", "quoted_name", "snapshot"]
+__all__ = ["TABLE_MARKS", "Column", "Schema", "differences", "quoted_label", "quoted_name", "snapshot"]
 
 _QUERY = """
 WITH spaces AS (
   SELECT oid, nspname FROM pg_namespace
   WHERE nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND nspname !~ '^(pg_temp|pg_toast_temp|harness_)'
 ), relations AS (
-  SELECT c.oid, c.relkind, c.relname, n.nspname,
+  SELECT c.oid, c.relkind, c.relname, n.nspname, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity, c.relacl, c.relowner,
          CASE WHEN n.nspname = 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END AS label
   FROM pg_class c JOIN spaces n ON n.oid = c.relnamespace
   WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 )
 SELECT json_build_object(
- 'tables', (SELECT coalesce(json_object_agg(r.label, json_build_object('oid', r.oid::int8, 'kind', r.relkind)), '{}')
+ 'tables', (SELECT coalesce(json_object_agg(r.label, json_build_object('oid', r.oid::int8, 'kind', r.relkind,
+      'unlogged', r.relpersistence = 'u', 'row_security', r.relrowsecurity, 'forced', r.relforcerowsecurity)), '{}')
             FROM relations r WHERE r.relkind IN ('r', 'p', 'm', 'v', 'f')),
  'columns', (SELECT coalesce(json_agg(json_build_object(
       'table', r.label, 'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,
@@ -64,6 +65,20 @@ SELECT json_build_object(
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')),
  'triggers', (SELECT coalesce(json_object_agg(r.label || '.' || t.tgname, pg_get_triggerdef(t.oid)), '{}')
     FROM relations r JOIN pg_trigger t ON t.tgrelid = r.oid WHERE NOT t.tgisinternal),
+ 'rules', (SELECT coalesce(json_object_agg(r.label || '.' || w.rulename, pg_get_ruledef(w.oid)), '{}')
+    FROM relations r JOIN pg_rewrite w ON w.ev_class = r.oid WHERE w.rulename <> '_RETURN'),
+ 'policies', (SELECT coalesce(json_object_agg(r.label || '.' || p.polname, json_build_object(
+      'table', r.label, 'command', p.polcmd, 'permissive', p.polpermissive, 'using', pg_get_expr(p.polqual, p.polrelid),
+      'check', pg_get_expr(p.polwithcheck, p.polrelid), 'roles', (SELECT json_agg(coalesce(a.rolname, 'PUBLIC') ORDER BY a.rolname)
+        FROM unnest(p.polroles) u(oid) LEFT JOIN pg_roles a ON a.oid = u.oid))), '{}')
+    FROM relations r JOIN pg_policy p ON p.polrelid = r.oid),
+ 'grants', (SELECT coalesce(json_object_agg(g.label || ': ' || g.privileges, true), '{}') FROM (
+    SELECT o.label, 'grant ' || x.privilege_type || ' to ' || coalesce(a.rolname, 'PUBLIC') || CASE WHEN x.is_grantable THEN ' with grant option' ELSE '' END
+    FROM (SELECT label, relacl, relowner FROM relations
+      UNION ALL SELECT r.label || '.' || c.attname, c.attacl, r.relowner FROM relations r JOIN pg_attribute c ON c.attrelid = r.oid WHERE c.attacl IS NOT NULL
+      UNION ALL SELECT 'schema ' || n.nspname, n.nspacl, n.nspowner FROM pg_namespace n JOIN spaces USING (oid)
+      UNION ALL SELECT p.oid::regprocedure::text, p.proacl, p.proowner FROM pg_proc p JOIN spaces n ON n.oid = p.pronamespace
+    ) o(label, acl, owner), aclexplode(o.acl) x LEFT JOIN pg_roles a ON a.oid = x.grantee WHERE x.grantee <> o.owner) g(label, privileges)),
  'partitions', (SELECT coalesce(json_object_agg(r.label, (SELECT p.label FROM pg_inherits i JOIN relations p ON p.oid = i.inhparent
       WHERE i.inhrelid = r.oid LIMIT 1)), '{}') FROM relations r
     WHERE r.relkind IN ('r', 'p') AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid)),
@@ -71,6 +86,12 @@ SELECT json_build_object(
  'extensions', (SELECT coalesce(json_agg(extname ORDER BY extname), '[]') FROM pg_extension)
 )
 """
+
+TABLE_MARKS = {
+    "unlogged": "unlogged",
+    "row_security": "row level security",
+    "forced": "row level security for the owner",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +122,9 @@ class Schema:
     views: Mapping[str, str]
     functions: Mapping[str, str]
     triggers: Mapping[str, str]
+    rules: Mapping[str, str]
+    policies: Mapping[str, Mapping[str, Any]]
+    grants: Mapping[str, bool]
     partitions: Mapping[str, str]
     sequences: tuple[str, ...]
     extensions: tuple[str, ...]
@@ -163,10 +187,27 @@ def differences(before: Schema, after: Schema) -> list[str]:
     gone = {table for table in before.tables if table not in after.tables}
     new = {table for table in after.tables if table not in before.tables}
     lines += [f"{table}: gone" for table in sorted(gone)] + [f"{table}: new" for table in sorted(new)]
+    for table in sorted(before.tables.keys() & after.tables.keys()):
+        lines += [
+            f"{table}: {words} {'on' if after.tables[table][mark] else 'off'}"
+            for mark, words in TABLE_MARKS.items()
+            if before.tables[table][mark] != after.tables[table][mark]
+        ]
     for key in sorted(before.columns.keys() | after.columns.keys()):
         if key[0] not in gone | new:
             lines += _column_difference(key, before.columns.get(key), after.columns.get(key))
-    for what in ("constraints", "indexes", "enums", "types", "views", "functions", "triggers"):
+    for what in (
+        "constraints",
+        "indexes",
+        "enums",
+        "types",
+        "views",
+        "functions",
+        "triggers",
+        "rules",
+        "policies",
+        "grants",
+    ):
         lines += _mapping_difference(what, getattr(before, what), getattr(after, what), gone | new)
     for word, left, right in (
         ("sequence", before.sequences, after.sequences),
@@ -191,7 +232,7 @@ def _column_difference(key: tuple[str, str], old: Column | None, new: Column | N
 
 
 def _mapping_difference(what: str, old: Mapping[str, Any], new: Mapping[str, Any], tables: set[str]) -> list[str]:
-    word = what.removesuffix("s") if what != "indexes" else "index"
+    word = {"indexes": "index", "policies": "policy"}.get(what, what.removesuffix("s"))
     lines = []
     for name in sorted(old.keys() | new.keys()):
         left, right = _comparable(old.get(name)), _comparable(new.get(name))

@@ -28,7 +28,7 @@ _PATHS = ("root", "reports")
 
 def options_text(options: RunOptions) -> str:
     """`options` as JSON, to be read by `options_from`."""
-    from dataclasses import asdict
+    from msgspec.structs import asdict
 
     return json.dumps(asdict(options), default=str)
 

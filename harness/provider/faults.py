@@ -52,8 +52,18 @@ class Fault:
 
     @property
     def never_struck(self) -> bool:
-        """True when the fault was of no use; a fault left to chance need only have met a matching call."""
-        return self.met == 0 if self.probability < 1 else self.struck == 0
+        """True when the fault was of no use; a fault left to chance need only have met a call that it could strike."""
+        return self.chances == 0 if self.probability < 1 else self.struck == 0
+
+    @property
+    def spared(self) -> bool:
+        """True when chance kept the fault from striking, though it could have."""
+        return self.struck == 0 and not self.never_struck
+
+    @property
+    def chances(self) -> int:
+        """How many calls it could have struck."""
+        return max(0, self.met - self.skip)
 
     def __str__(self) -> str:
         extras = [f"times {self.times}" if self.times is not None else "always"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from harness.report.analysis.cases import case_frame
+from harness.report.analysis.cases import case_frame, over_rounds
 from harness.report.loading import Run, load
 
 if TYPE_CHECKING:
@@ -83,12 +83,14 @@ def compare(
     slower_by: float = SLOWER_BY,
     at_least_us: int = SLOWER_AT_LEAST_US,
 ) -> Comparison:
-    """Compare two runs by scenario id, which survives a rename where the scenario has an `id`.
+    """Compare two runs case by case; its id survives a rename where the scenario has an `id`.
+
+    A case that a run ran several times (`--repeat`) is as its worst round, and takes the median of them.
 
     A scenario is slower when it takes `slower_by` times as long and at least `at_least_us` microseconds more.
     """
     first, second = _loaded(before), _loaded(after)
-    table = _table(case_frame(first), case_frame(second), slower_by, at_least_us)
+    table = _table(over_rounds(case_frame(first)), over_rounds(case_frame(second)), slower_by, at_least_us)
 
     def ids(change: str) -> tuple[str, ...]:
         return tuple(str(found) for found in table.loc[table["change"] == change, "scenario_id"])

@@ -77,6 +77,7 @@ def _facts(case: Case) -> list[tuple[str, str]]:
     row = case.last
     facts = [("scenario_id", row["scenario_id"]), ("actor", row["actor"]), ("attempts", str(len(case.attempts)))]
     facts += [("covers", rule) for rule in row["covers"]] + [("tag", tag) for tag in row["tags"]]
+    facts += [("note", note) for note in row["notes"]]
     return [*facts, ("flaky", "true")] if row["flaky"] else facts
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from harness.errors import InputError
 from harness.project import place
-from harness.report.analysis.cases import case_frame, outcome_counts, records
+from harness.report.analysis.cases import case_frame, outcome_counts, over_rounds, records
 from harness.report.analysis.present import duration_text
 from harness.report.comparing import SLOWER_AT_LEAST_US, SLOWER_BY
 from harness.report.lines import instant_text
@@ -220,7 +220,7 @@ def _retried(row: dict[str, Any]) -> str:
 
 
 def _rows(number: int, run: Run) -> pd.DataFrame:
-    rows = case_frame(run)[["run_id", "scenario_id", "name", "outcome", "flaky", "duration_us"]].copy()
+    rows = over_rounds(case_frame(run))[["run_id", "scenario_id", "name", "outcome", "flaky", "duration_us"]].copy()
     rows["run_id"] = run.run_id
     rows.insert(0, "run", number)
     rows.insert(2, "start", run.manifest.start)

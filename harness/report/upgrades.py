@@ -1,7 +1,7 @@
 """Rows of older schemas brought to the current one, one version at a time, when they are read.
 
 A file on disk is never changed. Version 0 (the first draft) kept durations as milliseconds in `duration_ms`,
-tags and rules as one comma-separated text, and knew neither `flaky` nor `attempt`.
+tags and rules as one comma-separated text, and knew neither `flaky` nor `attempt`. Version 1 had neither `case_id` nor `notes`.
 """
 
 from __future__ import annotations
@@ -49,4 +49,8 @@ def _from_draft(table: str, row: Row) -> Row:
     return new
 
 
-UPGRADES: Mapping[int, Upgrade] = MappingProxyType({0: _from_draft})
+def _without_rounds(table: str, row: Row) -> Row:
+    return {**row, "case_id": row["scenario_id"], "notes": []} if table == "scenarios" else row
+
+
+UPGRADES: Mapping[int, Upgrade] = MappingProxyType({0: _from_draft, 1: _without_rounds})

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from harness.scenario.providing import known_event
+from harness.scenario.possible import amounts, statuses
+from harness.scenario.providing import known_call, known_event, known_path
 from harness.scenario.shapes import Choice, Free, Kind, Shape
 from harness.scenario.structures import AnyKeys, Either, Field, Items, Keys
 from harness.scenario.tableshapes import Columns, PerTable
@@ -15,6 +17,8 @@ from harness.scenario.tableshapes import Columns, PerTable
 __all__ = ["CHECK_SHAPES", "LOG_LEVELS", "PROVIDERS", "CheckShape"]
 
 PROVIDERS = ("calendly", "stripe")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+FATES = ("delivered", "refused", "lost", "timeout", "held")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 ANY = Free()
 
@@ -49,40 +53,52 @@ def _event(value: Any) -> str:
     return known_event(_text(value))
 
 
-def _refused(_value: Any) -> Any:
-    raise ValueError("")
+def _event_itself(value: Any) -> str:
+    return known_event(_text(value), globs=False)
 
 
-AMOUNT = Kind("a number such as 1 or <gte 1>", _amount, {"type": "integer", "minimum": 0}, comparing=True)
+def _call(value: Any) -> str:
+    return known_call(_text(value))
+
+
+def _path(value: Any) -> str:
+    return known_path(_text(value))
+
+
+AMOUNT = Kind(
+    "a number such as 1 or <gte 1>", _amount, {"type": "integer", "minimum": 0}, comparing=True, values=amounts
+)
+HELD = replace(AMOUNT, to_fail=True)
 TEXT = Kind("text", _text, {"type": "string"})
 STATUS = Kind(
     "a status such as 200 or <one of 502|503>",
     _status,
     {"type": "integer", "minimum": 100, "maximum": 599},
     comparing=True,
+    values=statuses,
 )
 CAME = Either((Choice((None,)), STATUS), words="a status such as 200, or null where no answer came")
 EVENT = Kind("the name of a webhook, globs allowed", _event, {"type": "string"}, comparing=True)
-MATCHER = Kind("a matcher", _refused, {"$ref": "#/$defs/matcher"}, comparing=True)
+EVENT_ITSELF = Kind("the name of a webhook", _event_itself, {"type": "string"}, comparing=True)
+ASKED = Kind("METHOD /path, globs allowed", _call, {"type": "string"})
+PATH = Kind("a path of Calendly or Stripe", _path, {"type": "string"}, comparing=True)
 NONE = Choice(("none",))
 
 
-def _many(item: Shape, noun: str, *, where: Shape | None = None) -> Either:
+def _many(item: Shape, noun: str, amount: Kind = HELD) -> Either:
     """`none`, an amount, a list (these and no others), or quantifiers."""
-    several = f"{item.expected}; or a list of such"
+    each = Either((item,), Items(item, checking=True), item, f"{item.expected}; or a list of such")
     fields = {
-        "where": Field(where or item, "look only at those that match"),
-        "count": Field(AMOUNT, "how many there are"),
-        "some": Field(
-            Either((item,), Items(item), item, several), "at least one matches (of a list: each is matched by one)"
-        ),
-        "none": Field(Either((item,), Items(item), item, several), "none matches"),
+        "where": Field(item, "look only at those that match"),
+        "count": Field(amount, "how many there are"),
+        "some": Field(each, "at least one matches (of a list: each is matched by one)"),
+        "none": Field(each, "none matches"),
         "every": Field(item, "each matches, and there is at least one"),
         "only": Field(Items(item), "these in any order, and no others"),
     }
     words = f"none, a number, a list, or a map with {', '.join(fields)}"
     needs = tuple(key for key in fields if key != "where")
-    return Either((NONE, AMOUNT), Items(item), Keys(fields, noun, needs=needs), words)
+    return Either((NONE, amount), Items(item), Keys(fields, noun, needs=needs), words)
 
 
 def _rows(table: str) -> Shape:
@@ -90,8 +106,8 @@ def _rows(table: str) -> Shape:
 
 
 def _changes(table: str) -> Shape:
-    added = _many(Columns(table), f"rows of {table}")
-    updated = _many(Columns(table, changes=True), f"rows of {table}")
+    added = _many(Columns(table), f"rows of {table}", AMOUNT)  # any amount allows: what is not named may not change
+    updated = _many(Columns(table, changes=True), f"rows of {table}", AMOUNT)
     fields = {
         "added": Field(added, "rows inserted: a list (these and no others), how many, or quantifiers"),
         "updated": Field(updated, "rows updated: columns to find and compare them by; a changed cell is {from, to}"),
@@ -101,13 +117,13 @@ def _changes(table: str) -> Shape:
 
 
 CALL = Either(
-    (TEXT,),
+    (ASKED,),
     None,
     Keys(
         {
             "provider": Field(Choice(PROVIDERS), "whom the application called"),
-            "method": Field(ANY, "GET, POST…"),
-            "path": Field(ANY, "the path, without host and query"),
+            "method": Field(Choice(METHODS, comparing=True), "GET, POST…"),
+            "path": Field(PATH, "the path, without host and query"),
             "url": Field(ANY, "the whole URL"),
             "query": Field(ANY, "the query as a map"),
             "body": Field(ANY, "the body sent"),
@@ -125,10 +141,10 @@ DELIVERY = Either(
     Keys(
         {
             "provider": Field(Choice(PROVIDERS), "who delivers"),
-            "event": Field(ANY, "invitee.created…"),
+            "event": Field(EVENT_ITSELF, "invitee.created…"),
             "status": Field(CAME, "the status answered; null when no answer came"),
-            "outcome": Field(ANY, "delivered, refused, lost, timeout or held"),
-            "attempt": Field(ANY, "which attempt, from 1"),
+            "outcome": Field(Choice(FATES, comparing=True), "delivered, refused, lost, timeout or held"),
+            "attempt": Field(AMOUNT, "which attempt, from 1"),
             "url": Field(ANY, "where to"),
             "body": Field(ANY, "the body sent"),
             "response": Field(ANY, "the body answered"),
@@ -139,10 +155,7 @@ DELIVERY = Either(
 )
 LOG = Keys(
     {
-        "level": Field(
-            Either((Choice(LOG_LEVELS), MATCHER), words=", ".join(LOG_LEVELS)),
-            "debug, info, warning, error or critical",
-        ),
+        "level": Field(Choice(LOG_LEVELS, comparing=True), "debug, info, warning, error or critical"),
         "logger": Field(ANY, "the name of the logger"),
         "message": Field(ANY, "the text of the record"),
         "text": Field(ANY, "the whole record, its fields included, as text"),
@@ -152,7 +165,7 @@ LOG = Keys(
     slips=True,
 )
 RESPONSE = Either(
-    (AMOUNT,),
+    (STATUS,),
     None,
     Keys(
         {
@@ -175,7 +188,7 @@ SQL = Keys(
         "query": Field(TEXT, "a query; $1 is not a parameter here, use %(name)s", required=True),
         "params": Field(AnyKeys(Free(sending=True)), "values of the parameters by name"),
         "rows": Field(ANY, "the rows as a list of maps"),
-        "count": Field(AMOUNT, "how many rows"),
+        "count": Field(HELD, "how many rows"),
         "value": Field(ANY, "the single value of the single row"),
     },
     "sql",
@@ -199,6 +212,8 @@ CHECK_SHAPES: Mapping[str, CheckShape] = {
     "logs": CheckShape(_many(LOG, "logs"), "what the application logged", "logs: {none: {level: error}}"),
     "sql": CheckShape(SQL, "the answer to a query", "sql: {query: 'SELECT count(*) AS n FROM \"Booking\"', value: 1}"),
     "invariant": CheckShape(
-        Either((TEXT,), Items(TEXT), None), "invariants by name, checked here and now", "invariant: no-double-booking"
+        Either((TEXT,), Items(TEXT, checking=True), None),
+        "invariants by name, checked here and now",
+        "invariant: no-double-booking",
     ),
 }

@@ -55,7 +55,7 @@ def cases_of(scenario: Scenario) -> Iterator[Case]:
             yield Case(
                 scenario=scenario,
                 params=params,
-                scenario_id=f"{scenario.stem}{parameter_text(params)}{again}",
+                case_id=f"{scenario.stem}{parameter_text(params)}{again}",
                 title=case_title(scenario, params, repetition),
                 number=number,
                 given=given,

@@ -16,10 +16,10 @@ class SeededIds:
         self._lock = threading.Lock()
         self._random = random.Random(0)
 
-    def reseed(self, seed: int, scenario_id: str) -> None:
+    def reseed(self, seed: int, case_id: str) -> None:
         """Begin the sequence of one scenario."""
         with self._lock:
-            self._random = random.Random(f"{seed} {scenario_id}")
+            self._random = random.Random(f"{seed} {case_id}")
 
     def __call__(self) -> str:
         """The next id, as text."""

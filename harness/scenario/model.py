@@ -160,13 +160,23 @@ class Case(Struct, frozen=True):
 
     scenario: Scenario
     params: Mapping[str, Any]
-    scenario_id: str
+    case_id: str  # the same in every run
     title: str
     number: int  # of this case in its scenario, from 1
     given: Given
     steps: tuple[Step, ...]  # the scenario's `when`, with parameters in titles and actors
     then: tuple[CheckSpec, ...]
-    repetition: int = 1
+    repetition: int = 1  # of the scenario's own `repeat`, which makes cases
+    round: int | None = None  # of a run that runs its cases several times
+
+    @property
+    def scenario_id(self) -> str:
+        """What tells it apart in its run: the case, and which round of the run."""
+        return self.case_id if self.round is None else f"{self.case_id}#{self.round}"
+
+    def seed_in(self, seed: int) -> int:
+        """Its seed in a run with `seed`: each round has the next one, so that one round can be run again by itself."""
+        return seed + (self.round or 1) - 1
 
     @property
     def selector(self) -> str:

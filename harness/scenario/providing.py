@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import cache
@@ -13,17 +15,20 @@ from harness.scenario.suggest import did_you_mean
 if TYPE_CHECKING:
     from harness.provider import Provider
 
-__all__ = ["known_event", "takes_fault"]
+__all__ = ["known_call", "known_event", "known_path", "takes_fault"]
 
 
-def known_event(text: str) -> str:
-    """`text`, when it is the name of a webhook, or a glob that fits one.
+_PLACEHOLDER = re.compile(r"\{[^}]*\}")
+
+
+def known_event(text: str, *, globs: bool = True) -> str:
+    """`text`, when it is the name of a webhook, or (`globs`) a glob that fits one.
 
     Raises:
         ValueError: no provider sends such a webhook; with a remedy.
     """
     events = _events()
-    if not any(fnmatchcase(event, text) for event in events):
+    if text not in events and not (globs and any(fnmatchcase(event, text) for event in events)):
         raise ValueError(f"No webhook is called {text}. {did_you_mean(text, events, noun='webhooks')}")
     return text
 
@@ -41,6 +46,52 @@ def takes_fault(provider: str, on: str, do: str, **rest: Any) -> None:
         raise ValueError(f"{error.what[:1].upper()}{error.what[1:]} {error.remedy}") from None
     finally:
         simulator.clear_faults()
+
+
+def known_call(text: str) -> str:
+    """`text`, when it is METHOD and path of a provider's endpoint, or a glob that fits one.
+
+    Raises:
+        ValueError: no endpoint is like it, so no call can be; with a remedy.
+    """
+    return _reaching(text, _endpoints(), "*?")
+
+
+def known_path(text: str) -> str:
+    """`text`, when it is the path of a provider's endpoint.
+
+    Raises:
+        ValueError: no endpoint has it, so no call can; with a remedy.
+    """
+    if "*" in text:
+        raise ValueError('A path has no globs: write <re …> or <contains …>, or "METHOD /path" instead of the map.')
+    return _reaching(text, [name.partition(" ")[2] for name in _endpoints()], "")
+
+
+def _reaching(text: str, names: Sequence[str], wild: str) -> str:
+    if not ("[" in text and wild) and not any(_meets(text, _PLACEHOLDER.sub("\0", name), wild) for name in names):
+        raise ValueError(f"No endpoint is {text}. {did_you_mean(text, names, noun='endpoints')}")
+    return text
+
+
+def _meets(glob: str, name: str, wild: str) -> bool:
+    """Whether a text fits both: `glob`, whose `*` and `?` (if `wild`) stand for any, and `name`, whose NUL for a segment."""
+    places = {0}  # where in `name` the glob may stand so far
+    for sign in glob:
+        if sign == "*" and wild:
+            places = set(range(min(places), len(name) + 1))
+            continue
+        segment = {at for at in places if name[at : at + 1] == "\0" and sign != "/"}
+        places = {at + 1 for at in places if name[at : at + 1] == sign or (sign == "?" and wild and at < len(name))}
+        places |= segment | {at + 1 for at in segment}
+        if not places:
+            return False
+    return len(name) in places
+
+
+@cache
+def _endpoints() -> tuple[str, ...]:
+    return tuple(route.name for name in ("calendly", "stripe") for route in _trial(name).router.routes)
 
 
 @cache

@@ -59,7 +59,12 @@ class _Execution(Struct):
     started: float = field(default_factory=time.perf_counter)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     here: tuple[str, Position] | None = None  # the verb that runs, and where it stands
+    notes: list[str] = field(default_factory=list)
     looks: checks.Looks = field(default_factory=checks.Looks)  # how long a check of this step looked in vain
+
+    @property
+    def seed(self) -> int:
+        return self.case.seed_in(self.stage.seed)
 
     # -- the course of a scenario -------------------------------------------------------------------------------
 
@@ -184,8 +189,9 @@ class _Execution(Struct):
         failed = self.look(world, specs, [], within_step=False)
         world.take_changes(look=True)
         failed += self.watch(world, position)
-        found = checks.unstruck_faults(world, position)
+        found = checks.faults(world, position)
         self.note(found, "fault")
+        self.notes = [self.recorder.text(each.actual) for each in found if each.passed]
         self.judge(world, "then", [*failed, *_failed(found, position)])
 
     def judge(self, world: World, verb: str, failed: _Mismatches) -> None:
@@ -248,7 +254,7 @@ class _Execution(Struct):
             outcome=outcome,
             place=f"{self.case.scenario.position.file}:{self.case.scenario.position.line}",
             title=self.case.title,
-            seed=self.stage.seed,
+            seed=self.seed,
             rerun=self.rerun(),
         )
         return self.ended(outcome, self.recorder.text(failure.first()), self.recorder.text(text))
@@ -258,6 +264,7 @@ class _Execution(Struct):
         record = records.Scenario(
             scenario_id=case.scenario_id,
             attempt=self.attempt,
+            case_id=case.case_id,
             name=case.title,
             feature=scenario.feature,
             file=scenario.position.file,
@@ -267,11 +274,12 @@ class _Execution(Struct):
             actor=case.given.role(None),
             target=self.stage.target.name,
             params=compact(case.params),
-            seed=self.stage.seed,
+            seed=self.seed,
             outcome=outcome,
             flaky=outcome == "passed" and self.attempt > 1,
             failure=failure,
             failure_text=text,
+            notes=tuple(self.notes),
             rerun=self.rerun(),
             worker=self.stage.worker,
             started_at=self.started_at,
@@ -284,7 +292,7 @@ class _Execution(Struct):
         target = self.stage.target
         named = "" if target.name == "reference" else f" --target {target.name}"
         started = f" --start {shlex.quote(target.start)}" if target.start else ""
-        return f"harness run {self.case.selector}{named}{started} --seed {self.stage.seed}"
+        return f"harness run {self.case.selector}{named}{started} --seed {self.seed}"
 
 
 def run_case(stage: Stage, case: Case, attempt: int = 1) -> records.Scenario:

@@ -25,7 +25,7 @@ class Selection(Struct, frozen=True):
 
     places: files, directories, `file:LINE`. text: part of a case's id, title or feature, whatever the case of letters.
     tag: an expression over tags (`smoke and not slow`). covers: rule ids, one of which is covered.
-    only: scenario ids (the last failed ones). shard: (I, N) with 1 <= I <= N.
+    only: case ids (the last failed ones). shard: (I, N) with 1 <= I <= N.
     """
 
     places: tuple[Place, ...] = ()
@@ -34,7 +34,7 @@ class Selection(Struct, frozen=True):
     covers: tuple[str, ...] = ()
     only: frozenset[str] | None = None
     shard: tuple[int, int] | None = None
-    durations: Mapping[str, int] | None = None  # scenario_id → microseconds, of an earlier run
+    durations: Mapping[str, int] | None = None  # case_id → microseconds, of an earlier run
 
 
 def select(suite: Suite, selection: Selection, *, project: Path) -> list[Case]:
@@ -76,7 +76,7 @@ def _wishes(suite: Suite, selection: Selection, project: Path) -> Iterable[Wish]
         yield f"the text {selection.text!r}", _with_text(selection.text)
     if selection.only is not None:
         only = selection.only
-        yield "the scenarios that failed last", lambda case: case.scenario_id in only
+        yield "the scenarios that failed last", lambda case: case.case_id in only
 
 
 def _at_places(suite: Suite, places: Sequence[Place], project: Path) -> Callable[[Case], bool]:
@@ -111,7 +111,7 @@ def _with_text(text: str) -> Callable[[Case], bool]:
 
 
 def shard(cases: Sequence[Case], index: int, count: int, durations: Mapping[str, int]) -> list[Case]:
-    """Shard `index` (from 1) of `count`, balanced by `durations` (µs by scenario id; unknown ones count as the median).
+    """Shard `index` (from 1) of `count`, balanced by `durations` (µs by case id; unknown ones count as the median).
 
     Every case is in exactly one shard, whatever `index`; a shard keeps the order of `cases`.
 
@@ -120,32 +120,30 @@ def shard(cases: Sequence[Case], index: int, count: int, durations: Mapping[str,
     """
     if not 1 <= index <= count:
         raise InputError(f"There is no shard {index}/{count}.", "Write I/N with 1 <= I <= N, such as 1/4.")
-    known = [durations[case.scenario_id] for case in cases if case.scenario_id in durations]
+    known = [durations[case.case_id] for case in cases if case.case_id in durations]
     usual = int(median(known)) if known else 1
-    weighed = sorted(cases, key=lambda case: (-durations.get(case.scenario_id, usual), case.scenario_id))
+    weighed = sorted(cases, key=lambda case: (-durations.get(case.case_id, usual), case.case_id))
     loads = [0] * count
     mine: set[str] = set()
     for case in weighed:
         lightest = loads.index(min(loads))
-        loads[lightest] += max(1, durations.get(case.scenario_id, usual))
+        loads[lightest] += max(1, durations.get(case.case_id, usual))
         if lightest == index - 1:
-            mine.add(case.scenario_id)
-    return [case for case in cases if case.scenario_id in mine]
+            mine.add(case.case_id)
+    return [case for case in cases if case.case_id in mine]
 
 
 def shuffled(cases: Sequence[Case], seed: int) -> list[Case]:
     """The cases in an order that depends on `seed` alone."""
-    order = sorted(cases, key=lambda case: case.scenario_id)
+    order = sorted(cases, key=lambda case: case.case_id)
     random.Random(seed).shuffle(order)
     return order
 
 
 def repeated(cases: Sequence[Case], times: int) -> list[Case]:
-    """Each case `times` times; the ids say which repetition."""
+    """Each case `times` times, round by round; `scenario_id` says which round, `case_id` is that of the case."""
     if times == 1:
         return list(cases)
     return [
-        replace(case, scenario_id=f"{case.scenario_id}#{again}", title=f"{case.title} #{again}")
-        for again in range(1, times + 1)
-        for case in cases
+        replace(case, round=again, title=f"{case.title} #{again}") for again in range(1, times + 1) for case in cases
     ]

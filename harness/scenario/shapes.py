@@ -5,16 +5,17 @@ Here are those of single values; `structures` has lists and maps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct, field
 
 from harness.errors import InputError, Problem
+from harness.scenario.possible import alternatives, same_for_all
 from harness.scenario.show import show
 from harness.scenario.suggest import did_you_mean
-from harness.scenario.values import ListPattern, Literal, MapPattern, Opaque, Pattern, compile_node
-from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
+from harness.scenario.values import ListPattern, Literal, MapPattern, Matcher, Opaque, Pattern, compile_node
+from harness.scenario.yamltree import ListNode, MapNode, Node
 
 if TYPE_CHECKING:
     from harness.scenario.model import Step
@@ -131,12 +132,18 @@ class Compared(Struct, frozen=True):
 
 
 class Kind(Struct, frozen=True):
-    """A single value of one kind. `parse` raises ValueError for anything else."""
+    """A single value of one kind. `parse` raises ValueError for anything else.
+
+    `values` are those that can come, as far as a matcher tells them apart: one that accepts none of them is a mistake,
+    and where it is there `to_fail`, one that accepts all of them too.
+    """
 
     expected: str
     parse: Callable[[Any], Any]
     json: Schema
     comparing: bool = False  # matchers are welcome
+    values: Callable[[Matcher], Iterable[Any]] | None = None
+    to_fail: bool = False
 
     def read(self, node: Node, reader: Reader) -> Pattern:
         before = len(reader.problems)
@@ -148,9 +155,28 @@ class Kind(Struct, frozen=True):
                 self.parse(pattern.value)
             except ValueError as error:
                 reader.note(node, f"Expected {self.expected}; found {found(node)}.", str(error))
+        elif isinstance(pattern, Matcher):
+            self.judge(node, pattern, reader)
         elif isinstance(pattern, MapPattern | ListPattern):
             reader.note(node, f"Expected {self.expected}; found {found(node)}.")
         return pattern
+
+    def judge(self, node: Node, matcher: Matcher, reader: Reader) -> None:
+        """Notes what keeps a matcher from ever holding here, or from ever failing."""
+        for value in alternatives(matcher):
+            try:
+                if value is not None:
+                    self.parse(value)
+            except ValueError as error:
+                reader.note(node, f"Expected {self.expected}; found {_shown(value)} in {matcher.text}.", str(error))
+                return
+        held = same_for_all(matcher, self.values(matcher)) if self.values else None
+        if held is False:
+            reader.note(node, f"{matcher.text} never holds here.", f"Expected {self.expected}.")
+        elif held and self.to_fail:
+            reader.note(
+                node, f"{matcher.text} holds whatever happens, so it checks nothing.", "Narrow it, or remove it."
+            )
 
     def convert(self, value: Any, pattern: Pattern) -> Any:
         try:
@@ -167,6 +193,7 @@ class Choice(Struct, frozen=True):
     """One of a few words."""
 
     words: tuple[Any, ...]
+    comparing: bool = False  # matchers are welcome
     docs: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -179,13 +206,15 @@ class Choice(Struct, frozen=True):
         )
 
     def read(self, node: Node, reader: Reader) -> Pattern:
-        pattern = compile_node(node, sending=True, problems=reader.problems)
-        if isinstance(pattern, MapPattern | ListPattern) or (
-            isinstance(pattern, Literal) and pattern.value not in self.words
-        ):
+        pattern = compile_node(node, sending=not self.comparing, problems=reader.problems)
+        if isinstance(pattern, MapPattern | ListPattern):
+            reader.note(node, f"Expected {self.expected}; found {found(node)}.")
+        named = [pattern.value] if isinstance(pattern, Literal) else list(alternatives(pattern))
+        for value in [each for each in named if each not in self.words][:1]:
+            said = f"{_shown(value)} in {pattern.text}" if isinstance(pattern, Matcher) else found(node)
             words = [word for word in self.words if isinstance(word, str)]
-            hint = did_you_mean(node.text, words) if isinstance(node, ScalarNode) and node.text else ""
-            reader.note(node, f"Expected {self.expected}; found {found(node)}.", hint if hint.startswith("Did") else "")
+            hint = did_you_mean(str(value), words) if value not in (None, "") else ""
+            reader.note(node, f"Expected {self.expected}; found {said}.", hint if hint.startswith("Did") else "")
         return pattern
 
     def convert(self, value: Any, pattern: Pattern) -> Any:
@@ -194,7 +223,8 @@ class Choice(Struct, frozen=True):
         return value
 
     def schema(self, reader: Reader) -> Schema:
-        return {"anyOf": [{"enum": list(self.words)}, REFERENCE]}
+        matcher = [{"$ref": "#/$defs/matcher"}] if self.comparing else []
+        return {"anyOf": [{"enum": list(self.words)}, *matcher, REFERENCE]}
 
 
 class Steps(Struct, frozen=True):
@@ -206,6 +236,8 @@ class Steps(Struct, frozen=True):
         if reader.read_steps is None or not isinstance(node, ListNode):
             reader.note(node, f"Expected {self.expected}; found {found(node)}.")
             return nothing(node)
+        if not node.items:
+            reader.note(node, "Here is no step.", "Add one: an empty list does nothing.")
         return Opaque(reader.read_steps(node), node.position)
 
     def convert(self, value: Any, pattern: Pattern) -> Any:

@@ -125,9 +125,9 @@ class Simulators:
         return self._now
 
     @staticmethod
-    def seed_of(seed: int, scenario_id: str) -> int:
+    def seed_of(seed: int, case_id: str) -> int:
         """A seed for one scenario's providers: follows from the run's and from which scenario it is."""
-        return int.from_bytes(hashlib.sha256(f"{seed} {scenario_id}".encode()).digest()[:4], "big")
+        return int.from_bytes(hashlib.sha256(f"{seed} {case_id}".encode()).digest()[:4], "big")
 
     def fresh(self, seed: int, catalogue: Catalogue) -> Providers:
         """Providers as they stand before anything happens."""

@@ -141,10 +141,11 @@ class Stage:
             self._restored()
             self._set = self._prepared(case.given.catalog)
             self._set.sandbox.begin()
-            self.ids.reseed(self.seed, case.scenario_id)
+            case_seed = case.seed_in(self.seed)
+            self.ids.reseed(case_seed, case.case_id)
             self.clock.set(case.given.clock)
             self._answering.reset()
-            seed = self.simulators.seed_of(self.seed, case.scenario_id)
+            seed = self.simulators.seed_of(case_seed, case.case_id)
             providers = self.simulators.fresh(seed, self._set.catalogue)
             self.world_now = World(self, case, recorder, self._set.catalogue, providers)
             try:

@@ -242,6 +242,8 @@ class StepReader:
         if not isinstance(node, ListNode):
             self.note(node, f"Expected a list of checks; found {found(node)}.", "Begin each check with `- `.")
             return ()
+        if not node.items:
+            self.note(node, "An empty list checks nothing.", "Fill it, or remove it.")
         return tuple(check for item in node.items if (check := self.check(item)) is not None)
 
     def check(self, node: Node) -> CheckSpec | None:

@@ -21,6 +21,7 @@ class Items(Struct, frozen=True):
 
     of: Shape
     into: Callable[[list[Any]], Any] = list
+    checking: bool = False  # each element is a check, so an empty list checks nothing
 
     @property
     def expected(self) -> str:
@@ -29,6 +30,8 @@ class Items(Struct, frozen=True):
 
     def read(self, node: Node, reader: Reader) -> Pattern:
         if isinstance(node, ListNode):
+            if self.checking and not node.items:
+                reader.note(node, "An empty list checks nothing.", "Fill it, or remove it.")
             return ListPattern(tuple([self.of.read(item, reader) for item in node.items]), node.position)
         return _whole(self, node, reader)
 
@@ -183,7 +186,7 @@ class Either(Struct, frozen=True):
             if not attempt.problems:
                 return pattern
             hints += [problem.remedy for problem in attempt.problems if problem.remedy]
-            if told == [shape]:
+            if told == [shape] or isinstance(pattern, Matcher):
                 only = pattern, attempt
         if only is None:
             return self._none_fits(node, reader, hints[0] if hints else "")

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from harness.errors import InputError
+from harness.scenario.possible import alternatives
 from harness.scenario.shapes import Reader, Schema, Shape
 from harness.scenario.structures import Items
 from harness.scenario.suggest import did_you_mean
@@ -61,17 +62,13 @@ class Columns(Struct, frozen=True):
 
     def value(self, column: str, node: Node, reader: Reader) -> Pattern:
         pattern = compile_node(node, sending=self.sending, problems=reader.problems)
-        labels = reader.tables.labels(self.table, column) if reader.tables else None
-        if (
-            labels
-            and isinstance(pattern, Literal)
-            and isinstance(node, ScalarNode)
-            and pattern.value is not None
-            and pattern.value not in labels
-        ):
-            reader.note(
-                node, f"{self.table}.{column} is never {node.text}.", did_you_mean(node.text, labels, noun="values")
-            )
+        labels = (reader.tables.labels(self.table, column) if reader.tables else None) or ()
+        named = [pattern.value] if isinstance(pattern, Literal) else alternatives(pattern)
+        for value in named if labels and isinstance(node, ScalarNode) else ():
+            if value is not None and value not in labels:
+                reader.note(
+                    node, f"{self.table}.{column} is never {value}.", did_you_mean(str(value), labels, noun="values")
+                )
         return pattern
 
     def convert(self, value: Any, pattern: Pattern) -> Any:

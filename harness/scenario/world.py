@@ -15,7 +15,7 @@ from harness.scenario.visitors import Visitor, Visitors
 
 if TYPE_CHECKING:
     from harness.postgres import RowOperation
-    from harness.provider import Provider
+    from harness.provider import Fault, Provider
     from harness.scenario.fixtures import Catalogue
     from harness.scenario.matching import Comparison
     from harness.scenario.model import Case, Given, Invariant, Step
@@ -73,7 +73,7 @@ class World:
         self._held: set[str] = set()
         self._main_scope: dict[str, Any] = {
             "catalog": self.catalogue.by_key(),
-            "seed": self.stage.seed,
+            "seed": self.case.seed_in(self.stage.seed),
             "secrets": self.case.given.secrets,
             "case": self.case.number,
             **self.case.params,
@@ -347,9 +347,9 @@ class World:
         taken, self._unexpected = self._unexpected, []
         return taken
 
-    def unstruck_faults(self) -> list[str]:
-        """Faults that never struck, as text."""
-        return [str(fault) for provider in self.providers.made.values() for fault in provider.unstruck_faults()]
+    def faults(self) -> list[Fault]:
+        """Every fault set so far."""
+        return [fault for provider in self.providers.made.values() for fault in provider.faults]
 
     def deliver_due(self, moment: Literal["immediate", "end"]) -> None:
         """Deliver everything that is due, if given's `delivery` says that webhooks travel at this moment."""

@@ -21,6 +21,7 @@ from harness.session.options import RunOptions
 __all__ = ["Plan", "make_plan", "suite_of"]
 
 DEFAULT_PATHS = ("scenarios",)
+_SEEDS_END = 2**63  # as far as the report's column reaches
 
 
 class Plan(Struct, frozen=True):
@@ -53,9 +54,12 @@ def make_plan(options: RunOptions, reports: Path) -> Plan:
     Raises:
         InputErrors: mistakes in the files.
         NothingSelected: nothing is left.
+        InputError: the seed is too large for so many rounds, each of which has the next one.
     """
     suite = suite_of(options.paths, options.root)
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1, 10_000)
+    if seed + options.repeat - 1 >= _SEEDS_END:
+        raise InputError(f"The seed {seed} is too large for {options.repeat} rounds.", "Choose a smaller one.")
     wanted = Selection(
         places=tuple(split_place(path) for path in options.paths),
         text=options.text,
@@ -72,15 +76,15 @@ def make_plan(options: RunOptions, reports: Path) -> Plan:
 
 
 def _last_failed(reports: Path) -> frozenset[str]:
-    failed = frozenset(row["scenario_id"] for row in _recorded(reports) if row["outcome"] in {"failed", "error"})
+    failed = frozenset(row["case_id"] for row in _recorded(reports) if row["outcome"] in {"failed", "error"})
     if not failed:
         raise NothingSelected("Nothing failed in the latest run.", "Leave --last-failed out to run everything.")
     return failed
 
 
 def recorded_durations(reports: Path) -> Mapping[str, int]:
-    """How long each case took in the latest run, in µs."""
-    return {row["scenario_id"]: row["duration_us"] for row in _recorded(reports)}
+    """How long each case took in the latest run, in µs; the last round of several counts."""
+    return {row["case_id"]: row["duration_us"] for row in _recorded(reports)}
 
 
 def _recorded(reports: Path) -> Iterable[dict[str, Any]]:
@@ -89,4 +93,4 @@ def _recorded(reports: Path) -> Iterable[dict[str, Any]]:
     if not path.is_file():
         return []
     rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    return rows
+    return [{"case_id": row.get("scenario_id"), **row} for row in rows]  # as it was called before there were rounds

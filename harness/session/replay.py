@@ -72,23 +72,26 @@ def replay(directory: Path, scenario: str, *, root: Path, database: str) -> Repl
         )
         run(options, Silent())
         replayed = load(Path(folder) / "latest")
-        again = replayed.scenarios[replayed.scenarios.scenario_id == row["scenario_id"]]
+        again = replayed.scenarios[replayed.scenarios.case_id == row["case_id"]]
         if again.empty:
             raise InputError(
-                f"{row['scenario_id']} is not at {row['file']}:{row['line']} any more.",
+                f"{row['case_id']} is not at {row['file']}:{row['line']} any more.",
                 "The scenario file has changed since.",
             )
-        found = tuple(_differences(recorded, replayed, row["scenario_id"], int(row["attempt"])))
+        found = tuple(_differences(recorded, replayed, row))
         return Replay(row["scenario_id"], row["outcome"], again.iloc[-1]["outcome"], found)
 
 
 def _found(recorded: Run, wanted: str) -> Any:
+    """The last attempt that `wanted` names; of a case that ran in several rounds, in the last that did not pass, if any."""
     scenarios = recorded.scenarios
-    exact = scenarios[scenarios.scenario_id == wanted]
+    exact = scenarios[(scenarios.scenario_id == wanted) | (scenarios.case_id == wanted)]
     fitting = exact if not exact.empty else scenarios[scenarios.scenario_id.str.contains(wanted, regex=False)]
-    names = list(dict.fromkeys(fitting.scenario_id))
+    names = list(dict.fromkeys(fitting.case_id))
     if len(names) == 1:
-        return fitting.iloc[-1]
+        ends = fitting.groupby("scenario_id", sort=False).tail(1)
+        broken = ends[~ends.outcome.isin(["passed", "skipped"])]
+        return (ends if broken.empty else broken).iloc[-1]
     if names:
         raise InputError(
             f"{len(names)} scenarios of the run fit {wanted!r}: {', '.join(names[:5])}.", "Give more of the id."
@@ -98,10 +101,10 @@ def _found(recorded: Run, wanted: str) -> Any:
     )
 
 
-def _differences(recorded: Run, replayed: Run, scenario_id: str, attempt: int) -> Iterator[Difference]:
+def _differences(recorded: Run, replayed: Run, row: Any) -> Iterator[Difference]:
     for table, columns in COMPARED.items():
-        before = _rows(recorded, table, scenario_id, attempt, columns)
-        after = _rows(replayed, table, scenario_id, 1, columns)
+        before = _rows(recorded, table, row["scenario_id"], int(row["attempt"]), columns)
+        after = _rows(replayed, table, row["case_id"], 1, columns)
         for number in range(max(len(before), len(after))):
             old = before[number] if number < len(before) else None
             new = after[number] if number < len(after) else None

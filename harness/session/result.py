@@ -85,6 +85,7 @@ class RunResult(Struct):
             "scenarios": [
                 {
                     "scenario_id": s.scenario_id,
+                    "case_id": s.case_id,
                     "name": s.name,
                     "file": s.file,
                     "line": s.line,
@@ -92,6 +93,7 @@ class RunResult(Struct):
                     "covers": list(s.covers),
                     "failure": s.failure,
                     "flaky": s.flaky,
+                    "notes": list(s.notes),
                     "duration_us": s.duration_us,
                     "rerun": s.rerun,
                 }

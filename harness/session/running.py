@@ -155,7 +155,7 @@ class _Course(Struct):
         between = "[\n"
         with (self.directory / "outcomes.json").open("w", encoding="utf-8") as file:
             for s in self.result.scenarios:  # one after another: of a long run they are many
-                row = {"scenario_id": s.scenario_id, "outcome": s.outcome, "duration_us": s.duration_us}
+                row = {"case_id": s.case_id, "outcome": s.outcome, "duration_us": s.duration_us}
                 file.write(between + json.dumps(row, ensure_ascii=False))
                 between = ",\n"
             file.write("\n]\n" if self.result.scenarios else "[]\n")

@@ -136,6 +136,10 @@ def test_a_fault_left_to_chance_is_useless_only_when_no_call_came(world: Any) ->
     assert len(world.simulator.unstruck_faults()) == 1
     world.api.get("/users/me")
     assert world.simulator.unstruck_faults() == []
+    skipping = world.simulator.add_fault("GET /users/me", "503", probability=1e-9, skip=1)
+    for chances in (0, 1):
+        world.api.get("/users/me")
+        assert (skipping.chances, skipping.never_struck, skipping.spared) == (chances, not chances, bool(chances))
 
 
 def test_the_first_fault_that_applies_strikes(world: Any) -> None:

@@ -26,6 +26,7 @@ class Plan:
     session: str
     outcome: Outcome = "passed"
     attempt: int = 1
+    round: int | None = None
     flaky: bool = False
     defect: str = ""
 

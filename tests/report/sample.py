@@ -318,6 +318,7 @@ class _Player:
         )
         return Scenario(
             **self.ids,
+            case_id=plan.scenario_id if plan.round is None else plan.scenario_id.removesuffix(f"#{plan.round}"),
             name=plan.title,
             feature=plan.feature,
             file=plan.file,
@@ -332,6 +333,7 @@ class _Player:
             flaky=plan.flaky,
             failure=failure,
             failure_text=text,
+            notes=(),
             rerun=rerun,
             worker=self.worker * self.pace,
             started_at=datetime(2026, 11, 22, 21, plan.attempt, self.pace, tzinfo=UTC),

@@ -137,25 +137,26 @@ def test_a_broken_parquet_file_is_an_error_never_an_empty_table(copy_of: Callabl
 
 def test_an_old_schema_is_brought_to_the_current_one_when_read(runs: Path) -> None:
     run = load(runs / "draft")
-    assert run.notes == ["Written with schema version 0, read as 1."]
+    assert run.notes == ["Written with schema version 0, read as 2."]
     assert run.scenarios["duration_us"].tolist() == [12500, 800]
     assert run.scenarios["tags"].tolist() == [["anonymous", "smoke"], []]
     assert run.scenarios["flaky"].tolist() == [False, False]
     assert run.steps["duration_us"].tolist() == [6250, 400]
     assert set(run.checks["attempt"]) == {1}
+    assert run.scenarios["case_id"].tolist() == run.scenarios["scenario_id"].tolist()
 
 
 def test_every_older_version_has_an_upgrade() -> None:
-    assert sorted(UPGRADES) == [0]
+    assert sorted(UPGRADES) == [0, 1]
     assert upgrade("logs", {"message": "m", "attempt": 2}, 0) == {"message": "m", "attempt": 2}
 
 
-@pytest.mark.parametrize("version", [2, 99, "1", None, -1])
+@pytest.mark.parametrize("version", [3, 99, "1", None, -1])
 def test_an_unknown_schema_version_is_refused(copy_of: Callable[[str], Path], version: object) -> None:
     directory = copy_of("good")
     manifest = json.loads((directory / "manifest.json").read_text())
     (directory / "manifest.json").write_text(json.dumps(manifest | {"schema_version": version}))
-    with pytest.raises(InputError, match=r"schema version .*known are 0, 1"):
+    with pytest.raises(InputError, match=r"schema version .*known are 0, 1, 2"):
         load(directory)
 
 

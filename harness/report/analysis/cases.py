@@ -9,7 +9,7 @@ from harness.report.loading import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["case_frame", "failures", "final_rows", "outcome_counts", "records", "slowest"]
+__all__ = ["case_frame", "failures", "final_rows", "outcome_counts", "over_rounds", "records", "slowest"]
 
 _OUTCOMES = ("passed", "failed", "error", "skipped")
 
@@ -28,6 +28,22 @@ def case_frame(run: Run) -> pd.DataFrame:
     case["duration_us"] = over["sum"].astype("int64")
     case["attempts"] = over["count"].astype("int64")
     return case.reset_index(drop=True)
+
+
+def over_rounds(cases: pd.DataFrame) -> pd.DataFrame:
+    """One row a case of what a run ran in several rounds, as runs are compared: the id is `case_id`.
+
+    The worst round speaks (the first of those), with the median duration of all; flaky if one round was.
+    """
+    rank = cases["outcome"].map({"error": 0, "failed": 1, "passed": 2, "skipped": 3})
+    by_case = cases.groupby("case_id", sort=False)
+    worst = cases.assign(rank=rank).sort_values("rank", kind="stable").groupby("case_id", sort=False).head(1)
+    found = worst.drop(columns="rank").sort_index().set_index("case_id", drop=False)
+    found["duration_us"] = by_case["duration_us"].median().round().astype("int64")
+    found["flaky"] = by_case["flaky"].any()
+    alone = found["scenario_id"] == found["case_id"]
+    names = found["name"].where(alone, found["name"].str.replace(r" #\d+$", "", regex=True))
+    return found.assign(name=names, scenario_id=found["case_id"]).reset_index(drop=True)
 
 
 def final_rows(run: Run, table: str) -> pd.DataFrame:

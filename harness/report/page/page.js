@@ -122,6 +122,7 @@
       h("button", {type: "button", role: "tab", "aria-selected": index === number ? "true" : "false", on: {click: () => show(one, index)}}, `Attempt ${index + 1}`))));
     if (scenario.failure_text && scenario.outcome !== "skipped") parts.push(h("h4", {}, "What went wrong"), scrolling(h("pre", {class: "failure"}, scenario.failure_text)));
     if (scenario.outcome === "skipped") parts.push(h("p", {}, "Skipped: " + (scenario.failure || "no reason given")));
+    for (const note of scenario.notes || []) parts.push(h("p", {class: "note"}, "Note: " + note));
     const steps = of("steps");
     if (steps.length) parts.push(h("h4", {}, `Steps (${steps.length})`));
     const group = name => { const found = new Map(); for (const record of of(name)) (found.get(record.step) || found.set(record.step, []).get(record.step)).push(record); return found; };

@@ -16,10 +16,11 @@ from harness.scenario.checks.evidence import compare_answer, shown_answer
 from harness.scenario.matching import Comparison
 
 if TYPE_CHECKING:
+    from harness.provider import Fault
     from harness.scenario.model import CheckSpec, Step
     from harness.scenario.world import World
 
-__all__ = ["RECORD_KINDS", "Looks", "evaluate", "expectation", "invariants", "unexpected_calls", "unstruck_faults"]
+__all__ = ["RECORD_KINDS", "Looks", "evaluate", "expectation", "faults", "invariants", "unexpected_calls"]
 
 RecordKind = Literal["response", "row", "count", "log", "call", "delivery", "invariant", "outcome", "fault"]
 
@@ -120,9 +121,17 @@ def invariants(world: World, position: Position) -> list[Comparison]:
     return broken_invariants(world, wanted, position) if wanted else []
 
 
-def unstruck_faults(world: World, position: Position) -> list[Comparison]:
-    """A fault that never struck tested nothing."""
+def faults(world: World, position: Position) -> list[Comparison]:
+    """A fault that never struck tested nothing: a failure, unless it was left to chance, and chance had it so."""
     return [
         Comparison("$.fault", "struck", "to strike", f"never struck: {fault}", False, position)
-        for fault in world.unstruck_faults()
+        if fault.never_struck
+        else Comparison("$.fault", "by chance", "to strike, or not", _spared(fault), True, position)
+        for fault in world.faults()
+        if fault.never_struck or fault.spared
     ]
+
+
+def _spared(fault: Fault) -> str:
+    calls = "the one call" if fault.chances == 1 else f"any of {fault.chances} calls"
+    return f"never struck, by chance, at {calls} it could: {fault}"

@@ -129,7 +129,9 @@ class ProviderFault:
     times: Annotated[int | None, "how often; null: always"] = 1
     skip: Annotated[int, "let this many matching calls through first"] = 0
     after_effect: Annotated[bool, "the provider did its work, only the answer is lost or spoilt"] = False
-    probability: Annotated[Value, "strike with this chance, by the seed"] = 1
+    probability: Annotated[
+        Value, "strike with this chance, by the seed; never to have struck is then a note, not a failure"
+    ] = 1
     from_: Annotated[Instant | None, "from this moment on"] = None
     until: Annotated[Instant | None, "until this moment"] = None
     seconds: Annotated[Value, "how late a delayed answer comes"] = 5
@@ -169,7 +171,11 @@ class FaultArgs:
 
 @verb("fault", kind="low")
 def fault(world: World, args: FaultArgs) -> None:
-    """From now on something goes wrong at a provider. A fault that never strikes fails the scenario."""
+    """From now on something goes wrong at a provider. A fault that never strikes fails the scenario.
+
+    One with a `probability` fails it only where no call came that it could strike; where chance alone spared it, the
+    result has a note, and another seed may strike.
+    """
     for name, wanted in args.named():
         added = world.provider(name).add_fault(wanted.on, str(wanted.do), **wanted.when())
         world.tell(fault=f"{name}: {added}")

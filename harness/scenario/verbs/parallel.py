@@ -15,12 +15,14 @@ from harness.scenario.model import Step
 from harness.scenario.registry import Compare, Steps, verb
 from harness.scenario.scope import capture
 from harness.scenario.transport import HttpAnswer
-from harness.scenario.values import MapPattern, Pattern
+from harness.scenario.values import Literal, MapPattern, Pattern
 from harness.scenario.world import World
 
 __all__ = ["ParallelArgs", "parallel"]
 
 PATIENCE_S = 60.0
+_WORDS = ("unknown", "refused", "done")
+"""Outcomes of a branch whose last step got no status: no answer came, the page refused, or it asked nothing."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,32 @@ class ParallelArgs:
     def __post_init__(self) -> None:
         if not self.branches or self.copies < 1:
             raise InputError("Nothing runs in this `parallel`.", "Give at least one branch, and copies of 1 or more.")
+        if self.outcomes is not None:
+            _possible(self.outcomes, len(self.branches) * self.copies)
+
+
+def _possible(outcomes: Pattern, branches: int) -> None:
+    """Refuses outcomes that no run of so many branches can have.
+
+    Raises:
+        InputError: at the place of the mistake.
+    """
+    if not isinstance(outcomes, MapPattern):
+        raise InputError("outcomes is a map of statuses and how often: {200: 1, 409: 1}.", position=outcomes.position)
+    for outcome, amount in outcomes.items():
+        if outcome not in _WORDS and not (outcome.isascii() and outcome.isdigit() and 100 <= int(outcome) <= 599):
+            known = f"Write a status, or {', '.join(_WORDS)}."
+            raise InputError(f"No branch ends with {outcome}.", known, amount.position)
+    least = [amount.value for _, amount in outcomes.items() if isinstance(amount, Literal)]
+    if not all(isinstance(amount, int) and not isinstance(amount, bool) and amount >= 0 for amount in least):
+        raise InputError("outcomes says how often each status comes: a number such as 1.", position=outcomes.position)
+    exact = len(least) == len(outcomes.entries)
+    if sum(least) > branches or (exact and sum(least) < branches):
+        raise InputError(
+            f"The outcomes add up to {sum(least)}, and the branches to {branches}.",
+            "Each branch, and each copy of it, ends with one outcome.",
+            outcomes.position,
+        )
 
 
 class Gate:
@@ -131,8 +159,7 @@ def _outcome(answer: HttpAnswer | None, refusal: str | None, *, answered: bool) 
 def _compared(world: World, pattern: Pattern, outcomes: list[str]) -> list[Comparison]:
     """Each outcome named must come out as often as it says, and no other may come out at all."""
     counts = Counter(outcomes)
-    if not isinstance(pattern, MapPattern):
-        raise InputError("outcomes is a map of statuses and how often: {200: 1, 409: 1}.", position=pattern.position)
+    assert isinstance(pattern, MapPattern)  # see `_possible`
     found = [
         c
         for status, amount in pattern.items()

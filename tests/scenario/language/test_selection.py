@@ -144,4 +144,6 @@ def test_an_order_depends_on_its_seed_alone(suite: Suite) -> None:
 def test_repeating_gives_each_repetition_an_id(suite: Suite) -> None:
     ids = [case.scenario_id for case in repeated(suite.cases[:1], 3)]
     assert ids == ["a.yaml::First thing#1", "a.yaml::First thing#2", "a.yaml::First thing#3"]
+    assert {case.case_id for case in repeated(suite.cases[:1], 3)} == {"a.yaml::First thing"}
+    assert [case.seed_in(7) for case in repeated(suite.cases[:1], 3)] == [7, 8, 9]
     assert repeated(suite.cases, 1) == list(suite.cases)

@@ -56,7 +56,7 @@ def test_what_is_so_passes(play: Play, holds: str) -> None:
         ("rows: {Booking: {none: {status: CONFIRMED}}}", "expected none like it"),
         ("rows: {WebhookDelivery: {every: {event: invitee.created}}}", "expected all, and at least one   got none"),
         ("calls: none", "$.calls   expected none"),
-        ("calls: {some: \"DELETE /scheduled_events/*\"}", "DELETE /scheduled_events/*"),
+        ("calls: {some: \"DELETE /webhook_subscriptions/*\"}", "DELETE /webhook_subscriptions/*"),
         ("calls: {every: {status: 500}}", "$.calls.every.status   expected 500   got 200"),
         ("deliveries: {some: invitee.created}", "expected at least one   got none"),
         ("logs: {some: {isAuthenticated: true, userId: anonymous}}", "expected true   got false"),

@@ -71,6 +71,26 @@ when:
     assert "never struck: POST /invitees: 500" in played.failure
 
 
+def test_a_fault_that_chance_spared_is_a_note_and_one_that_had_no_chance_a_failure(play: Play) -> None:
+    body = f"""
+when:{BOOKING}
+  - fault: {{calendly: {{on: "GET /scheduled_events/*", do: timeout, probability: 0.000001}}}}
+  - create: {{}}
+    expect: 200
+"""
+    played = play(body)
+    assert played.outcome == "passed", played.failure
+    note = "never struck, by chance, at the one call it could: GET /scheduled_events/*: timeout (times 1, probability 1e-06)"
+    assert played.scenario.notes == (note,)
+    assert [(c.kind, c.actual, c.outcome) for c in played.tables["checks"] if c.kind == "fault"] == [
+        ("fault", note, "passed")
+    ]
+    idle = play(body.replace("  - create: {}\n    expect: 200\n", "then: [{rows: {Booking: none}}]"))
+    assert (idle.outcome, idle.scenario.notes) == ("failed", ())
+    struck = play(body.replace("0.000001", "0.999999").replace("expect: 200", "expect: 504"))
+    assert (struck.outcome, struck.scenario.notes) == ("passed", ()), struck.failure
+
+
 def test_an_unexpected_request_fails_the_scenario_and_says_what_would_have_matched(play: Play) -> None:
     head = "feature: A test\nuse: [asking.py]\ngiven: {catalog: production, visitor: anonymous}\nscenarios:\n"
     played = play(
@@ -152,7 +172,7 @@ def test_an_outcome_that_was_not_named_fails(play: Play) -> None:
         f"""
 when:{BOOKING}
   - parallel: [[{{create: {{}}}}], [{{http: {{GET: /api/nowhere}}}}]]
-    outcomes: {{200: 1}}
+    outcomes: {{200: 2}}
 then: [{{rows: {{Booking: 1}}}}]
 """
     )

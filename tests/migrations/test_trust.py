@@ -1,0 +1,137 @@
+"""What somebody would take to production because the check said so: how sure it is, and what decides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InputError
+from harness.migrations.findings import Severity
+from tests.migrations.conftest import Rehearse
+from tests.migrations.places import ids, of
+
+LISTED = "ALTER TABLE item ADD CONSTRAINT item_state_known CHECK (state IN ('open', 'sent'));"
+
+
+def test_made_up_rows_never_make_a_measured_blocker(rehearse: Rehearse) -> None:
+    report = rehearse(LISTED, phases=("lint", "observe", "data", "failure", "compatibility"))
+    found = of(report, "data.fails-on-existing")
+    assert (found.severity, found.status) == (Severity.MEDIUM, "predicted")
+    assert (
+        "the rows are made up, so production's decide: SELECT count(*) FROM item WHERE NOT (state IN" in found.evidence
+    )
+    assert "plain rows were made to fit item.item_state_known, which is new" in report.notes
+    assert [phase.name for phase in report.phases if phase.status == "run"] == [
+        "lint",
+        "observe",
+        "data",
+        "failure",
+        "compatibility",
+    ]
+
+
+def test_another_check_of_the_same_name_has_rows_of_its_own(rehearse: Rehearse) -> None:
+    rehearse(LISTED, phases=("observe",))
+    report = rehearse(LISTED.replace("'open'", "'lost'"), phases=("observe", "data"))
+    assert of(report, "data.fails-on-existing").severity == Severity.MEDIUM
+
+
+def test_rows_that_cannot_be_made_to_fit_leave_the_rest_unchecked_and_are_high(rehearse: Rehearse) -> None:
+    sql = "ALTER TABLE item ADD CONSTRAINT impossible CHECK (md5(state) = 'x');"
+    report = rehearse(sql, phases=("observe", "data", "failure"))
+    found = of(report, "data.fails-on-existing")
+    assert (found.severity, found.status) == (Severity.HIGH, "predicted")
+    assert report.phases[3].status == "not checked"
+    assert not report.notes
+
+
+def test_given_rows_that_do_not_fit_are_a_measured_blocker(rehearse: Rehearse, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.sql"
+    rows.write_text(
+        "INSERT INTO customer (id, email) VALUES (1, 'a@example.com');\n"
+        "INSERT INTO orders (id, customer_id, total, code, placed) VALUES (1, 1, 1, 'a', now());\n"
+        "INSERT INTO item (id, order_id, position, amount, state) VALUES (1, 1, 1, 1, 'lost');\n",
+        encoding="utf-8",
+    )
+    found = of(rehearse(LISTED, phases=("observe", "data"), data=rows), "data.fails-on-existing")
+    assert (found.severity, found.status) == (Severity.BLOCKER, "measured")
+    assert "made up" not in found.evidence
+
+
+def test_given_rows_that_the_baseline_refuses_are_bad_input_with_their_line(rehearse: Rehearse, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.sql"
+    rows.write_text("-- mine\nINSERT INTO customer (id) VALUES (1);\n", encoding="utf-8")
+    with pytest.raises(InputError, match='null value in column "email"') as told:
+        rehearse(LISTED, phases=("data",), data=rows)
+    assert str(told.value.position) == f"{rows}:2:1"
+
+
+@pytest.mark.parametrize(
+    ("sql", "severity", "status", "who"),
+    [
+        ("ALTER TABLE orders ENABLE ROW LEVEL SECURITY;", Severity.HIGH, "predicted", "only its owner reaches"),
+        (
+            "ALTER TABLE orders ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;",
+            Severity.BLOCKER,
+            "measured",
+            "not even its owner",
+        ),
+        (
+            "CREATE TABLE made (id int); ALTER TABLE made ENABLE ROW LEVEL SECURITY;",
+            Severity.LOW,
+            "predicted",
+            "only its owner reaches",
+        ),
+        (
+            "ALTER TABLE orders ENABLE ROW LEVEL SECURITY; CREATE POLICY r ON orders FOR SELECT USING (true);",
+            Severity.HIGH,
+            "predicted",
+            "no policy permits INSERT, UPDATE, DELETE",
+        ),
+    ],
+)
+def test_row_security_without_a_policy_is_told_with_whom_it_shuts_out(
+    rehearse: Rehearse, sql: str, severity: Severity, status: str, who: str
+) -> None:
+    found = of(rehearse(sql, phases=("observe", "schema")), "compat.rows-hidden")
+    assert (found.severity, found.status) == (severity, status)
+    assert who in found.evidence
+
+
+def test_a_policy_for_everything_hides_nothing(rehearse: Rehearse) -> None:
+    sql = "ALTER TABLE orders ENABLE ROW LEVEL SECURITY; CREATE POLICY a ON orders USING (true);"
+    assert "compat.rows-hidden" not in ids(rehearse(sql, phases=("observe", "schema")))
+
+
+def test_the_time_zone_of_the_session_is_told_with_what_it_costs(rehearse: Rehearse) -> None:
+    sql = "ALTER TABLE customer ALTER COLUMN joined TYPE timestamptz;"
+    found = of(rehearse(sql, phases=("observe", "data")), "data.depends-on-timezone")
+    assert found.severity == Severity.HIGH
+    assert "only in UTC is customer not rewritten" in found.evidence
+    again = rehearse(f"{found.remedy}", phases=("observe", "data"))
+    assert "data.depends-on-timezone" not in ids(again)
+
+
+@pytest.mark.parametrize(
+    "column", ["timestamptz DEFAULT now()", "date DEFAULT CURRENT_DATE", "uuid DEFAULT gen_random_uuid()"]
+)
+def test_what_differs_between_any_two_runs_is_not_put_down_to_the_zone(rehearse: Rehearse, column: str) -> None:
+    report = rehearse(f"ALTER TABLE orders ADD COLUMN made {column};", phases=("observe", "data"))
+    assert "data.depends-on-timezone" not in ids(report)
+
+
+@pytest.mark.parametrize(
+    ("runner", "sql", "found"),
+    [
+        ("psql", "BEGIN; ALTER TABLE orders ADD a int;", True),
+        ("prisma@6", "BEGIN; ALTER TABLE orders ADD a int;", True),
+        ("one-transaction", "BEGIN; ALTER TABLE orders ADD a int;", False),
+        ("psql", "BEGIN; ALTER TABLE orders ADD a int; COMMIT; START TRANSACTION; ALTER TABLE orders ADD b int;", True),
+        ("psql", "BEGIN; ALTER TABLE orders ADD a int; COMMIT; SELECT 1;", False),
+        ("psql", "BEGIN; COMMIT; BEGIN;", False),
+    ],
+)
+def test_work_that_nobody_commits_is_told(rehearse: Rehearse, runner: str, sql: str, found: bool) -> None:
+    report = rehearse(sql, phases=("lint",), runner=runner)
+    assert ("tx.never-committed" in ids(report)) is found
