@@ -24,6 +24,7 @@ ProviderName = Literal["calendly", "stripe"]
 S = TypeVar("S", bound="Provider")
 
 QUESTION = "Booking ID"
+_QUESTIONS = (calendly.Question(QUESTION, type="string", required=False),)
 """The custom question through which the booking id travels (R17)."""
 
 CALLBACKS = {
@@ -156,7 +157,7 @@ def furnish(simulator: calendly.Simulator, catalogue: Catalogue) -> None:
                 duration=int(session["durationMinutes"]),
                 owner=owners.get(session["builderId"]),
                 capacity=int(session.get("maxParticipants") or 1),
-                questions=[{"name": QUESTION, "type": "string", "required": False}],
+                questions=_QUESTIONS,
                 slug=key,
                 uri=session["calendlyEventTypeUri"],
             )
