@@ -295,10 +295,8 @@ class _Execution:
         return record
 
     def rerun(self) -> str:
-        target = self.stage.target
-        named = "" if target.name == "reference" else f" --target {target.name}"
-        started = f" --start {shlex.quote(target.start)}" if target.start else ""
-        return f"harness run {self.case.selector}{named}{started} --seed {self.seed}"
+        words = ["harness", "run", self.case.selector, *self.stage.target.chosen, "--seed", str(self.seed)]
+        return shlex.join(words)
 
 
 def run_case(stage: Stage, case: Case, attempt: int = 1) -> records.Scenario:

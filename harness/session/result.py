@@ -26,6 +26,7 @@ class RunResult:
     planned: int = 0
     elapsed_s: float = 0.0
     fail_on_flaky: bool = False
+    failed_again: str = "harness run --last-failed"  # the command that runs again what failed
     interrupted: bool = False
     stopped_early: bool = False
     broken_machine: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,8 @@ def test_a_failed_check_is_1_and_says_how_to_run_it_again(failing: Path, tmp_pat
         (["--database", "oracle"], 4, "oracle"),
         (["--database", "postgresql://nobody:hunter2secret@127.0.0.1:1/none"], 10, "127.0.0.1"),
         (["--covers", "R99"], 4, "There is no rule R99."),
+        (["--tag", "other smoke"], 4, "smoke stands in the tag expression 'other smoke' without `and` or `or`"),
+        (["--tag", "(other smoke"], 4, "smoke stands in the tag expression '(other smoke' without"),
     ],
 )
 def test_what_cannot_be_is_told_with_its_code(arguments: list[str], code: int, said: str, suite: Path) -> None:
@@ -78,6 +81,26 @@ def test_what_cannot_be_is_told_with_its_code(arguments: list[str], code: int, s
     assert said in done.err, done
     assert "Traceback" not in done.err + done.out
     assert "hunter2secret" not in done.err + done.out
+
+
+def test_a_line_after_the_end_and_a_link_to_nothing_are_told(suite: Path) -> None:
+    done = harness("run", f"{suite}:99")
+    assert (done.code, "The file ends at line 10." in done.err) == (4, True), done
+    link = suite.with_name("link.yaml")
+    link.symlink_to("nothing.yaml")
+    for path in (link, suite.parent):
+        done = harness("validate", str(path))
+        assert (done.code, "is a link to nothing.yaml, which is not there" in done.err) == (4, True), done
+
+
+def test_what_failed_of_a_file_elsewhere_is_run_again_by_the_command_that_is_told(
+    failing: Path, tmp_path: Path
+) -> None:
+    done = run(failing, "--report", tmp_path / "r", "--target", "legacy", "--schema", "after")
+    told = [line.removeprefix("rerun   ") for line in done.out.splitlines() if line.startswith("rerun   harness run")]
+    assert told == [f"harness run {failing} --target legacy@after --last-failed --report {tmp_path / 'r'}"]
+    again = harness(*shlex.split(told[0])[1:], "--database", "embedded")
+    assert (again.code, "1 case on legacy@after" in again.out) == (1, True), again
 
 
 def test_every_mistake_of_every_file_is_told_at_once(tmp_path: Path) -> None:
