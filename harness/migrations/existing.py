@@ -110,7 +110,7 @@ def _failures(rehearsal: Rehearsal, runs: Mapping[str, _Run]) -> Iterator[Findin
             severity,
             PHASE,
             statement,
-            f"{number}the server said {run.outcome.failure}{invented}",
+            f"{number}the server said {run.outcome.failure}{rehearsal.after_failure(statement)}{invented}",
             table=action.table.name if action and action.table else "",
             status="measured" if certain else "predicted",
             names={"query": counted.query if counted else "-- look for rows that the message describes"},

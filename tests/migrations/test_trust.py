@@ -135,3 +135,39 @@ def test_what_differs_between_any_two_runs_is_not_put_down_to_the_zone(rehearse:
 def test_work_that_nobody_commits_is_told(rehearse: Rehearse, runner: str, sql: str, found: bool) -> None:
     report = rehearse(sql, phases=("lint",), runner=runner)
     assert ("tx.never-committed" in ids(report)) is found
+
+
+STEPS = """ALTER TABLE item ADD CONSTRAINT positive CHECK (amount >= 0) NOT VALID;
+ALTER TABLE item VALIDATE CONSTRAINT positive;
+"""
+
+
+def test_steps_that_are_apart_on_purpose_are_graded_by_what_the_runner_makes_of_them(rehearse: Rehearse) -> None:
+    phases = ("observe", "data", "failure")
+    by_hand = rehearse(STEPS, phases=phases)
+    assert {of(by_hand, name).severity for name in ("tx.not-atomic", "rerun.stuck")} == {Severity.MEDIUM}
+    assert "run by hand from line 2 on it goes on" in of(by_hand, "rerun.stuck").evidence
+    assert "-- split the file" in of(by_hand, "rerun.stuck").remedy
+    recorded = of(rehearse(STEPS, phases=phases, runner="prisma@7.4"), "rerun.stuck")
+    assert recorded.severity == Severity.HIGH
+    assert "P3009 until `migrate resolve --rolled-back" in recorded.evidence
+    together = rehearse(STEPS, phases=phases, runner="one-transaction", production_rows=10**9, max_wait=0.001)
+    held = of(together, "lock.held-across-statements")
+    assert held.severity == Severity.HIGH
+    assert held.remedy.startswith("-- two migrations")
+    assert "COMMIT" not in held.remedy
+    opened = rehearse(f"BEGIN;\n{STEPS}COMMIT;", phases=phases)
+    assert "COMMIT" in of(opened, "lock.held-across-statements").remedy
+
+
+def test_steps_that_leave_more_than_a_constraint_stay_high(rehearse: Rehearse) -> None:
+    sql = f"ALTER TABLE item ADD COLUMN kept int;\n{STEPS}"
+    assert of(rehearse(sql, phases=("observe", "failure")), "rerun.stuck").severity == Severity.HIGH
+
+
+@pytest.mark.parametrize("runner", ["prisma@6", "prisma@7.4"])
+def test_one_statement_under_prisma_leaves_nothing_but_stops_the_next_deploy(rehearse: Rehearse, runner: str) -> None:
+    sql = "ALTER TABLE orders ALTER COLUMN coupon SET NOT NULL;"
+    report = rehearse(sql, phases=("observe", "data", "failure"), runner=runner)
+    assert {"tx.not-atomic", "rerun.stuck"}.isdisjoint(ids(report))
+    assert "P3009 until `migrate resolve --rolled-back" in of(report, "data.fails-on-existing").evidence
