@@ -144,7 +144,7 @@ def _partly(rehearsal: Rehearsal, broken: Sequence[_Broken]) -> Iterator[Finding
     remedy = apart(rehearsal.statements)
     by_hand = bool(remedy) and not runner.startswith("prisma") and all(map(_sound, broken))
     severity = Severity.HIGH if stuck and not by_hand else Severity.MEDIUM
-    lines = ordered_labels([str(entry.unit.statement.position.line) for entry in broken])
+    lines = ordered_labels(list(dict.fromkeys(str(entry.unit.statement.position.line) for entry in broken)))
     evidence = f"with {runner} a failure at line {lines} leaves a part done, for example: {'; '.join(first.left[:3])}"
     yield finding("tx.not-atomic", severity, PHASE, first.unit.statement, evidence, remedy=remedy)
     if stuck:
