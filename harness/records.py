@@ -83,6 +83,7 @@ class Scenario(Record, frozen=True, kw_only=True, gc=False, tag="scenarios"):
     seed: int
     outcome: Outcome
     flaky: bool  # passed after a failed attempt
+    fault: bool  # an error that is a fault of the harness, not of the scenario
     failure: str | None  # the first mismatch, one line
     failure_text: str | None  # the whole message, as the terminal shows it
     notes: tuple[str, ...]  # what a reader should know of it, passed or not: a fault left to chance that never struck

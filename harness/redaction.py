@@ -46,7 +46,11 @@ _CREDENTIALS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     (("eyJ",), re.compile(r"\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*"), MASK),
     (
         ("earer", "asic", "EARER", "ASIC"),
-        re.compile(r"(\b(?i:bearer|basic)\s+)(?!\*)[\w.~+/=-]{6,}"),
+        # A plain word of up to 15 letters, unless after `Authorization:`, is prose: a basic description, a bearer token.
+        re.compile(
+            r"""((?i:authorization)["']?\s*[:=]\s*["']?(?i:bearer|basic)\s+|\b(?i:bearer|basic)\s+"""
+            r"""(?![A-Za-z][a-z]{5,14}\.?(?![\w~+/=-])))(?!\*)[\w.~+/=-]{6,}"""
+        ),
         rf"\1{MASK}",
     ),
     (("sk_", "rk_", "pk_", "whsec_"), re.compile(r"\b(?:sk|rk|pk|whsec)_(?:test_|live_)?[A-Za-z0-9]{6,}"), MASK),

@@ -188,7 +188,7 @@ class Console:
         if result.report is not None:
             self.out.print(f"report  {_shown(result.report)}")
         if any(s.outcome in {"failed", "error"} for s in result.scenarios):
-            self.out.print(f"rerun   harness run --last-failed{self._elsewhere(result)}")
+            self.out.print(f"rerun   {result.failed_again}{self._elsewhere(result)}")
 
     @staticmethod
     def _elsewhere(result: RunResult) -> str:

@@ -62,9 +62,9 @@ def list_(
 def _cases(suite: Suite, paths: list[str], tags: list[str], text: str | None, *, as_json: bool) -> None:
     from harness.scenario.files import split_place
     from harness.scenario.selection import Selection, select
+    from harness.scenario.tagexpression import every_one
 
-    expression = " and ".join(f"({tag})" for tag in tags) or None
-    wanted = Selection(places=tuple(split_place(path) for path in from_here(paths)), tag=expression, text=text)
+    wanted = Selection(places=tuple(split_place(path) for path in from_here(paths)), tag=every_one(tags), text=text)
     cases = select(suite, wanted, project=project_root())
     if as_json:
         rows = [

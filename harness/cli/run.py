@@ -163,7 +163,8 @@ def run(
 ) -> int:
     """Run scenarios and write a report directory.
 
-    Exit code 0: all passed; 1: some failed; 2: interrupted; 4: a mistake in a file or option; 5: nothing selected; 10: no database.
+    Exit code 0: all passed; 1: the product failed a check; 2: interrupted; 3: a fault of the harness; 4: a mistake in a file, an option or
+    a scenario (an ERROR); 5: nothing selected, or all of it skipped; 10: no database; 11: flaky only, with --fail-on-flaky.
 
     Examples:
 

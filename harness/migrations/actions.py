@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.migrations.statements import Statement
 
-__all__ = ["Action", "Name", "actions", "created", "quoted", "subjects", "walk"]
+__all__ = ["Action", "Name", "actions", "bodies", "created", "quoted", "subjects", "walk"]
 
 _COMMANDS = {
     "AT_DropNotNull": "drop_not_null",
@@ -116,6 +116,13 @@ def walk(node: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
     elif isinstance(node, list):
         for child in node:
             yield from walk(child)
+
+
+def bodies(statement: Statement) -> Iterator[str]:
+    """The texts of a function or a DO block, without their quotes; nothing for another statement."""
+    for name, entry in walk(statement.tree) if statement.kind in {"DoStmt", "CreateFunctionStmt"} else ():
+        if name == "DefElem" and entry.get("defname") == "as":
+            yield from (text.get("sval", "") for kind, text in walk(entry.get("arg")) if kind == "String")
 
 
 def subjects(statement: Statement) -> tuple[Name, ...]:

@@ -256,9 +256,9 @@ class _Run:
             work = data_work(script)
             if work and script.name not in known and not self._recorded(script):
                 return (
-                    f"what {script.display} brings about in the schema is there, but it may change rows too (line "
+                    f"what {script.display} brings about in the schema is there, but it may do more than a schema tells, such as to rows (line "
                     f"{work[0].position.line}: {work[0].short}), and no record says that this very file was applied to "
-                    "this database. Look at the rows. If that work is done, nothing is left to do; if not, put these "
+                    "this database. Look at it. If that work is done, nothing is left to do; if not, put these "
                     "statements into a file of their own and apply that"
                 )
         return ""

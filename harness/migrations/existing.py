@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from harness.migrations import fingerprints
-from harness.migrations.actions import actions, quoted, walk
+from harness.migrations.actions import Action, actions, quoted, walk
 from harness.migrations.advice import safe_way
 from harness.migrations.batches import Unit
 from harness.migrations.findings import Finding, Severity
@@ -110,7 +110,7 @@ def _failures(rehearsal: Rehearsal, runs: Mapping[str, _Run]) -> Iterator[Findin
             severity,
             PHASE,
             statement,
-            f"{number}the server said {run.outcome.failure}{invented}",
+            f"{number}the server said {run.outcome.failure}{rehearsal.after_failure(statement)}{invented}",
             table=action.table.name if action and action.table else "",
             status="measured" if certain else "predicted",
             names={"query": counted.query if counted else "-- look for rows that the message describes"},
@@ -135,7 +135,7 @@ def _of_change(rehearsal: Rehearsal, change: Change, run: _Run) -> Finding | Non
 
 def _cause(rehearsal: Rehearsal, change: Change) -> Statement:
     """The statement that names the column, else the table, else the first."""
-    by_table = []
+    by_table: list[Statement] = []
     for statement in rehearsal.statements:
         for action in actions(statement):
             names = {action.column, *action.values}
@@ -143,8 +143,15 @@ def _cause(rehearsal: Rehearsal, change: Change) -> Statement:
                 if change.column and change.column in names and action.kind in {"drop_column", "alter_type"}:
                     return statement
                 if action.kind in _CAUSES[change.kind]:
-                    by_table.append(statement)
+                    sets = change.column and change.column in _assigned(action)
+                    by_table.insert(0 if sets else len(by_table), statement)
     return next(iter(by_table), rehearsal.statements[0])
+
+
+def _assigned(action: Action) -> set[str]:
+    """Columns that an UPDATE or INSERT names as those that it writes."""
+    targets = [*(action.node or {}).get("targetList", ()), *(action.node or {}).get("cols", ())]
+    return {target["ResTarget"]["name"] for target in targets if "name" in target.get("ResTarget", {})}
 
 
 _CAUSES: Mapping[str, frozenset[str]] = {

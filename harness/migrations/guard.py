@@ -11,7 +11,8 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 
 from harness.errors import InputErrors, Problem
-from harness.migrations.actions import walk
+from harness.migrations.actions import bodies, walk
+from harness.migrations.lexing import code
 from harness.migrations.reading import Script
 from harness.migrations.statements import Statement
 
@@ -124,7 +125,7 @@ def refuse_reaching_out(scripts: Sequence[Script], allowed: Collection[str] = ()
 
 def _reaches(statement: Statement) -> Iterator[str]:
     if statement.tree is None:
-        yield from _by_words(statement.text)
+        yield from _by_words(code(statement.text, quoted=True))
         return
     for name, body in walk(statement.tree):
         if name in _KINDS:
@@ -136,7 +137,8 @@ def _reaches(statement: Statement) -> Iterator[str]:
         elif name == "FuncCall":
             yield from _by_function(body["funcname"][-1]["String"]["sval"])
     if statement.kind in {"DoStmt", "CreateFunctionStmt"}:
-        yield from _by_words(statement.text)
+        for written in bodies(statement):
+            yield from _by_words(code(written))
         yield from _by_language(statement.tree)
 
 

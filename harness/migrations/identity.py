@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import InputError
-from harness.migrations.schema import Schema
+from harness.migrations.schema import TABLE_MARKS, Schema, granted
 
 __all__ = ["Identity", "identify", "lines_of"]
 
@@ -44,17 +44,17 @@ class Identity:
 
     def missing(self, schema: Schema) -> list[str]:
         """Needed facts that do not hold in `schema`: the target is not what the check saw."""
-        there = set(lines_of(schema, self.tables))
+        there = set(lines_of(schema, self.tables, owners=True))
         return [line for line in self.needed if line not in there]
 
     def elsewhere(self, schema: Schema) -> list[str]:
         """Facts about its tables that the migration does not rest on and that do not hold."""
-        there = set(lines_of(schema, self.tables))
+        there = set(lines_of(schema, self.tables, owners=True))
         return [line for line in self.before if line not in there and line not in self.needed]
 
     def unmet(self, schema: Schema) -> list[str]:
         """What of the outcome does not hold in `schema`: empty when the migration is there as a whole."""
-        there = set(lines_of(schema, self.tables))
+        there = set(lines_of(schema, self.tables, owners=True))
         wanting = [f"missing: {line}" for line in self.made if line not in there]
         return wanting + [f"still there: {line}" for line in self.ended if line in there]
 
@@ -80,13 +80,21 @@ class Identity:
 
 def identify(before: Schema, after: Schema, checksums: Mapping[str, str]) -> Identity:
     """The identity of a migration: every table on which the two schemas differ, and enums."""
-    old, new = set(lines_of(before, None)), set(lines_of(after, None))
+    given = {f"{name}: grant EXECUTE to PUBLIC" for name in after.functions if name not in before.functions}
+    old, new = (
+        set(lines_of(before, None)),
+        set(lines_of(after, None)) - given,
+    )  # by default: the target's may be another
     tables = sorted({_table(line) for line in old ^ new})
-    return Identity(tuple(tables), lines_of(before, tables), lines_of(after, tables), checksums)
+    mine = tuple(line for line in lines_of(after, tables) if line not in given)
+    return Identity(tuple(tables), lines_of(before, tables), mine, checksums)
 
 
-def lines_of(schema: Schema, tables: Collection[str] | None) -> tuple[str, ...]:
-    """`table: fact` for tables in `tables` (None: all), sorted. Names of enum types count as tables."""
+def lines_of(schema: Schema, tables: Collection[str] | None, *, owners: bool = False) -> tuple[str, ...]:
+    """`table: fact` for tables in `tables` (None: all), sorted. Names of types, functions and the like count as tables.
+
+    With `owners` also what an owner may do: on a target the owner may be the role to which the migration grants.
+    """
     lines: list[str] = []
     for label, entry in schema.tables.items():
         lines.append(f"{label}: there is a {_KINDS.get(entry['kind'], 'relation')}")
@@ -102,8 +110,36 @@ def lines_of(schema: Schema, tables: Collection[str] | None) -> tuple[str, ...]:
         lines.append(f"{index['table']}: index {index['definition']}{'' if index['valid'] else ' (invalid)'}")
     lines += [f"{name}: enum {', '.join(labels)}" for name, labels in schema.enums.items()]
     lines += [f"{name}: view {text}" for name, text in schema.views.items()]
+    lines += [f"{name}: function {digest}" for name, digest in schema.functions.items()]
+    lines += [f"{name}: sequence" for name in schema.sequences]
+    lines += [f"{name}: extension" for name in schema.extensions]
+    lines += [
+        f"{name}: domain {'; '.join([str(kind['base']), *(kind['checks'] or ())])}"
+        for name, kind in schema.types.items()
+        if kind["kind"] == "d"
+    ]
+    lines += [
+        f"{label}: {words}"
+        for label, kind in schema.tables.items()
+        for mark, words in TABLE_MARKS.items()
+        if kind[mark]
+    ]
+    lines += [f"{name.rsplit('.', 1)[0]}: rule {text}" for name, text in schema.rules.items()]
+    lines += [f"{policy['table']}: policy {_policy(name, policy)}" for name, policy in schema.policies.items()]
+    lines += schema.grants if owners else granted(schema)
     lines += [f"{name.rsplit('.', 1)[0]}: trigger {text}" for name, text in schema.triggers.items()]
     return tuple(sorted(line for line in lines if tables is None or _table(line) in tables))
+
+
+def _policy(name: str, policy: Mapping[str, Any]) -> str:
+    told = {
+        "for": policy["command"],
+        "to": ", ".join(policy["roles"]),
+        "using": policy["using"],
+        "check": policy["check"],
+    }
+    kind = "" if policy["permissive"] else " restrictive"
+    return name.rsplit(".", maxsplit=1)[-1] + kind + "".join(f" {word} {text}" for word, text in told.items() if text)
 
 
 _COLUMN = re.compile(r"^[^:]+: column (\S+) ")

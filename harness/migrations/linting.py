@@ -12,8 +12,8 @@ from typing import Literal
 
 from harness.errors import Position
 from harness.migrations.batches import Unit, uncommitted
-from harness.migrations.findings import Finding, Severity
-from harness.migrations.hazards import finding
+from harness.migrations.findings import FAMILIES, Finding, Severity
+from harness.migrations.hazards import HAZARDS, finding
 from harness.migrations.reading import Script
 from harness.migrations.statements import Statement
 
@@ -78,12 +78,37 @@ def lint(scripts: Sequence[Script]) -> Iterator[Finding]:
                 yield finding(
                     "check.not-analysed", Severity.MEDIUM, PHASE, statement, f"the parser says: {statement.error}"
                 )
-            for allowance in statement.allowances:
-                if not allowance.reason:
-                    evidence = f"line {allowance.position.line} allows {', '.join(allowance.ids)} without a reason: it has no effect"
-                    yield finding(
-                        "check.suppression", Severity.LOW, PHASE, statement, evidence, names={"name": allowance.ids[0]}
-                    )
+        yield from _suppressions(script)
+
+
+def _suppressions(script: Script) -> Iterator[Finding]:
+    """Comments that somebody relies on and that have no effect."""
+    taken = {a.position: statement for statement in script.source.statements for a in statement.allowances}
+    for allowance in script.source.allowances:
+        named = ", ".join(allowance.ids)
+        strange = [name for name in allowance.ids if not _known(name)]
+        if allowance.position not in taken:
+            why = f"allows {named} after the last statement: it belongs to none"
+        elif strange:
+            why = f"allows {', '.join(strange)}, and there is no such hazard"
+        elif not allowance.reason:
+            why = f"allows {named} without a reason: it has no effect"
+        else:
+            continue
+        yield _without_effect(script, allowance.position, why, allowance.ids[0], taken.get(allowance.position))
+    for comment, position in script.source.misread:
+        why = f"reads like a suppression and is none: {comment.strip()[:80]}"
+        yield _without_effect(script, position, why, "ID", None)
+
+
+def _known(name: str) -> bool:
+    return name in HAZARDS or name.removesuffix(".*") in FAMILIES
+
+
+def _without_effect(script: Script, position: Position, why: str, name: str, statement: Statement | None) -> Finding:
+    where = statement or Statement(1, "a comment", Position(script.display, position.line), position.line, None)
+    evidence = f"line {position.line} {why}"
+    return finding("check.suppression", Severity.LOW, PHASE, where, evidence, names={"name": name})
 
 
 def never_committed(sent: Sequence[Unit], runner: str) -> Iterator[Finding]:
@@ -107,7 +132,8 @@ def unused_allowances(scripts: Sequence[Script], findings: Sequence[Finding]) ->
         for statement in script.source.statements:
             here = {f.id for f in findings if f.position == statement.position}
             for allowance in statement.allowances:
-                if allowance.reason and not any(allowance.covers(hazard) for hazard in here):
+                known = all(map(_known, allowance.ids))  # another has been told
+                if known and allowance.reason and not any(allowance.covers(hazard) for hazard in here):
                     evidence = f"line {allowance.position.line} allows {', '.join(allowance.ids)}, which was not found"
                     yield finding(
                         "check.suppression", Severity.INFO, PHASE, statement, evidence, names={"name": allowance.ids[0]}

@@ -282,6 +282,7 @@ class _Judge:
                 evidence,
                 table=strong[0].table,
                 names={"first": first.unit.statement.text},
+                remedy="" if seen.unit.explicit else _two_files(first.unit.statement, seen.unit.statement),
             )
 
     def _failed(self) -> Iterator[Finding]:
@@ -294,7 +295,8 @@ class _Judge:
                 Severity.BLOCKER,
                 PHASE,
                 last.unit.statement,
-                f"the server refused it with {last.failure}{self._rights(last.failure.sqlstate)}",
+                f"the server refused it with {last.failure}{self._rights(last.failure.sqlstate)}"
+                f"{self.rehearsal.after_failure(last.unit.statement)}",
                 names={"message": last.failure.message},
             )
         unreached = self.rehearsal.units[len(self.observations) :]
@@ -329,6 +331,14 @@ class _Judge:
 
     def _key(self, table: str) -> str:
         return ", ".join(map(quoted, self.rehearsal.before.primary_key(table))) or "…"
+
+
+def _two_files(first: Statement, later: Statement) -> str:
+    """Where the runner makes a file one transaction, steps that must commit one by one are files of their own."""
+    return (
+        f"-- two migrations: this runner makes each file one transaction\n-- first file\n{first.text.rstrip('; ')};\n"
+        f"-- second file\n{later.text.rstrip('; ')};"
+    )
 
 
 def _by_table(locks: frozenset[Lock]) -> dict[str, list[Lock]]:

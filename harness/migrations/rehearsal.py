@@ -96,6 +96,13 @@ class Rehearsal:
         """The runner that this script is checked for."""
         return runner_for(script, self.options.runner)
 
+    def after_failure(self, statement: Statement) -> str:
+        """What the runner makes of a failure at `statement`, whether or not anything of it stays: Prisma's book says so."""
+        script = next(s for s in self.plan.target if any(each is statement for each in s.source.statements))
+        if not self.runner(script).startswith("prisma"):
+            return ""
+        return f"; Prisma refuses every later deploy with P3009 until `migrate resolve --rolled-back {script.name}`"
+
     @cached_property
     def base(self) -> Template:
         """The baseline's schema, with no rows but what its scripts inserted themselves."""

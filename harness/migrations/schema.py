@@ -10,7 +10,7 @@ import psycopg
 
 from harness.migrations.settings import with_settings
 
-__all__ = ["TABLE_MARKS", "Column", "Schema", "differences", "quoted_label", "quoted_name", "snapshot"]
+__all__ = ["TABLE_MARKS", "Column", "Schema", "differences", "granted", "quoted_label", "quoted_name", "snapshot"]
 
 _QUERY = """
 WITH spaces AS (
@@ -21,6 +21,17 @@ WITH spaces AS (
          CASE WHEN n.nspname = 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END AS label
   FROM pg_class c JOIN spaces n ON n.oid = c.relnamespace
   WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+), guarded AS (
+  SELECT label, coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner)) AS acl, relowner AS owner
+  FROM relations WHERE relkind IN ('r', 'p', 'm', 'v', 'f', 'S')
+  UNION ALL SELECT r.label || '.' || c.attname, c.attacl, r.relowner FROM relations r JOIN pg_attribute c ON c.attrelid = r.oid WHERE c.attacl IS NOT NULL
+  UNION ALL SELECT 'schema ' || n.nspname, n.nspacl, n.nspowner FROM pg_namespace n JOIN spaces USING (oid)
+  UNION ALL SELECT p.oid::regprocedure::text, coalesce(p.proacl, acldefault('f', p.proowner)), p.proowner FROM pg_proc p JOIN spaces n ON n.oid = p.pronamespace
+    WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+), privileges AS (
+  SELECT label, 'grant ' || x.privilege_type || ' to ' || coalesce(a.rolname, 'PUBLIC') || CASE WHEN x.is_grantable AND x.grantee <> g.owner
+    THEN ' with grant option' ELSE '' END AS privilege, bool_or(x.grantee = g.owner) AS owns
+  FROM guarded g, aclexplode(g.acl) x LEFT JOIN pg_roles a ON a.oid = x.grantee GROUP BY 1, 2
 )
 SELECT json_build_object(
  'tables', (SELECT coalesce(json_object_agg(r.label, json_build_object('oid', r.oid::int8, 'kind', r.relkind,
@@ -72,13 +83,7 @@ SELECT json_build_object(
       'check', pg_get_expr(p.polwithcheck, p.polrelid), 'roles', (SELECT json_agg(coalesce(a.rolname, 'PUBLIC') ORDER BY a.rolname)
         FROM unnest(p.polroles) u(oid) LEFT JOIN pg_roles a ON a.oid = u.oid))), '{}')
     FROM relations r JOIN pg_policy p ON p.polrelid = r.oid),
- 'grants', (SELECT coalesce(json_object_agg(g.label || ': ' || g.privileges, true), '{}') FROM (
-    SELECT o.label, 'grant ' || x.privilege_type || ' to ' || coalesce(a.rolname, 'PUBLIC') || CASE WHEN x.is_grantable THEN ' with grant option' ELSE '' END
-    FROM (SELECT label, relacl, relowner FROM relations
-      UNION ALL SELECT r.label || '.' || c.attname, c.attacl, r.relowner FROM relations r JOIN pg_attribute c ON c.attrelid = r.oid WHERE c.attacl IS NOT NULL
-      UNION ALL SELECT 'schema ' || n.nspname, n.nspacl, n.nspowner FROM pg_namespace n JOIN spaces USING (oid)
-      UNION ALL SELECT p.oid::regprocedure::text, p.proacl, p.proowner FROM pg_proc p JOIN spaces n ON n.oid = p.pronamespace
-    ) o(label, acl, owner), aclexplode(o.acl) x LEFT JOIN pg_roles a ON a.oid = x.grantee WHERE x.grantee <> o.owner) g(label, privileges)),
+ 'grants', (SELECT coalesce(json_object_agg(label || ': ' || privilege, owns), '{}') FROM privileges),
  'partitions', (SELECT coalesce(json_object_agg(r.label, (SELECT p.label FROM pg_inherits i JOIN relations p ON p.oid = i.inhparent
       WHERE i.inhrelid = r.oid LIMIT 1)), '{}') FROM relations r
     WHERE r.relkind IN ('r', 'p') AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid)),
@@ -110,7 +115,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """Labels are the bare name in `public`, else `schema.name`. Constraints and indexes are keyed `table.name`."""
+    """Labels are the bare name in `public`, else `schema.name`. Constraints and indexes are keyed `table.name`.
+
+    A key of `grants` is `object: grant … to role`, its value whether that role owns the object.
+    """
 
     tables: Mapping[str, Mapping[str, Any]]
     columns: Mapping[tuple[str, str], Column]
@@ -209,6 +217,12 @@ def differences(before: Schema, after: Schema) -> list[str]:
         "grants",
     ):
         lines += _mapping_difference(what, getattr(before, what), getattr(after, what), gone | new)
+    then, now = granted(before), granted(after)
+    lines += [
+        f"{line}: {'new' if line in now else 'gone'}"
+        for line in sorted(then ^ now)
+        if line.split(": ")[0] not in gone | new
+    ]
     for word, left, right in (
         ("sequence", before.sequences, after.sequences),
         ("extension", before.extensions, after.extensions),
@@ -217,6 +231,11 @@ def differences(before: Schema, after: Schema) -> list[str]:
             f"{word} {name}: new" for name in right if name not in left
         ]
     return lines
+
+
+def granted(schema: Schema) -> set[str]:
+    """Privileges that somebody else than the owner has."""
+    return {line for line, owns in schema.grants.items() if not owns}
 
 
 def _column_difference(key: tuple[str, str], old: Column | None, new: Column | None) -> list[str]:

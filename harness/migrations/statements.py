@@ -17,13 +17,20 @@ from pglast.parser import ParseError, parse_sql_json, scan
 from pglast.parser import split as scanner_split
 
 from harness.errors import Position
+from harness.migrations.lexing import comments
 
 __all__ = ["Allowance", "MetaCommand", "Source", "Statement", "split"]
 
 _META = re.compile(r"^[ \t]*\\(?P<command>[a-zA-Z!?.]+)(?P<rest>[^\n]*)$", re.MULTILINE)
 _COPY_START = re.compile(r"\bcopy\b[^;]*\bfrom\s+stdin\b[^;]*;[ \t]*\n", re.IGNORECASE)
 _GAP = re.compile(r"\s+|--[^\n]*(?:\n|$)")
-_ALLOW = re.compile(r"--\s*harness:\s*allow\s+(?P<ids>[\w.*-]+(?:[ \t]*,[ \t]*[\w.*-]+)*)[ \t]*(?P<reason>[^\n]*)")
+_ALLOW = re.compile(
+    r"harness[ \t]*:[ \t]*allow[ \t]+(?P<ids>[\w.*-]+(?:[ \t]*,[ \t]*(?!because\b)[\w.*-]+)*)[ \t]*,?[ \t]*(?P<reason>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_LIKE_ALLOW = re.compile(
+    r"@?harness\b\W{0,3}(?:allow|ignore|disable|suppress|skip|permit|accept|noqa|nolint|off)", re.IGNORECASE
+)
 _BECAUSE = re.compile(r"^(?:because|--|—|:)\s*", re.IGNORECASE)
 
 
@@ -87,13 +94,14 @@ class Source:
     statements: tuple[Statement, ...]
     meta_commands: tuple[MetaCommand, ...]
     allowances: tuple[Allowance, ...]
+    misread: tuple[tuple[str, Position], ...] = ()  # comments that read like a suppression and are none
 
 
 def split(text: str, file: str) -> Source:
     """Take `text` apart; never raises for SQL that is not understood (see `Statement.error`)."""
     clean, copies = _without_copy_data(text)
     clean, metas = _without_meta_commands(clean, file)
-    allowances = _allowances(text, file)
+    allowances, misread = _allowances(clean, file)
     statements: list[Statement] = []
     previous_end = 0
     for start, end, tree, error in _pieces(clean):
@@ -115,7 +123,7 @@ def split(text: str, file: str) -> Source:
             )
         )
         previous_end = end
-    return Source(tuple(statements), metas, allowances)
+    return Source(tuple(statements), metas, allowances, misread)
 
 
 def _not_taken(allowances: Sequence[Allowance], before: Sequence[Statement]) -> tuple[Allowance, ...]:
@@ -205,15 +213,18 @@ def _inside_quotes(text: str, offset: int) -> bool:
     return False
 
 
-def _allowances(text: str, file: str) -> tuple[Allowance, ...]:
-    return tuple(
-        Allowance(
-            tuple(part.strip() for part in match["ids"].split(",")),
-            _BECAUSE.sub("", match["reason"].strip()).strip(),
-            _position(text, match.start(), file),
-        )
-        for match in _ALLOW.finditer(text)
-    )
+def _allowances(text: str, file: str) -> tuple[tuple[Allowance, ...], tuple[tuple[str, Position], ...]]:
+    """What comments allow, and comments that read as if they did, with their places."""
+    found, misread = [], []
+    for offset, comment in comments(text) if "harness" in text.lower() else ():
+        said = comment.removeprefix("--").removeprefix("/*").removesuffix("*/").strip()
+        if match := _ALLOW.fullmatch(said):
+            ids = tuple(part.strip().lower() for part in match["ids"].split(","))
+            reason = _BECAUSE.sub("", match["reason"].strip()).strip()
+            found.append(Allowance(ids, reason, _position(text, offset, file)))
+        elif _LIKE_ALLOW.match(said):
+            misread.append((comment, _position(text, offset, file)))
+    return tuple(found), tuple(misread)
 
 
 def _skip_gap(text: str, start: int, end: int) -> int:

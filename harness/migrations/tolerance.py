@@ -128,7 +128,7 @@ def apart(statements: Sequence[Statement]) -> str:
     mine = [statement for statement in statements if statement.kind != "TransactionStmt"]
     written = [repeatable(statement) for statement in mine[:MOST]]
     rest = [f"-- and the {len(mine) - MOST} after them likewise"] if len(mine) > MOST else []
-    head = f"-- not as one transaction: {why}\n-- each in a migration of its own, or in a form that can be run again:"
+    head = f"-- not as one transaction: {why}\n-- split the file: each step in a migration of its own, or all in a form that can be run again:"
     return "\n".join((head, *written, *rest))
 
 

@@ -11,11 +11,13 @@ without an ORDER BY, until the scenario changes it; after that their order is th
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, LiteralString, Self, TypeVar
 
 import psycopg
+from msgspec.structs import replace
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.rows import dict_row
 
@@ -117,18 +119,28 @@ class Sandbox:
     def start_reset(self) -> None:
         """Ask for what reset() does, and do not wait. Nothing else may be done before reset() was."""
         self._asking(self._freshen)
-        self._asking(lambda: self._keeper.begin_reset(self._start))
+        with contextlib.suppress(
+            psycopg.ProgrammingError
+        ):  # the scenario dropped what watches it: reset() sees to that
+            self._asking(lambda: self._keeper.begin_reset(self._start))
 
     def reset(self) -> ResetReport:
         """Put everything back to the template's state, and say what that took."""
+        try:
+            return self._reset()
+        except psycopg.ProgrammingError:  # the scenario dropped what watches it
+            self._replace()
+            return replace(self._reset(), replaced=True, schema_changes=("what the harness keeps there was changed",))
+
+    def _reset(self) -> ResetReport:
         self._asking(self._freshen)
         answer, ended = self._asking(lambda: self._keeper.reset(self._start))
         touched = [self._tables[int(oid)] for oid in answer["tables"] or () if int(oid) in self._tables]
         schema = tuple(f"{change['command']} {change['object'] or ''}".strip() for change in answer["schema"] or ())
-        replace = (
+        replacing = (
             not self._exact or bool(schema) or answer["unseen"] != self._unseen or not all(t.in_place for t in touched)
         )
-        if replace:
+        if replacing:
             self._replace()
         else:
             disordered = {int(oid) for oid in answer["disordered"] or ()}
@@ -143,7 +155,7 @@ class Sandbox:
             shared_changes=put_back,
             left_alone=left_alone,
             terminated=ended,
-            replaced=replace,
+            replaced=replacing,
         )
 
     def close(self) -> None:
@@ -194,6 +206,8 @@ class Sandbox:
                 cursor.execute(text, parameters or None)
             finally:
                 _end_copy(self._own)
+                if self._own.info.transaction_status == TransactionStatus.INERROR:
+                    self._own.rollback()  # its BEGIN came to nothing; whoever looks next must be answered
             return cursor.fetchall() if cursor.description else []
 
     def _freshen(self) -> None:

@@ -7,8 +7,9 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
-from typing import Any, LiteralString, Self
+from typing import Any, LiteralString, Self, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -24,6 +25,8 @@ from harness.postgres.records import ServerInfo
 from harness.postgres.template import Template
 
 __all__ = ["Server"]
+
+Answer = TypeVar("Answer")
 
 
 class Server:
@@ -137,23 +140,18 @@ class Server:
         """Run a statement outside any of the harness's databases; its rows, or none."""
         with self._lock:
             text = sql.SQL(query) if isinstance(query, str) else query
-            try:
-                cursor = self._connection().execute(text, parameters or None)
-            except psycopg.OperationalError:
-                if self._admin is None or not self._admin.closed:
-                    raise
-                cursor = self._connection().execute(text, parameters or None)  # somebody had ended the connection
+            cursor = self._asking(lambda connection: connection.execute(text, parameters or None))
             return cursor.fetchall() if cursor.description else []
 
     def wait_for_exit(self, name: str) -> None:
         """End all connections to one of the harness's databases; returns when their processes are gone."""
         with self._lock:
-            end_connections(self._connection(), name)
+            self._asking(lambda connection: end_connections(connection, name))
 
     def claim(self) -> int:
         """On a server that others use: say that this run is alive, and drop what dead runs left. The number dropped."""
         with self._lock:
-            return sweep_databases(self._connection())
+            return self._asking(sweep_databases)
 
     def close(self) -> None:
         """Drop the databases or stop the server, whichever leaves nothing behind. Does nothing the second time,
@@ -171,6 +169,15 @@ class Server:
                     self._admin.close()
                 if self._stop is not None:
                     self._stop()
+
+    def _asking(self, ask: Callable[[psycopg.Connection[Any]], Answer]) -> Answer:
+        """Ask again over a new connection when somebody, such as a scenario, had ended this one."""
+        try:
+            return ask(self._connection())
+        except psycopg.OperationalError:
+            if self._admin is None or not self._admin.closed:
+                raise
+        return ask(self._connection())
 
     def _connection(self) -> psycopg.Connection[Any]:
         if self._admin is None or self._admin.closed:
@@ -207,12 +214,12 @@ class Server:
         if self._closed:
             return
         with self._lock:
-            drop_database(self._connection(), name)
+            self._asking(lambda connection: drop_database(connection, name))
             self._databases.pop(name, None)
 
     def _drop_all(self) -> None:
         for name in list(self._databases):
-            drop_database(self._connection(), name)
+            self._asking(partial(drop_database, name=name))
         for login in self._logins.values():
             drop_login(self._connection(), login.name)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -97,18 +97,32 @@ class FaultBook:
         self.faults.clear()
 
     def _check(self, fault: Fault) -> None:
+        found = list(self._mistakes(fault))
+        if found:
+            (first, *_), *_ = found
+            rest = [f"{what[:1].upper()}{what[1:]} {remedy}".strip() for what, remedy in found[1:]]
+            raise InputError(first, " ".join([found[0][1], *rest]).strip())
+
+    def _mistakes(self, fault: Fault) -> Iterator[tuple[str, str]]:
+        """Everything that keeps a fault from striking: what, and what to do."""
         is_status = fault.do.isdigit() and 400 <= int(fault.do) <= 599
         if fault.do not in self._kinds and not is_status:
             known = ", ".join(self._kinds)
-            raise InputError(f"unknown fault {fault.do!r}.", f"Use one of {known}, or a status from 400 to 599.")
+            yield f"unknown fault {fault.do!r}.", f"Use one of {known}, or a status from 400 to 599."
         if fault.times is not None and fault.times < 1:
-            raise InputError(f"a fault that strikes {fault.times} times never strikes.", "Use 1 or more.")
+            yield f"a fault that strikes {fault.times} times never strikes.", "Use 1 or more."
+        if fault.skip < 0:
+            yield f"skip {fault.skip} is less than 0.", ""
         if not 0 < fault.probability <= 1:
-            raise InputError(f"probability {fault.probability} is not above 0 and at most 1.")
-        method, path = _split(fault.on)
+            yield f"probability {fault.probability} is not above 0 and at most 1.", ""
+        try:
+            method, path = _split(fault.on)
+        except InputError as error:
+            yield error.what, error.remedy
+            return
         if next(self._router.unifying(method, path), None) is None:
             near = ", ".join(c.endpoint for c in self._router.candidates(method, path, 3))
-            raise InputError(f"no endpoint matches {fault.on!r}, so the fault can never strike.", f"Near: {near}.")
+            yield f"no endpoint matches {fault.on!r}, so the fault can never strike.", f"Near: {near}."
 
     def _strikes(self, fault: Fault, request: Request, now: datetime) -> bool:
         if fault.times is not None and fault.struck >= fault.times:

@@ -1,7 +1,8 @@
 """Rows of older schemas brought to the current one, one version at a time, when they are read.
 
 A file on disk is never changed. Version 0 (the first draft) kept durations as milliseconds in `duration_ms`,
-tags and rules as one comma-separated text, and knew neither `flaky` nor `attempt`. Version 1 had neither `case_id` nor `notes`.
+tags and rules as one comma-separated text, and knew neither `flaky` nor `attempt`. Version 1 had no `case_id`,
+`notes` and `fault`.
 """
 
 from __future__ import annotations
@@ -50,7 +51,10 @@ def _from_draft(table: str, row: Row) -> Row:
 
 
 def _without_rounds(table: str, row: Row) -> Row:
-    return {**row, "case_id": row["scenario_id"], "notes": []} if table == "scenarios" else row
+    if table != "scenarios":
+        return row
+    fault = row["outcome"] == "error" and "A fault of the harness" in (row.get("failure") or "")
+    return {**row, "case_id": row["scenario_id"], "notes": [], "fault": fault}
 
 
 UPGRADES: Mapping[int, Upgrade] = MappingProxyType({0: _from_draft, 1: _without_rounds})

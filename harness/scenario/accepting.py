@@ -59,19 +59,19 @@ class Acceptance(Struct, frozen=True):
     def _argued(self, word: str, actual: Any) -> bool:
         args = self.args
         if word == "one of":
-            return any(equal(arg, actual, self.column_type) for arg in args)
+            return any(self._holds(arg, actual) for arg in args)
         if word == "contains":
             return _contains(actual, args[0])
         if word == "re":
             return isinstance(actual, str) and args[0].search(actual) is not None
         if word == "len":
             return _length(actual, args[0])
-        return self._near_now(actual, args[0]) if word == "now" else self._negated(actual, args[0])
+        return self._near_now(actual, args[0]) if word == "now" else not self._holds(args[0], actual)
 
-    def _negated(self, actual: Any, inner: Any) -> bool:
+    def _holds(self, inner: Any, actual: Any) -> bool:
         if isinstance(inner, Matcher):
-            return not Acceptance(inner, self.scope, self.now, self.column_type).accepts(actual)
-        return not equal(inner, actual, self.column_type)
+            return Acceptance(inner, self.scope, self.now, self.column_type).accepts(actual)
+        return equal(inner, actual, self.column_type)
 
     def _near_now(self, actual: Any, tolerance: str) -> bool:
         if self.now is None:

@@ -48,11 +48,6 @@ def net(operations: Sequence[RowOperation]) -> list[Change]:
     """
     rows: dict[tuple[Any, ...], Change] = {}
     for op in operations:
-        if op.operation == "truncate":
-            for row in [r for r in rows.values() if r.table == op.table]:
-                row.after = None
-            rows[op.table, "TRUNCATE", op.position] = Change(op.table, (("TRUNCATE", True),), {"TRUNCATE": False}, None)
-            continue
         old_key, new_key = _key(op, op.before), _key(op, op.after)
         if op.operation == "update" and old_key != new_key:
             _touch(rows, op.table, old_key, op.before, None)

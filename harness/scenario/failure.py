@@ -26,6 +26,7 @@ class Failure(Struct):
     position: Position
     mismatches: list[Comparison]
     error: str | None = None  # the harness or the scenario went wrong, not the product
+    fault: bool = False  # it was the harness
     exchanges: Sequence[records.Exchange] = ()
     changes: Sequence[Change] = ()
     calls: Sequence[records.CalendlyCall] = ()

@@ -90,7 +90,7 @@ class FileReader:
             return []
         reader = ScenarioReader(self.steps, self.loader.around.known, file=self.shown, feature=feature, given=given)
         lines = [item.line for item in node.items[1:]]
-        ends = [line - 1 for line in lines] + [1_000_000_000]
+        ends = [line - 1 for line in lines] + [node.source.text.count("\n") + 1]
         read = [reader.read(item, end) for item, end in zip(node.items, ends, strict=True)]
         return [scenario for scenario in read if scenario is not None]
 

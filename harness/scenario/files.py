@@ -47,7 +47,9 @@ def find_files(places: Iterable[Place], project: Path) -> list[Path]:
     for place in places:
         path = located(place.path, project)
         if path.is_dir():
-            found.update(dict.fromkeys(sorted(_below(path))))
+            inside = list(_below(path))
+            found.update(dict.fromkeys(sorted(each.resolve() for each in inside if each.is_file())))
+            problems += [_missing(each, each) for each in sorted(inside) if not each.is_file()]
         elif path.is_file():
             found[path.resolve()] = None
         else:
@@ -60,11 +62,15 @@ def find_files(places: Iterable[Place], project: Path) -> list[Path]:
 def _below(directory: Path) -> Iterator[Path]:
     for path in directory.rglob("*.y*ml"):
         hidden = any(part.startswith(".") for part in path.relative_to(directory).parts)
-        if path.suffix in {".yaml", ".yml"} and path.name not in SUPPORT_FILES and path.is_file() and not hidden:
-            yield path.resolve()
+        there = path.is_file() or path.is_symlink()
+        if path.suffix in {".yaml", ".yml"} and path.name not in SUPPORT_FILES and there and not hidden:
+            yield path
 
 
 def _missing(shown: Path, path: Path) -> Problem:
+    if path.is_symlink():
+        what = f"{shown} is a link to {path.readlink()}, which is not there."
+        return Problem(None, what, "Remove the link, or mend it.")
     try:
         siblings = [each.name for each in path.parent.iterdir() if each.is_dir() or each.suffix in {".yaml", ".yml"}]
     except OSError:

@@ -6,7 +6,8 @@ captures reaches the caller as one map under the `as` of the call.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -15,9 +16,22 @@ from msgspec.structs import replace
 from harness.errors import InputError, Position
 from harness.scenario.model import CheckSpec, Eventually, Step
 from harness.scenario.scope import inserted
-from harness.scenario.values import ListPattern, Literal, MapPattern, Matcher, Opaque, Pattern, Reference, Template
+from harness.scenario.values import (
+    ListPattern,
+    Literal,
+    MapPattern,
+    Matcher,
+    Opaque,
+    Pattern,
+    Reference,
+    Template,
+    references,
+)
 
 __all__ = ["Fragment", "instantiate", "substitute"]
+
+
+_NAMED = re.compile(r"\$\{?([A-Za-z_]\w*(?:-\w+)*)")
 
 
 class Fragment(Struct, frozen=True):
@@ -29,9 +43,44 @@ class Fragment(Struct, frozen=True):
     position: Position
 
     @property
+    def sent(self) -> frozenset[str]:
+        """The names that its steps need as values; what only stands in a check may be a matcher too."""
+        return frozenset(_sent(self.steps))
+
+    @property
     def captures(self) -> frozenset[str]:
         """The names that its steps capture."""
         return frozenset(captured(self.steps))
+
+
+def _sent(steps: tuple[Step, ...]) -> Iterator[str]:
+    for step in steps:
+        yield from _NAMED.findall(f"{step.by or ''} {step.title}")
+        for pattern in step.args.entries.values():
+            for branch in branches(pattern):
+                yield from _sent(branch)
+            yield from _within(pattern) if isinstance(pattern, Opaque) else _names(pattern)
+        for check in step.checks:
+            if check.kind == "sql" and isinstance(check.pattern, MapPattern):
+                yield from (name for key in ("query", "params") for name in _names(check.pattern.get(key)))
+            yield from _within(check.pattern)
+
+
+def _within(pattern: Any) -> Iterator[str]:
+    """The names inside texts and matchers of something to compare with."""
+    match pattern:
+        case MapPattern(entries=entries):
+            yield from (name for value in entries.values() for name in _within(value))
+        case ListPattern(items=items):
+            yield from (name for item in items for name in _within(item))
+        case Opaque(value=value):
+            yield from _within(value)
+        case Template() | Matcher():
+            yield from _names(pattern)
+
+
+def _names(pattern: Pattern | None) -> Iterator[str]:
+    return (reference.name for reference in references(pattern)) if pattern is not None else iter(())
 
 
 def captured(steps: tuple[Step, ...]) -> list[str]:

@@ -158,9 +158,9 @@ class Loading:
             )
             self.digest(scenarios / "invariants.yaml")
         self.around.invariants = tuple(invariants or ())
-        catalogues, roles = self.catalogues()
+        catalogues, roles, sessions = self.catalogues()
         named = frozenset(each.name for each in invariants) if invariants is not None else None
-        self.around.known = Known(rules, named, catalogues, roles)
+        self.around.known = Known(rules, named, catalogues, roles, sessions)
 
     def verbs(self, path: Path) -> None:
         """The verbs of a Python file; several scenario files may use the same one."""
@@ -170,15 +170,19 @@ class Loading:
         load_verbs(path, self.around.registry, shown=relative(path, self.project))
         self.digest(path)
 
-    def catalogues(self) -> tuple[dict[str, Mapping[str, Any]] | None, dict[str, frozenset[str]]]:
-        """The rows of each catalogue by key, and the roles that it gives: anonymous, and the keys of its users."""
+    def catalogues(
+        self,
+    ) -> tuple[dict[str, Mapping[str, Any]] | None, dict[str, frozenset[str]], dict[str, frozenset[str]]]:
+        """The rows of each catalogue by key; the roles that it gives, which are anonymous and the keys of its users; the
+        session types that can be chosen, by key and id."""
         from harness.scenario.fixtures import catalogue, catalogues
 
         fixtures = self.project / "fixtures"
         if not (fixtures / "catalogues").is_dir():
-            return None, {}
+            return None, {}, {}
         rows: dict[str, Mapping[str, Any]] = {}
         roles: dict[str, frozenset[str]] = {}
+        sessions: dict[str, frozenset[str]] = {}
         for name in catalogues(fixtures):
             try:
                 made = catalogue(fixtures, name)
@@ -187,8 +191,10 @@ class Loading:
                 continue
             rows[name] = made.by_key()
             roles[name] = frozenset({"anonymous", *made.rows("User")})
+            types = made.rows("SessionType")
+            sessions[name] = frozenset({*types, *(str(row["id"]) for row in types.values())})
             self.digest(fixtures / "catalogues" / f"{name}.yaml")
-        return rows, roles
+        return rows, roles, sessions
 
     def feature(self, path: Path) -> Feature | None:
         """One file; None when its mistakes (noted) leave nothing."""

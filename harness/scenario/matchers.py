@@ -180,12 +180,19 @@ def _length(text: str) -> bool:
     )
 
 
+_AT_THE_END = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
+"""An escape, a class of characters, or a dollar: alone it is the end of the text, not also a line break before it."""
+
+
 def compile_regex(text: str) -> re.Pattern[str] | str:
     """The compiled expression, or why it is wrong."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return re.compile(text)
+            compiled = re.compile(text)
+            if "$" in text and not compiled.flags & re.MULTILINE:
+                compiled = re.compile(_AT_THE_END.sub(lambda found: found[0] if len(found[0]) > 1 else r"\Z", text))
+            return compiled
         except (re.error, OverflowError, RecursionError) as error:
             return str(error) or type(error).__name__
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from msgspec import Struct, field
@@ -11,9 +13,29 @@ from harness.errors import Position, Problem
 from harness.scenario.fragments import branches, captured
 from harness.scenario.model import BUILTIN_NAMES, CheckSpec, Step
 from harness.scenario.suggest import did_you_mean
-from harness.scenario.values import ListPattern, MapPattern, Pattern, Reference, references
+from harness.scenario.values import ListPattern, Literal, MapPattern, Pattern, Reference, references
 
 __all__ = ["NameCheck"]
+
+
+_PLACEHOLDER = re.compile(r"%(?:%|\(([^()]*)\)[sbt])")
+
+
+def _flow_keys() -> frozenset[str]:
+    """What the visitor's page knows, by name."""
+    from harness.booking.flow import Flow
+
+    page = Flow(lambda *_: (_ for _ in ()).throw(LookupError()), signed_in=False, new_id=str)
+    return frozenset(name for name in vars(page) if not name.startswith("_"))
+
+
+_FACTS: Mapping[str, Callable[[], frozenset[str]]] = {
+    "flow": cache(_flow_keys),
+    "now": frozenset,
+    "seed": frozenset,
+    "case": frozenset,
+}
+"""The keys of those names whose value the runner makes: none, or what is known before any run."""
 
 
 class NameCheck(Struct):
@@ -43,12 +65,32 @@ class NameCheck(Struct):
             self.used.add(step.by[1:])
             if step.by[1:] not in self.known:
                 self.unknown(step.by[1:], step.position)
+        if step.verb == "sql":
+            self.placeholders(step.args.get("run"), step.args.get("params"))
         if step.as_:
             self.capture(step)
         for check in step.checks:
             self.check(check)
         if step.eventually and step.eventually.stop_if:
             self.check(step.eventually.stop_if)
+
+    def placeholders(self, statement: Pattern | None, params: Pattern | None) -> None:
+        """Every %(name)s of SQL has a value, and every value a place."""
+        text = statement.value if isinstance(statement, Literal) else getattr(statement, "text", None)
+        if statement is None or not isinstance(text, str) or not isinstance(params, MapPattern | None):
+            return
+        given = params.entries if params is not None else {}
+        named = dict.fromkeys(found for found in _PLACEHOLDER.findall(text) if found)
+        for name in named:
+            if name not in given:
+                remedy = did_you_mean(name, given, noun="params") if given else f"Write params: {{{name}: …}}."
+                self.note(statement.position, f"%({name})s has no value in params.", remedy)
+        for name, value in given.items() if isinstance(statement, Literal) else ():
+            if name not in named:
+                remedy = (
+                    did_you_mean(name, named, noun="parameters") if named else f"Write %({name})s where it belongs."
+                )
+                self.note(value.position, f"The statement has no %({name})s.", remedy)
 
     def capture(self, step: Step) -> None:
         name = (step.as_ or "").partition(".")[0]
@@ -61,6 +103,8 @@ class NameCheck(Struct):
 
     def check(self, check: CheckSpec) -> None:
         self.pattern(check.pattern)
+        if check.kind == "sql" and isinstance(check.pattern, MapPattern):
+            self.placeholders(check.pattern.get("query"), check.pattern.get("params"))
         if check.eventually and check.eventually.stop_if:
             self.check(check.eventually.stop_if)
 
@@ -100,6 +144,8 @@ class NameCheck(Struct):
             self.catalogue_reference(reference, self.catalogue)
         elif name == "secrets":
             self.secret_reference(reference)
+        elif name in _FACTS and reference.path:
+            self.fact_reference(reference, _FACTS[name]())
 
     def unknown(self, name: str, position: Position) -> None:
         if name in self.beside:
@@ -121,6 +167,15 @@ class NameCheck(Struct):
         elif columns and isinstance(catalogue[key], Mapping) and columns[0] not in catalogue[key]:
             what = f"$catalog.{key} has no {columns[0]}."
             self.note(reference.position, what, did_you_mean(str(columns[0]), catalogue[key], noun="columns"))
+
+    def fact_reference(self, reference: Reference, keys: Iterable[str]) -> None:
+        """Of what the runner puts in, the keys are known; a single value has none."""
+        part = reference.path[0]
+        if isinstance(part, int) or part.replace("-", "_") not in keys:
+            shown = f"[{part}]" if isinstance(part, int) else f".{part}"
+            what = f"${reference.name} has no {shown.lstrip('.')}."
+            remedy = did_you_mean(str(part), keys, noun="keys") if keys else f"It is one value: ${reference.name}."
+            self.note(reference.position, what, remedy)
 
     def secret_reference(self, reference: Reference) -> None:
         named = str(reference.path[0]) if reference.path else ""

@@ -11,6 +11,7 @@ from harness.scenario.expand import matrix_rows, parameter_text
 from harness.scenario.model import BUILTIN_NAMES
 from harness.scenario.scope import resolve
 from harness.scenario.shapes import found
+from harness.scenario.show import show
 from harness.scenario.values import compile_node, plain, references
 from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
 
@@ -35,13 +36,20 @@ class ParameterReader:
             rows = self.matrix(node.entries["matrix"])
         elif "examples" in node.entries:
             rows = self.examples(node.entries["examples"])
-        seen: set[str] = set()
+        seen: dict[str, Mapping[str, Any]] = {}
         for row in rows:
-            if parameter_text(row) in seen:
+            name = parameter_text(row)
+            other = seen.setdefault(name, row)
+            if other is not row:
                 where = node.keys["matrix" if "matrix" in node.entries else "examples"]
-                self.note(where, f"Two cases are the same: {parameter_text(row)}.", "Remove one.")
+                if repr(other) == repr(row):
+                    self.note(where, f"Two cases are the same: {name}.", "Remove one.")
+                else:  # 1 and "1"
+                    differing = next(key for key in row if repr(row[key]) != repr(other[key]))
+                    values = f"{show(other[differing], beside=row[differing])} and {show(row[differing], beside=other[differing])}"
+                    what = f"Two cases have one name, {name}: {differing} is {values}."
+                    self.note(where, what, "Tell them apart by another parameter.")
                 break
-            seen.add(parameter_text(row))
         return rows
 
     def matrix(self, node: Node) -> tuple[Mapping[str, Any], ...]:

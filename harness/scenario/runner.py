@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from msgspec import Struct, field
 
 from harness import records
-from harness.errors import HarnessError, InputError, MachineError, Position
+from harness.errors import HarnessError, HarnessFault, InputError, MachineError, Position
 from harness.interrupts import AskedToEnd
 from harness.scenario import checks
 from harness.scenario.changes import net
@@ -59,6 +59,7 @@ class _Execution(Struct):
     started: float = field(default_factory=time.perf_counter)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     here: tuple[str, Position] | None = None  # the verb that runs, and where it stands
+    world: World | None = None
     notes: list[str] = field(default_factory=list)
     looks: checks.Looks = field(default_factory=checks.Looks)  # how long a check of this step looked in vain
 
@@ -74,16 +75,17 @@ class _Execution(Struct):
         if skip:
             return self.ended("skipped", skip, None)
         try:
-            with self.stage.world(self.case, self.recorder) as world:
-                self.play(world)
+            with self.stage.world(self.case, self.recorder) as self.world:
+                self.play(self.world)
         except StepFailed as failed:
             return self.broken("error" if failed.failure.error else "failed", failed.failure)
         except (MachineError, AskedToEnd):
             raise
         except HarnessError as error:
-            return self.broken("error", self.faulty(str(error)))
+            return self.broken("error", self.faulty(str(error), fault=isinstance(error, HarnessFault)))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a fault of ours is an outcome of its own: never a pass, never the product's failure
-            return self.broken("error", self.faulty(_told(error)))
+            after_sql = self.world is not None and self.world.ran_sql
+            return self.broken("error", self.faulty(*_told(error, after_sql=after_sql)))
         return self.ended("passed", None, None)
 
     def not_for_target(self) -> str | None:
@@ -241,10 +243,10 @@ class _Execution(Struct):
             bodies=self.recorder.bodies,
         )
 
-    def faulty(self, error: str) -> Failure:
+    def faulty(self, error: str, fault: bool) -> Failure:
         """Something broke that is not the product; told at the step that ran."""
         verb, position = self.here or ("", self.case.scenario.position)
-        return Failure(step=self.recorder.step, verb=verb, position=position, mismatches=[], error=error)
+        return Failure(step=self.recorder.step, verb=verb, position=position, mismatches=[], error=error, fault=fault)
 
     # -- the record ---------------------------------------------------------------------------------------------
 
@@ -257,9 +259,11 @@ class _Execution(Struct):
             seed=self.seed,
             rerun=self.rerun(),
         )
-        return self.ended(outcome, self.recorder.text(failure.first()), self.recorder.text(text))
+        return self.ended(outcome, self.recorder.text(failure.first()), self.recorder.text(text), fault=failure.fault)
 
-    def ended(self, outcome: records.Outcome, failure: str | None, text: str | None) -> records.Scenario:
+    def ended(
+        self, outcome: records.Outcome, failure: str | None, text: str | None, *, fault: bool = False
+    ) -> records.Scenario:
         case, scenario = self.case, self.case.scenario
         record = records.Scenario(
             scenario_id=case.scenario_id,
@@ -277,6 +281,7 @@ class _Execution(Struct):
             seed=self.seed,
             outcome=outcome,
             flaky=outcome == "passed" and self.attempt > 1,
+            fault=fault,
             failure=failure,
             failure_text=text,
             notes=tuple(self.notes),
@@ -289,10 +294,8 @@ class _Execution(Struct):
         return record
 
     def rerun(self) -> str:
-        target = self.stage.target
-        named = "" if target.name == "reference" else f" --target {target.name}"
-        started = f" --start {shlex.quote(target.start)}" if target.start else ""
-        return f"harness run {self.case.selector}{named}{started} --seed {self.seed}"
+        words = ["harness", "run", self.case.selector, *self.stage.target.chosen, "--seed", str(self.seed)]
+        return shlex.join(words)
 
 
 def run_case(stage: Stage, case: Case, attempt: int = 1) -> records.Scenario:
@@ -319,14 +322,18 @@ def _microseconds(began: float) -> int:
     return round((time.perf_counter() - began) * 1_000_000)
 
 
-def _told(error: BaseException) -> str:
-    """What broke and where: in a verb of the project's own, or else in the harness."""
+def _told(error: BaseException, *, after_sql: bool) -> tuple[str, bool]:
+    """What broke and where, and whether that is the harness: not a verb of the project's own, nor the scenario's SQL."""
     import traceback
     from pathlib import Path
 
+    from psycopg import Error as DatabaseError
+
+    if after_sql and isinstance(error, DatabaseError):
+        return f"After this scenario's own SQL the database refuses what the harness asks: {error}", False
     frames = list(traceback.walk_tb(error.__traceback__))
     own = [each for each in frames if str(each[0].f_globals.get("__name__")).startswith(VERB_MODULE)]
     frame, line = (own or frames)[-1]
     whose = "This verb failed" if own else "A fault of the harness"
     place = f"{frame.f_code.co_name}, {Path(frame.f_code.co_filename).name} line {line}"
-    return f"{whose}: {type(error).__name__}: {error} ({place})"
+    return f"{whose}: {type(error).__name__}: {error} ({place})", not own

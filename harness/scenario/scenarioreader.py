@@ -18,7 +18,7 @@ from harness.scenario.scope import inserted
 from harness.scenario.shapes import found
 from harness.scenario.stepreader import StepReader
 from harness.scenario.suggest import did_you_mean
-from harness.scenario.values import MapPattern
+from harness.scenario.values import MapPattern, Reference
 from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
 
 __all__ = ["SCENARIO_KEYS", "Known", "ScenarioReader"]
@@ -42,6 +42,9 @@ _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*\Z")
 
 
+_ID = re.compile(r"[0-9a-f]{8}-")
+
+
 class Known(Struct, frozen=True):
     """What names a scenario may use beside its own; None means that they are not checked."""
 
@@ -49,6 +52,7 @@ class Known(Struct, frozen=True):
     invariants: frozenset[str] | None = None
     catalogues: Mapping[str, Mapping[str, Any]] | None = None
     roles: Mapping[str, frozenset[str]] | None = None
+    sessions: Mapping[str, frozenset[str]] | None = None
 
 
 class ScenarioReader:
@@ -255,6 +259,7 @@ class ScenarioReader:
             if roles is not None:
                 self.roles(given, roles)
                 self.who(scenario, params, {*given.actors, *roles})
+            self.chosen(scenario, params, (self.known.sessions or {}).get(given.catalog))
 
     def roles(self, given: Given, roles: frozenset[str]) -> None:
         for role in given.actors.values():
@@ -267,6 +272,20 @@ class ScenarioReader:
             if by and "$" not in by and by not in known:
                 remedy = did_you_mean(by, known, noun="actors")
                 self.problems.append(Problem(step.position, f"Nobody here is called {by}.", remedy))
+
+    def chosen(self, scenario: Scenario, params: Mapping[str, Any], known: frozenset[str] | None) -> None:
+        """Every session type that is chosen by name is one of the catalogue's."""
+        if known is None:
+            return
+        for step in _all_steps(scenario.when):
+            pattern = step.args.get("session") if step.verb == "select_session" else None
+            named = getattr(pattern, "value", None)
+            if isinstance(pattern, Reference) and not pattern.path:
+                named = params.get(pattern.name)
+            if pattern is not None and isinstance(named, str) and named not in known:
+                what = f"The catalogue has no session type {named}."
+                shown = [each for each in known if not _ID.match(each)]
+                self.problems.append(Problem(pattern.position, what, did_you_mean(named, shown, noun="session types")))
 
     def note(self, node: Node, what: str, remedy: str = "") -> None:
         self.problems.append(node.problem(what, remedy))

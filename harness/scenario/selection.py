@@ -90,7 +90,10 @@ def _at_places(suite: Suite, places: Sequence[Place], project: Path) -> Callable
             here = [each for each in here if each.position.line <= place.line <= each.last_line]
             if not here:
                 first = next((each.position.line for each in suite.scenarios if each.file == file), None)
+                last = max((each.last_line for each in suite.scenarios if each.file == file), default=0)
                 remedy = f"The first scenario begins at line {first}." if first else "The file has no scenarios."
+                if first and place.line > last:
+                    remedy = f"The file ends at line {last}."
                 raise InputError(f"No scenario stands at line {place.line} of {file}.", remedy)
         wanted |= {id(each) for each in here}
     return lambda case: id(case.scenario) in wanted

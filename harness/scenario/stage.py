@@ -32,6 +32,8 @@ from harness.scenario.transport import Transport
 from harness.scenario.world import World
 
 if TYPE_CHECKING:
+    import psycopg
+
     from harness.scenario.model import Case, Invariant, Suite
     from harness.scenario.registry import Registry
     from harness.scenario.targets import Target
@@ -162,6 +164,8 @@ class Stage:
         try:
             yield
         except psycopg.OperationalError as error:
+            if not _gone(error):
+                raise
             raise MachineError(
                 f"The database is gone: {_first_line(error)}.",
                 "What ran is in the report; run again with --last-failed.",
@@ -171,8 +175,8 @@ class Stage:
         """Have everything put back; the database does that while the scenario's records are written."""
         here = self._here
         self._answering.quiesce()
-        here.sandbox.start_reset()
         self._restoring = here
+        here.sandbox.start_reset()
 
     def _restored(self) -> None:
         """Wait until everything is put back, also what all databases share: roles, settings."""
@@ -247,7 +251,9 @@ class Stage:
 
         try:
             yield
-        except (psycopg.ProgrammingError, psycopg.DataError, psycopg.IntegrityError) as error:
+        except psycopg.Error as error:
+            if _gone(error) and not isinstance(error, psycopg.errors.AdminShutdown):  # which SQL can bring about too
+                raise
             raise InputError(f"The database refuses this: {_first_line(error)}.", position=position) from error
 
     def broken_invariants(self, wanted: Sequence[Invariant]) -> dict[str, list[dict[str, Any]]]:
@@ -314,6 +320,12 @@ def _plans(connection: Any, query: str) -> bool:
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
         return False
     return True
+
+
+def _gone(error: psycopg.Error) -> bool:
+    """Whether the server is gone, or has no room, rather than refusing what it was asked: it then gives no code, or one of
+    those classes."""
+    return error.sqlstate is None or error.sqlstate.startswith(("08", "53", "57P", "58"))
 
 
 def _first_line(error: Exception) -> str:

@@ -179,14 +179,17 @@ class StepReader:
             return ()
         where = self.call_position(node.entries["call"])
         fragment = self.fragment(name, where)
-        if fragment is None:
-            return ()
-        if not self.call_fits(fragment, args, where):
+        sent = args.keys() if fragment is None else fragment.sent | (args.keys() - fragment.parameters.keys())
+        values = {
+            key: compile_node(value, sending=key in sent, problems=self.reader.problems)
+            for key, (_, value) in args.items()
+        }
+        if fragment is None or not self.call_fits(fragment, args, where):
             return ()
         self.calls += 1
         prefix = self.name_of(node) or f"{name}~{self.calls}"
         try:
-            steps = instantiate(fragment, {key: pattern for key, (_, pattern) in args.items()}, prefix)
+            steps = instantiate(fragment, values, prefix)
         except InputError as error:
             self.reader.problems.append(Problem(error.position, error.what, error.remedy))
             return ()
@@ -196,7 +199,8 @@ class StepReader:
         inner = node.get("fragment") if isinstance(node, MapNode) else None
         return inner or node
 
-    def call_target(self, node: Node) -> tuple[str | None, dict[str, tuple[Node, Pattern]]]:
+    def call_target(self, node: Node) -> tuple[str | None, dict[str, tuple[Node, Node]]]:
+        """The fragment that is called, and its arguments: each key and value as they stand in the file."""
         if isinstance(node, ScalarNode) and isinstance(node.value, str):
             return node.value, {}
         name = node.get("fragment") if isinstance(node, MapNode) else None
@@ -212,12 +216,9 @@ class StepReader:
             return name.value, {}
         entries = given.entries if given is not None else {}
         keys: Mapping[str, Node] = given.keys if given is not None else {}
-        return name.value, {
-            key: (keys[key], compile_node(value, sending=True, problems=self.reader.problems))
-            for key, value in entries.items()
-        }
+        return name.value, {key: (keys[key], value) for key, value in entries.items()}
 
-    def call_fits(self, fragment: Fragment, args: Mapping[str, tuple[Node, Pattern]], where: Node) -> bool:
+    def call_fits(self, fragment: Fragment, args: Mapping[str, tuple[Node, Node]], where: Node) -> bool:
         fits = True
         for key, (node, _) in args.items():
             if key not in fragment.parameters:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeAlias
 
 from harness.errors import InputError
 from harness.scenario.model import Case
 from harness.scenario.suggest import did_you_mean
 
-__all__ = ["tag_filter"]
+__all__ = ["every_one", "tag_filter"]
 
 _TOKEN = re.compile(r"\s*(?:(?P<bracket>[()])|(?P<word>[A-Za-z0-9][A-Za-z0-9_.:-]*)|(?P<other>\S))")
 _EXAMPLE = "Write for example: smoke and not (slow or stripe)."
@@ -28,6 +28,11 @@ def tag_filter(text: str, known: Collection[str]) -> Callable[[Case], bool]:
     return lambda case: test(frozenset(case.scenario.tags))
 
 
+def every_one(texts: Sequence[str]) -> str | None:
+    """One expression for several that must all hold; None for none."""
+    return " and ".join(f"({text})" if len(texts) > 1 else text for text in texts) or None
+
+
 class _Parser:
     def __init__(self, text: str, known: Collection[str]) -> None:
         self.text = text
@@ -40,8 +45,13 @@ class _Parser:
     def whole(self) -> Test:
         test = self.either(0)
         if self.tokens:
-            raise InputError(f"{self.tokens[0]} is left over in the tag expression {self.text!r}.", _EXAMPLE)
+            raise self.left_over()
         return test
+
+    def left_over(self) -> InputError:
+        return InputError(
+            f"{self.tokens[0]} stands in the tag expression {self.text!r} without `and` or `or` before it.", _EXAMPLE
+        )
 
     def either(self, depth: int) -> Test:
         tests = [self.both(depth)]
@@ -64,6 +74,8 @@ class _Parser:
         if self.take("("):
             inner = self.either(depth + 1)
             if not self.take(")"):
+                if self.tokens:
+                    raise self.left_over()
                 raise InputError(f"A bracket is not closed in the tag expression {self.text!r}.", _EXAMPLE)
             return inner
         return self.tag()

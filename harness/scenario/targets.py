@@ -57,6 +57,12 @@ class Target(Struct, frozen=True):
         return flow_of(self.defects)
 
     @property
+    def chosen(self) -> list[str]:
+        """The options of the command line that choose it again."""
+        named = [] if self.name == "reference" else ["--target", self.name]
+        return [*named, "--start", self.start] if self.start else named
+
+    @property
     def schema_key(self) -> str:
         """Differs where this target's defects make another schema of the same history."""
         if not self.defects:
@@ -85,6 +91,8 @@ def parse_target(text: str, schema: str | None = None, start: str | None = None)
     Raises:
         InputError: none of these, an unknown defect, or a schema that is neither `before` nor `after`.
     """
+    if schema is None and "@" in text and not text.startswith(("http://", "https://")):
+        text, _, schema = text.partition("@")  # as `name` has it
     if schema not in {None, "before", "after"}:
         raise InputError(f"The schema {schema!r} is neither before nor after.")
     if start is not None and not text.startswith(("http://", "https://")):

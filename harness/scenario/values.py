@@ -245,17 +245,23 @@ class _Compiler:
             case "between":
                 return tuple(self.argument(node, part) for part in rest.split())
             case "one of":
-                return tuple(self.argument(node, part) for part in split_one_of(rest))
+                return tuple(
+                    self.inner(node, part) if part[:1] == "<" else self.argument(node, part)
+                    for part in split_one_of(rest)
+                )
             case "not":
-                rest = rest[1:-1] if rest[:1] == "<" and rest[-1:] == ">" else rest  # <not <int>> is <not int>
-                inner = split_matcher(f"<{rest}>")
-                if inner and _is_word(*inner):
-                    return (self.split_matcher(node, f"<{rest}>", *inner),)
-                return (self.argument(node, rest),)
+                return (self.inner(node, rest if rest[:1] == "<" else f"<{rest}>"),)  # <not <int>> is <not int>
             case "len" | "now":
                 return (rest,)
             case _:
                 return (self.argument(node, rest),) if rest else ()
+
+    def inner(self, node: ScalarNode, text: str) -> Pattern:
+        """The matcher `<text>` inside another one; the text itself where its word is none."""
+        split = split_matcher(text)
+        if split and _is_word(*split):
+            return self.split_matcher(node, text, *split)
+        return self.argument(node, text[1:-1] if text[-1:] == ">" else text)
 
     def argument(self, node: ScalarNode, text: str) -> Pattern:
         if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":

@@ -68,6 +68,7 @@ class World:
         self._step_from = 0
         self._looked_from = 0
         self._dirty = False
+        self.ran_sql = False  # the scenario's own, which may have changed what the harness asks for
         self._unexpected: list[tuple[str, str]] = []
         self._detail: dict[str, Any] = {}
         self._held: set[str] = set()

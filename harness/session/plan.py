@@ -16,6 +16,7 @@ from harness.scenario.files import split_place
 from harness.scenario.loader import load
 from harness.scenario.model import Case, Suite
 from harness.scenario.selection import Selection, repeated, select, shuffled
+from harness.scenario.tagexpression import every_one
 from harness.session.options import RunOptions
 
 __all__ = ["Plan", "make_plan", "suite_of"]
@@ -63,7 +64,7 @@ def make_plan(options: RunOptions, reports: Path) -> Plan:
     wanted = Selection(
         places=tuple(split_place(path) for path in options.paths),
         text=options.text,
-        tag=" and ".join(f"({tag})" for tag in options.tags) or None,
+        tag=every_one(options.tags),
         covers=options.covers,
         only=_last_failed(reports) if options.last_failed else None,
         shard=options.shard,

@@ -26,6 +26,7 @@ class RunResult(Struct):
     planned: int = 0
     elapsed_s: float = 0.0
     fail_on_flaky: bool = False
+    failed_again: str = "harness run --last-failed"  # the command that runs again what failed
     interrupted: bool = False
     stopped_early: bool = False
     broken_machine: str | None = None
@@ -45,19 +46,21 @@ class RunResult(Struct):
 
     @property
     def exit_code(self) -> int:
-        """DESIGN: the command line. What the product did wrong outranks what is merely odd."""
+        """What the run as a whole says (docs/decisions/0061).
+
+        A fault of the harness outranks all that it found; what the product did wrong outranks mistakes of scenarios.
+        """
         totals = self.totals
-        if self.interrupted:
-            return 2
-        if self.broken_machine:
-            return 10
-        if totals["error"] or self.lost:
-            return 3
-        if totals["failed"]:
-            return 1
-        if totals["flaky"] and self.fail_on_flaky:
-            return 11
-        return 0
+        reasons = (
+            (2, self.interrupted),
+            (10, self.broken_machine),
+            (3, self.lost or any(s.fault for s in self.scenarios)),
+            (1, totals["failed"]),
+            (4, totals["error"]),
+            (5, totals["skipped"] and not totals["passed"]),
+            (11, totals["flaky"] and self.fail_on_flaky),
+        )
+        return next((code for code, holds in reasons if holds), 0)
 
     def headline(self) -> str:
         """The last line of a run, for people."""
@@ -66,6 +69,8 @@ class RunResult(Struct):
         if self.lost:
             said.append(f"{self.lost} lost with a worker that died")
         text = ", ".join(said) or "nothing ran"
+        if self.exit_code == 5:
+            text += ": nothing ran"
         missing = self.planned - len(self.scenarios)
         if missing > self.lost:
             why = "interrupted" if self.interrupted else "stopped"

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from harness import records
 from harness.errors import MachineError
 from harness.project import located
+from harness.redaction import mask_command
 from harness.report import EventWriter, RunInfo, start
 from harness.scenario.targets import Target, parse_target
 from harness.session.listener import Listener, Silent
@@ -54,7 +55,14 @@ def run(
     plan = make_plan(options, reports)
     workers = min(options.workers, len(plan.cases)) if target.url is None else 1  # one deployment, one database
     run_id = _run_id(reports, plan.seed)
-    result = RunResult(run_id, target.name, plan.seed, planned=len(plan.cases), fail_on_flaky=options.fail_on_flaky)
+    result = RunResult(
+        run_id,
+        target.name,
+        plan.seed,
+        planned=len(plan.cases),
+        fail_on_flaky=options.fail_on_flaky,
+        failed_again=_failed_again(options, target),
+    )
     heard.planned(cases=len(plan.cases), target=target.name, seed=plan.seed, workers=workers)
     if target.url is not None:
         heard.note(
@@ -207,6 +215,12 @@ class _CaseWorker:
         finally:  # a disk that refuses the last lines must not keep a server alive
             if self._bench is not None:
                 self._bench.close()
+
+
+def _failed_again(options: RunOptions, target: Target) -> str:
+    """The command that runs again, on the same target, what failed of these files."""
+    words = ["harness", "run", *options.paths, *target.chosen, "--last-failed"]
+    return mask_command(words)
 
 
 def _import_for(target: Target) -> None:

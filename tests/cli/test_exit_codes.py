@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,8 @@ def test_a_failed_check_is_1_and_says_how_to_run_it_again(failing: Path, tmp_pat
         (["--database", "oracle"], 4, "oracle"),
         (["--database", "postgresql://nobody:hunter2secret@127.0.0.1:1/none"], 10, "127.0.0.1"),
         (["--covers", "R99"], 4, "There is no rule R99."),
+        (["--tag", "other smoke"], 4, "smoke stands in the tag expression 'other smoke' without `and` or `or`"),
+        (["--tag", "(other smoke"], 4, "smoke stands in the tag expression '(other smoke' without"),
     ],
 )
 def test_what_cannot_be_is_told_with_its_code(arguments: list[str], code: int, said: str, suite: Path) -> None:
@@ -78,6 +81,26 @@ def test_what_cannot_be_is_told_with_its_code(arguments: list[str], code: int, s
     assert said in done.err, done
     assert "Traceback" not in done.err + done.out
     assert "hunter2secret" not in done.err + done.out
+
+
+def test_a_line_after_the_end_and_a_link_to_nothing_are_told(suite: Path) -> None:
+    done = harness("run", f"{suite}:99")
+    assert (done.code, "The file ends at line 10." in done.err) == (4, True), done
+    link = suite.with_name("link.yaml")
+    link.symlink_to("nothing.yaml")
+    for path in (link, suite.parent):
+        done = harness("validate", str(path))
+        assert (done.code, "is a link to nothing.yaml, which is not there" in done.err) == (4, True), done
+
+
+def test_what_failed_of_a_file_elsewhere_is_run_again_by_the_command_that_is_told(
+    failing: Path, tmp_path: Path
+) -> None:
+    done = run(failing, "--report", tmp_path / "r", "--target", "legacy", "--schema", "after")
+    told = [line.removeprefix("rerun   ") for line in done.out.splitlines() if line.startswith("rerun   harness run")]
+    assert told == [f"harness run {failing} --target legacy@after --last-failed --report {tmp_path / 'r'}"]
+    again = harness(*shlex.split(told[0])[1:], "--database", "embedded")
+    assert (again.code, "1 case on legacy@after" in again.out) == (1, True), again
 
 
 def test_every_mistake_of_every_file_is_told_at_once(tmp_path: Path) -> None:
@@ -133,3 +156,92 @@ scenarios:
     done = run(tmp_path / "flaky.yaml", "--retries", "1", "--fail-on-flaky", "--report", tmp_path / "r")
     assert done.code == 11, done
     assert "flaky" in done.out
+
+
+MISTAKEN = """
+feature: Mistaken
+use: [verbs.py]
+given: {catalog: production, visitor: anonymous}
+scenarios:
+  - scenario: A value that is not there
+    tags: [mine]
+    when:
+      - http: {GET: /api/scheduling/session-types}
+        as: answer
+      - http: {GET: "/api/$answer.nowhere"}
+        expect: 200
+  - scenario: A verb of mine breaks
+    tags: [mine]
+    when: [{break_down: harmless}, {http: {GET: /api/scheduling/session-types}, expect: 200}]
+  - scenario: SQL drops what is looked at
+    tags: [mine]
+    when: [{sql: 'DROP TABLE "Booking" CASCADE'}]
+    then: [{rows: {Booking: none}}]
+  - scenario: SQL drops what the harness needs
+    tags: [mine]
+    when: [{sql: 'DROP SCHEMA harness CASCADE'}]
+    then: [{changed: none}]
+  - scenario: SQL ends every connection
+    tags: [mine]
+    when: [{sql: 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity'}]
+    then: [{changed: none}]
+  - scenario: SQL takes too long
+    tags: [mine]
+    when: [{sql: 'SET statement_timeout = 5; SELECT pg_sleep(9)'}]
+    then: [{changed: none}]
+  - scenario: SQL breaks off in a transaction
+    tags: [mine]
+    when: [{sql: 'BEGIN; SELECT 1 / 0'}]
+    then: [{changed: none}]
+  - scenario: Everything is as before
+    tags: [good]
+    when: [{http: {GET: /api/scheduling/session-types}, expect: 200}]
+    then: [{rows: {Booking: none}}]
+  - scenario: Does not hold
+    tags: [bad]
+    when: [{http: {GET: /api/scheduling/session-types}, expect: 404}]
+  - scenario: A fault
+    tags: [fault]
+    when: [{break_down: harness}, {http: {GET: /api/scheduling/session-types}, expect: 200}]
+  - scenario: Skipped
+    tags: [skipped]
+    skip: not now
+    when: [{http: {GET: /api/scheduling/session-types}, expect: 200}]
+"""
+BREAKING = """
+from dataclasses import dataclass
+from harness.errors import HarnessFault
+from harness.scenario.registry import verb
+
+@dataclass(frozen=True)
+class Whose:
+    whose: str
+
+@verb("break_down", shorthand="whose", kind="low")
+def break_down(world, args: Whose):
+    \"\"\"Break.\"\"\"
+    if args.whose == "harness":
+        raise HarnessFault("It was us.")
+    raise KeyError(args.whose)
+"""
+
+
+def test_the_code_says_whose_error_it_is_and_none_spoils_the_next_scenario(tmp_path: Path) -> None:
+    path = tmp_path / "mistaken.yaml"
+    path.write_text(MISTAKEN)
+    (tmp_path / "verbs.py").write_text(BREAKING)
+    ended = {}
+    for tags in ("mine or good", "mine or bad", "fault or bad", "skipped", "skipped or good"):
+        done = run(path, "-t", tags, "--report", tmp_path / "r")
+        ended[tags] = done.code
+        if tags == "mine or good":
+            assert "1 passed, 7 error" in done.out, done
+        assert ("fault of the harness" in done.out or "It was us" in done.out) is (tags == "fault or bad"), done
+        assert ("1 skipped: nothing ran" in done.out) is (tags == "skipped"), done
+    assert ended == {"mine or good": 4, "mine or bad": 1, "fault or bad": 3, "skipped": 5, "skipped or good": 0}
+
+
+def test_the_help_knows_every_code_that_a_run_ends_with() -> None:
+    told = harness("run", "--help").out
+    for code in (0, 1, 2, 3, 4, 5, 10, 11):
+        assert f"{code}: " in told, code

@@ -33,6 +33,11 @@ REFUSED = {
     "SELECT pg_terminate_backend(1)": "system",
     "\\! rm -rf /tmp/x": "psql",
     "\\i /etc/other.sql": "psql",
+    "DO $$ BEGIN EXECUTE $q$ALTER SYSTEM SET fsync = off$q$; END $$": "system",
+    "DO $$ DECLARE q text := 'COPY t TO PROGRAM ''cat'' '; BEGIN EXECUTE q; END $$": "copy-file",
+    "DO $$ BEGIN COPY t TO '/tmp/x'; END $$": "copy-file",
+    "DO $$ BEGIN PERFORM dblink /* there */ ('host=x'); END $$": "dblink",
+    "DO 'BEGIN EXECUTE ''CREATE ROLE evil''; END'": "roles",
     "ALTER ROLEX; CREATE ROLE evil WITH nonsense (": "roles",
 }
 ALLOWED = [
@@ -43,6 +48,10 @@ ALLOWED = [
     "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'",
     "GRANT SELECT ON t TO PUBLIC",
     "SELECT 'DROP DATABASE x'",
+    "DO $$ BEGIN\n-- never CREATE ROLE here\n/* ALTER SYSTEM, dblink('x') */ PERFORM 1; END $$",
+    "DO $$ BEGIN RAISE NOTICE 'use dblink(...) or ALTER ROLE % instead', 1; EXECUTE 'SELECT 1'; END $$",
+    "DO $$ BEGIN INSERT INTO hint VALUES ('drop database shop, copy x to program'); END $$",
+    "ALTER TABEL t; -- CREATE ROLE evil",
 ]
 
 

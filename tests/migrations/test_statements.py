@@ -52,11 +52,42 @@ def test_begin_atomic_is_one_statement() -> None:
         ("-- harness: allow rewrite because it is empty", ("rewrite",), "it is empty"),
         ("-- harness: allow lock.*, data.loss: agreed", ("lock.*", "data.loss"), "agreed"),
         ("-- harness: allow rewrite", ("rewrite",), ""),
+        ("-- HARNESS: ALLOW Lock.* because it is loud", ("lock.*",), "it is loud"),
+        ("/* harness: allow rewrite, because it is empty */", ("rewrite",), "it is empty"),
     ],
 )
 def test_a_suppression_names_ids_and_a_reason(comment: str, ids: tuple[str, ...], reason: str) -> None:
     (statement,) = split(f"{comment}\nSELECT 1;", "m.sql").statements
     assert [(a.ids, a.reason) for a in statement.allowances] == [(ids, reason)]
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "-- harness:allow(rewrite) because x",
+        "-- harness: ignore rewrite because x",
+        "-- harness allow rewrite because x",
+        "-- harness: allow\n-- rewrite because x",
+        "-- @harness-disable rewrite",
+    ],
+)
+def test_a_comment_that_reads_like_a_suppression_is_no_secret(comment: str) -> None:
+    source = split(f"{comment}\nSELECT 1;", "m.sql")
+    assert source.allowances == ()
+    assert [position.line for _, position in source.misread] == [1]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT '-- harness: allow rewrite because it is a text';",
+        "DO $$ BEGIN -- harness: allow rewrite because it is inside\nEND $$;",
+        "-- we let the harness allow it\nSELECT 1;",
+    ],
+)
+def test_a_text_is_no_suppression(sql: str) -> None:
+    source = split(sql, "m.sql")
+    assert (source.allowances, source.misread) == ((), ())
 
 
 def test_a_suppression_at_the_end_of_a_line_belongs_to_that_line() -> None:

@@ -333,6 +333,7 @@ class _Player:
             flaky=plan.flaky,
             failure=failure,
             failure_text=text,
+            fault=False,
             notes=(),
             rerun=rerun,
             worker=self.worker * self.pace,

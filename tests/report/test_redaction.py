@@ -57,6 +57,8 @@ def test_a_secret_inside_longer_base64_does_not_survive(redactor: Redactor, lead
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("authorization: basic letters", f"authorization: basic {MASK}"),
+        ("a bearer abcdefghijklmnopqrst it is", f"a bearer {MASK} it is"),
         ("Authorization: Bearer abc.def-123456", f"Authorization: Bearer {MASK}"),
         ("basic dXNlcjpwYXNzd29yZA==", f"basic {MASK}"),
         ("token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", f"token {MASK}"),

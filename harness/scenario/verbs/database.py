@@ -30,5 +30,6 @@ def sql(world: World, args: SqlArgs) -> Any:
     Gives the rows, if there are any.
     """
     world.touched()
+    world.ran_sql = True
     with world.stage.database_errors(None):
         return world.stage.sandbox.execute(args.run, args.params)

@@ -112,10 +112,12 @@ def test_delivery_and_faults_of_given(load: Load) -> None:
 
 def test_arguments_are_bound_with_their_types(load: Load) -> None:
     case = only(
-        load(scenario("when:", "  - schedule: {at: 2030-03-06T10:00+01:00, invitee: {name: $flow.name, email: a@b.c}}"))
+        load(
+            scenario("when:", "  - schedule: {at: 2030-03-06T10:00+01:00, invitee: {name: $flow.state, email: a@b.c}}")
+        )
     )
     args = bind(load(HEAD + "scenarios: [{scenario: S, when: [{create: {}}], then: [{changed: none}]}]").registry.verbs["schedule"].args_type,
-                case.steps[0].args, {"flow": {"name": "Sam"}})  # fmt: skip
+                case.steps[0].args, {"flow": {"state": "Sam"}})  # fmt: skip
     assert args.at == datetime(2030, 3, 6, 9, tzinfo=UTC)
     assert (args.invitee.name, args.invitee.timezone, args.answers) == ("Sam", "Europe/London", {})
 

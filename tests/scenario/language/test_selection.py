@@ -68,7 +68,7 @@ def test_tags(suite: Suite, expression: str, indexes: list[int]) -> None:
         ("smok", "No scenario has the tag smok. Did you mean smoke?"),
         ("smoke and", "A tag is missing at the end in the tag expression 'smoke and'."),
         ("(smoke", "A bracket is not closed"),
-        ("smoke slow", "slow is left over"),
+        ("smoke slow", "slow stands in the tag expression 'smoke slow' without `and` or `or`"),
         ("smoke & slow", "& cannot stand in the tag expression"),
         ("and smoke", "A tag is missing before and"),
         ("", "A tag is missing at the end"),
@@ -89,9 +89,14 @@ def test_text_rules_and_last_failed(suite: Suite) -> None:
         chosen(suite, covers=("R06",))
 
 
-@pytest.mark.parametrize(("line", "index"), [(4, 0), (8, 0), (9, 1), (12, 1), (17, 3), (99, 3)])
+@pytest.mark.parametrize(("line", "index"), [(4, 0), (8, 0), (9, 1), (12, 1), (17, 3), (18, 3)])
 def test_a_line_selects_the_scenario_that_stands_there(suite: Suite, line: int, index: int) -> None:
     assert chosen(suite, places=(split_place(f"a.yaml:{line}"),))[0] == ALL[index]
+
+
+def test_a_line_after_the_end_selects_nothing(suite: Suite) -> None:
+    with pytest.raises(InputError, match=r"No scenario stands at line 99 of a\.yaml\. The file ends at line 18\."):
+        chosen(suite, places=(split_place("a.yaml:99"),))
 
 
 def test_a_line_before_the_first_scenario_is_a_mistake(suite: Suite) -> None:

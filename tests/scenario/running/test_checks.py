@@ -123,3 +123,12 @@ then:
     checks = [c for c in played.tables["checks"] if c.path == "$.Booking.count"]
     assert checks[-1].tries >= 3
     assert "looked" in played.failure
+
+
+def test_what_a_truncate_removes_is_told_row_by_row(play: Play) -> None:
+    played = play(
+        f"{BOOKED}  - sql: 'TRUNCATE \"BookingTransition\"'\n    then: [{{changed: {{BookingTransition: {{removed: 2}}}}}}]\n"
+        "then:\n  - changed: {Booking: {added: [{id: $booking.id, calendlyEventUri: $event.event_uri}]}}\n"
+        "  - rows: {BookingTransition: none}"
+    )
+    assert played.outcome == "passed", played.failure
