@@ -9,6 +9,7 @@ from typing import Any
 from .machine_table import Event, State
 from .presenter import GROUPS
 from .refusals import TYPES
+from .requests_read import schemas
 from .routes import Route
 
 __all__ = ["describe"]
@@ -111,7 +112,7 @@ def describe(routes: Sequence[Route]) -> Schema:
     for route in routes:
         path = "/api" + re.sub(r"<(\w+)>", r"{\1}", route.path)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route)
-    bodies = {route.body.__name__: _body_schema(route) for route in routes if route.body}
+    bodies = schemas({route.body for route in routes if route.body})
     return {
         "openapi": "3.1.0",
         "info": {"title": "Booking", "version": "1", "description": "Sessions with builders: book, pay, cancel."},
@@ -153,7 +154,3 @@ def _response(description: str, schema: str) -> Schema:
 
 def _reference(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _body_schema(route: Route) -> Schema:
-    return route.body.model_json_schema(by_alias=True) if route.body else {}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
+import msgspec
 import tzdata
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
-from pydantic.alias_generators import to_camel
+from msgspec import Meta, Struct, ValidationError, field
+from msgspec.structs import force_setattr
 
 from .answers import as_booking_id
 from .instants import parse_instant
@@ -24,21 +25,18 @@ __all__ = [
     "Create",
     "Initialize",
     "Recover",
+    "Request",
     "RequestReader",
     "Transition",
+    "schemas",
 ]
 
 PATHWAYS = ("accelerate", "pivot", "play")
 LABEL = r"[^\W_](?:[\w-]*[^\W_])?"
 EMAIL = re.compile(rf"[^\s@<>,;:()\[\]\"\\]+@{LABEL}(?:\.{LABEL})+")  # one mailbox, not a header or a list of them
+LONGEST_EMAIL = 254  # RFC 5321, section 4.5.3.1.3: a path without its brackets
+LONGEST_NAME = 200
 NO_ZONE = "Factory"  # in the list, and no zone of anybody's
-
-
-def _booking_id(text: str) -> str:
-    found = as_booking_id(text)
-    if found is None:
-        raise ValueError("a booking id is a UUID")
-    return found
 
 
 @cache
@@ -47,45 +45,94 @@ def _timezones() -> frozenset[str]:
     return frozenset(names) - {NO_ZONE}
 
 
-def _timezone(text: str) -> str:
-    if text not in _timezones():
-        raise ValueError("not an IANA time zone, for example Europe/London")
-    return text
+class _Text(str):
+    """A text of a form of its own."""
+
+    def plain(self) -> str:
+        return str(self)
 
 
-def _instant(value: object) -> object:
-    return parse_instant(value) if isinstance(value, str) else value
+class BookingId(_Text):
+    """A UUID in its one spelling (see `answers.as_booking_id`)."""
+
+    @classmethod
+    def read(cls, text: str) -> BookingId:
+        found = as_booking_id(text)
+        if found is None:
+            raise ValueError("a booking id is a UUID")
+        return cls(found)
 
 
-def _email(text: str) -> str:
-    if not EMAIL.fullmatch(text):
-        raise ValueError("not an e-mail address")
-    return text
+class Timezone(_Text):
+    """The name of an IANA time zone."""
+
+    @classmethod
+    def read(cls, text: str) -> Timezone:
+        if text not in _timezones():
+            raise ValueError("not an IANA time zone, for example Europe/London")
+        return cls(text)
 
 
-Id = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-BookingId = Annotated[str, StringConstraints(max_length=64), AfterValidator(_booking_id)]
-Uri = Annotated[str, StringConstraints(min_length=1, max_length=512)]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)]
-Reason = Annotated[str, StringConstraints(max_length=2000)]
-Token = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
-Timezone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_timezone)]
-Instant = Annotated[datetime, BeforeValidator(_instant, json_schema_input_type=str)]
+class Email(_Text):
+    """One mailbox."""
+
+    @classmethod
+    def read(cls, text: str) -> Email:
+        if len(text) > LONGEST_EMAIL or not EMAIL.fullmatch(text):
+            raise ValueError("not an e-mail address")
+        return cls(text)
+
+
+class Name(_Text):
+    """What a person is called, without the space around it."""
+
+    @classmethod
+    def read(cls, text: str) -> Name:
+        name = text.strip()
+        if not 0 < len(name) <= LONGEST_NAME:
+            raise ValueError(f"a name has 1 to {LONGEST_NAME} characters")
+        return cls(name)
+
+
+class Instant(datetime):
+    """A moment, naive in UTC as the database keeps it."""
+
+    @classmethod
+    def read(cls, text: str) -> Instant:
+        return cls.fromisoformat(parse_instant(text).isoformat())
+
+    def plain(self) -> datetime:
+        return datetime.combine(self.date(), self.time())
+
+
+Id = Annotated[str, Meta(min_length=1, max_length=64)]
+Uri = Annotated[str, Meta(min_length=1, max_length=512)]
+Reason = Annotated[str, Meta(max_length=2000)]
+Token = Annotated[str, Meta(min_length=1, max_length=4096)]
 Pathway = Literal["accelerate", "pivot", "play"]
 
+_FORMATS: Mapping[Any, Mapping[str, object]] = {
+    BookingId: {"maxLength": 64},
+    Timezone: {"maxLength": 64},
+    Email: {"maxLength": LONGEST_EMAIL},
+    Name: {"minLength": 1, "maxLength": LONGEST_NAME},
+    Instant: {},
+}
+"""The texts with a form of their own, and what a JSON Schema says of each."""
 
-class _Request(BaseModel):
-    model_config = ConfigDict(
-        strict=True,
-        frozen=True,
-        extra="ignore",
-        alias_generator=to_camel,
-        defer_build=True,  # each with the first request of its kind: the process starts sooner
-    )
+
+class Request(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Base of all; fields are as the page writes them (`bookingId`)."""
+
+    def __post_init__(self) -> None:
+        """What was read is plain from here on: a text that is a `BookingId` would be equal to others and not of their type."""
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if type(value) in _FORMATS:
+                force_setattr(self, name, value.plain())
 
 
-class Initialize(_Request):
+class Initialize(Request, frozen=True, kw_only=True, rename="camel"):
     """POST scheduling/bookings/initialize. `clientId` is read and never believed (B01)."""
 
     booking_id: BookingId | None = None
@@ -97,7 +144,7 @@ class Initialize(_Request):
     booking_token: Token | None = None
 
 
-class Create(_Request):
+class Create(Request, frozen=True, kw_only=True, rename="camel"):
     """POST scheduling/bookings/create. Times may be left out: Calendly knows them."""
 
     booking_id: BookingId | None = None
@@ -116,7 +163,7 @@ class Create(_Request):
     booking_token: Token | None = None
 
 
-class Cancel(_Request):
+class Cancel(Request, frozen=True, kw_only=True, rename="camel"):
     """PATCH scheduling/bookings/{id}: the one thing that can be changed is that it is cancelled."""
 
     action: Literal["cancel"] | None = None
@@ -125,15 +172,15 @@ class Cancel(_Request):
     booking_token: Token | None = None
 
 
-class Transition(_Request):
+class Transition(Request, frozen=True, kw_only=True, rename="camel"):
     """POST scheduling/bookings/{id}/transition."""
 
-    event: Annotated[str, StringConstraints(max_length=64)]
-    data: dict[str, Any] = Field(default_factory=dict)
+    event: Annotated[str, Meta(max_length=64)]
+    data: dict[str, Any] = field(default_factory=dict)
     booking_token: Token | None = None
 
 
-class Scheduling(_Request):
+class Scheduling(Request, frozen=True, kw_only=True, rename="camel"):
     """The `data` of a transition, whichever event owns it."""
 
     session_type_id: Id | None = None
@@ -144,13 +191,13 @@ class Scheduling(_Request):
     reason: Reason | None = None
 
 
-class Recover(_Request):
+class Recover(Request, frozen=True, kw_only=True, rename="camel"):
     """POST scheduling/bookings/recover."""
 
     token: Token
 
 
-class AvailableTimes(_Request):
+class AvailableTimes(Request, frozen=True, kw_only=True, rename="camel"):
     """POST scheduling/calendly/available-times."""
 
     event_type_uri: Uri
@@ -158,13 +205,13 @@ class AvailableTimes(_Request):
     end_date: Instant
 
 
-class Checkout(_Request):
+class Checkout(Request, frozen=True, kw_only=True, rename="camel"):
     """POST stripe/checkout/create. Whatever price the page names is ignored (R15)."""
 
     booking_id: BookingId
 
 
-R = TypeVar("R", bound=_Request)
+R = TypeVar("R", bound=Request)
 
 
 class RequestReader:
@@ -173,7 +220,7 @@ class RequestReader:
     def read(self, kind: type[R], body: Mapping[str, Any]) -> R:
         """The request in `body`. Raises a 400 Refusal naming the first field that is wrong."""
         try:
-            return kind.model_validate(dict(body))
+            return msgspec.convert(body, kind, dec_hook=_read)
         except ValidationError as error:
             raise _refusal(error) from None
 
@@ -186,10 +233,33 @@ class RequestReader:
         return caller_id
 
 
+def schemas(kinds: Iterable[type[Request]]) -> Mapping[str, Mapping[str, Any]]:
+    """The JSON Schema of each of `kinds`, by its name."""
+    _, components = msgspec.json.schema_components(kinds, schema_hook=lambda kind: {"type": "string", **_FORMATS[kind]})
+    return components
+
+
+def _read(kind: Any, value: object) -> object:
+    """What msgspec asks of a type that it does not know."""
+    if not isinstance(value, str):
+        raise TypeError(f"Expected `str`, got `{_NAMES.get(type(value), type(value).__name__)}`")
+    return kind.read(value)
+
+
+_NAMES = {dict: "object", list: "array", type(None): "null"}
+_MISSING = re.compile(r"missing required field `(\w+)`")
+_PLACE = re.compile(r" - at `\$\.?(\w*).*`$")
+
+
 def _refusal(error: ValidationError) -> Refusal:
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    field = ".".join(str(part) for part in first["loc"][:1]) or "body"
-    code = "missing_field" if first["type"] == "missing" else "invalid_field"
-    if field == "bookingId" and first["type"] == "value_error":
-        code = "invalid_booking_id"
-    return invalid(code, f"{field}: {first['msg'].removeprefix('Value error, ')}")
+    text = str(error)
+    missing = _MISSING.search(text)
+    if missing:
+        return invalid("missing_field", f"{missing[1]}: it is required")
+    place = _PLACE.search(text)
+    name = (place and place[1]) or "body"
+    what = _PLACE.sub("", text)
+    if what.startswith("Invalid enum value"):  # it goes on with what was sent
+        what = "not one of the values that it can have"
+    badly_formed = name == "bookingId" and isinstance(error.__cause__, ValueError)
+    return invalid("invalid_booking_id" if badly_formed else "invalid_field", f"{name}: {what}")

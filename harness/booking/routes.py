@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import BaseModel
+from .requests_read import Request
 
 __all__ = ["Route"]
 
@@ -19,6 +19,6 @@ class Route:
     summary: str
     answer: str
     statuses: tuple[int, ...]
-    body: type[BaseModel] | None = None
+    body: type[Request] | None = None
     query: tuple[str, ...] = ()
     signed: str | None = None

