@@ -214,7 +214,6 @@ def differences(before: Schema, after: Schema) -> list[str]:
         "triggers",
         "rules",
         "policies",
-        "grants",
     ):
         lines += _mapping_difference(what, getattr(before, what), getattr(after, what), gone | new)
     then, now = granted(before), granted(after)

@@ -18,6 +18,7 @@ from pglast.parser import split as scanner_split
 
 from harness.errors import Position
 from harness.migrations.lexing import comments
+from harness.migrations.variables import interpolate
 
 __all__ = ["Allowance", "MetaCommand", "Source", "Statement", "split"]
 
@@ -101,6 +102,9 @@ def split(text: str, file: str) -> Source:
     """Take `text` apart; never raises for SQL that is not understood (see `Statement.error`)."""
     clean, copies = _without_copy_data(text)
     clean, metas = _without_meta_commands(clean, file)
+    clean, moves = interpolate(clean, [(meta.position.line, meta.text) for meta in metas])
+    copies = [(at + sum(more for offset, more in moves if offset <= at), rows) for at, rows in copies]
+    text = clean  # every line is where it was
     allowances, misread = _allowances(clean, file)
     statements: list[Statement] = []
     previous_end = 0

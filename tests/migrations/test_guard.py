@@ -33,6 +33,7 @@ REFUSED = {
     "SELECT pg_terminate_backend(1)": "system",
     "\\! rm -rf /tmp/x": "psql",
     "\\i /etc/other.sql": "psql",
+    "\\set who `id`": "psql",
     "DO $$ BEGIN EXECUTE $q$ALTER SYSTEM SET fsync = off$q$; END $$": "system",
     "DO $$ DECLARE q text := 'COPY t TO PROGRAM ''cat'' '; BEGIN EXECUTE q; END $$": "copy-file",
     "DO $$ BEGIN COPY t TO '/tmp/x'; END $$": "copy-file",

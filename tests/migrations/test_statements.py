@@ -41,6 +41,23 @@ def test_psql_lines_are_taken_out_but_not_from_a_body() -> None:
     assert "\\inside" in source.statements[0].text
 
 
+def test_variables_of_psql_are_written_out_where_psql_does_it() -> None:
+    sql = (
+        "\\set tab orders\n\\set size 30\n\\set word 'it''s'\n"
+        "ALTER TABLE :tab ADD k varchar(:size) DEFAULT :'word'; -- :tab\n"
+        "SELECT ':tab', 1::int, :\"tab\".k, :unset, $$:tab$$ FROM :tab;\nCOPY :tab (id) FROM stdin;\n1\n\\.\n\\set tab item\nDROP TABLE :tab;"
+    )
+    source = split(sql, "m.sql")
+    assert [s.text for s in source.statements] == [
+        "ALTER TABLE orders ADD k varchar(30) DEFAULT 'it''s'",
+        "SELECT ':tab', 1::int, \"orders\".k, :unset, $$:tab$$ FROM orders",
+        "COPY orders (id) FROM stdin",
+        "DROP TABLE item",
+    ]
+    assert [s.position.line for s in source.statements] == [4, 5, 6, 10]
+    assert source.statements[2].copy_data == "1\n"
+
+
 def test_begin_atomic_is_one_statement() -> None:
     sql = "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; SELECT 2; END;"
     assert len(split(sql, "m.sql").statements) == 1

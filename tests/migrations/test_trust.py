@@ -245,3 +245,10 @@ def test_half_of_a_migration_is_not_taken_for_all_of_it(
         assert again.outcome == ("refused" if refused else "already applied"), again.lines
     finally:
         database.drop()
+
+
+def test_what_a_failure_leaves_names_no_login_of_the_rehearsal(rehearse: Rehearse) -> None:
+    sql = "ALTER TABLE orders ALTER COLUMN id DROP IDENTITY; ALTER TABLE item ADD COLUMN a int;"
+    left = of(rehearse(sql, phases=("observe", "failure")), "tx.not-atomic").evidence
+    assert "identity" in left
+    assert "harness_" not in left
