@@ -63,10 +63,10 @@ def compact(
         for execution in parts.executions(planned):
             whole, scenario = _add_rows(execution, tables, found)
             with disk_errors(into):
-                events.write(b"".join(line.evidence + b"\n" for line in whole.lines))
-                measured.write(b"".join(line.measured + b"\n" for line in whole.lines))
+                events.write(b"".join([line.evidence + b"\n" for line in whole.lines]))
+                measured.write(b"".join([line.measured + b"\n" for line in whole.lines]))
             if execution.scenario_id not in found.raced:
-                digest.update(b"".join(line.evidence + b"\n" for line in whole.lines if line.table != "bodies"))
+                digest.update(b"".join([line.evidence + b"\n" for line in whole.lines if line.table != "bodies"]))
             listen(whole, scenario)
         for writer in tables.values():
             writer.close()

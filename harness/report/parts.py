@@ -40,7 +40,7 @@ Key = tuple[str, int]
 """A scenario's id and the attempt."""
 
 
-class Line(NamedTuple):
+class Line(Struct, frozen=True, gc=False):
     """One record: its table, its evidence, what was measured (each a JSON object)."""
 
     table: str

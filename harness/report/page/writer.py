@@ -67,9 +67,9 @@ class Page:
             return
         self._places.extend((self._chunks, len(self._pending)))
         packed = b"[[%b],[%b],[%b]]" % (
-            b",".join(line.evidence for line in execution.lines),
-            b",".join(line.measured for line in execution.lines),
-            b",".join(line.evidence for line in execution.known_bodies),
+            b",".join([line.evidence for line in execution.lines]),
+            b",".join([line.measured for line in execution.lines]),
+            b",".join([line.evidence for line in execution.known_bodies]),
         )
         self._pending.append(packed)
         self._size += len(packed)
