@@ -14,13 +14,16 @@ from itertools import groupby
 from pathlib import Path
 
 from harness.errors import InputError
+from harness.migrations.actions import bodies
+from harness.migrations.lexing import code
 from harness.migrations.reading import Script
 from harness.migrations.statements import Statement
 
-__all__ = ["RUNNERS", "Message", "Unit", "messages", "runner_for", "uncommitted", "units"]
+__all__ = ["RUNNERS", "Message", "Unit", "may_commit", "messages", "runner_for", "uncommitted", "units"]
 
 RUNNERS = ("psql", "one-transaction", "prisma@6", "prisma@7.4")
 
+_ENDS = re.compile(r"\b(?:commit|rollback)\b", re.IGNORECASE)
 _NEVER_IN_TRANSACTION = frozenset(
     {"VacuumStmt", "CreatedbStmt", "DropdbStmt", "AlterSystemStmt", "CreateTableSpaceStmt"}
 )
@@ -134,6 +137,14 @@ def refuses_transaction(statement: Statement) -> bool:
     if kind == "ClusterStmt":
         return "relation" not in node
     return kind in _NEVER_IN_TRANSACTION or bool(node.get("concurrent") and kind in {"IndexStmt", "DropStmt"})
+
+
+def may_commit(statement: Statement) -> bool:
+    """Whether it may end transactions itself, which is refused where one is open (2D000): a DO block that says COMMIT
+    or ROLLBACK, or the call of a procedure, whose text is elsewhere."""
+    if statement.kind == "DoStmt":
+        return any(_ENDS.search(code(body)) for body in bodies(statement))
+    return statement.kind == "CallStmt"
 
 
 def needs_transaction(statement: Statement) -> bool:

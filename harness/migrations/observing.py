@@ -12,12 +12,15 @@ from harness.migrations.hazards import finding
 from harness.migrations.locks import Lock, blocks_reads, blocks_writes, mode_words
 from harness.migrations.rehearsal import Rehearsal, ordered_labels
 from harness.migrations.statements import Statement
-from harness.migrations.tracing import Observation, trace
+from harness.migrations.tracing import COMMITS_ITSELF, Observation, trace
 
 __all__ = ["Cost", "Observed", "observe"]
 
 PHASE = "observe"
 _CHECK_REFUSED = "23514"
+_OUTSIDE = (
+    "-- run it with no transaction around it: in a file of its own, statement by statement (psql -f, not psql -1)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,9 +298,10 @@ class _Judge:
                 Severity.BLOCKER,
                 PHASE,
                 last.unit.statement,
-                f"the server refused it with {last.failure}{self._rights(last.failure.sqlstate)}"
+                f"the server refused it with {last.failure}{self._around(last)}{self._rights(last.failure.sqlstate)}"
                 f"{self.rehearsal.after_failure(last.unit.statement)}",
                 names={"message": last.failure.message},
+                remedy=_OUTSIDE if last.failure.sqlstate == COMMITS_ITSELF else "",
             )
         unreached = self.rehearsal.units[len(self.observations) :]
         if unreached:
@@ -306,6 +310,14 @@ class _Judge:
                 f", and before {'the one' if others == 1 else f'the {others}'} after it" if others else ""
             )
             yield finding("check.not-run", Severity.MEDIUM, PHASE, unreached[0].statement, evidence)
+
+    def _around(self, last: Observation) -> str:
+        if last.failure is None or last.failure.sqlstate != COMMITS_ITSELF or last.unit.transaction is None:
+            return ""
+        runner = (
+            "the file" if last.unit.explicit else self.rehearsal.runner(self.rehearsal.script_of(last.unit.statement))
+        )
+        return f" (it ends transactions itself, and {runner} has one open around it)"
 
     def _rights(self, sqlstate: str) -> str:
         if sqlstate != "42501" or self.rehearsal.login is None:

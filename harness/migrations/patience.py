@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from harness.migrations.batches import Unit, refuses_transaction
+from harness.migrations.batches import Unit, may_commit, refuses_transaction
 from harness.migrations.tracing import Failure, execute, execute_copy, failure_of
 
 __all__ = ["Attempt", "Patience", "Progress", "groups", "run_patiently"]
@@ -73,7 +73,8 @@ def run_patiently(
     """Run each transaction until it gets its locks, at most `patience.attempts` times. Needs an autocommit connection.
 
     A file's own SET lock_timeout holds from where it stands. Statements that refuse a transaction run without a
-    timeout: they wait for old transactions by design.
+    timeout: they wait for old transactions by design. So do those that may commit themselves, and they are tried once:
+    what they committed would be done again.
     """
     progress = Progress()
     for group in groups(units):
@@ -84,7 +85,7 @@ def run_patiently(
             progress.attempts.append(attempt)
             if tell is not None:
                 tell(attempt)
-            if failure is None or failure.sqlstate not in _AGAIN or number == patience.attempts:
+            if failure is None or failure.sqlstate not in _AGAIN or number == patience.attempts or _commits(group):
                 break
             sleep(patience.pause(number))
         if failure is not None:
@@ -97,7 +98,7 @@ def run_patiently(
 def _try(
     connection: psycopg.Connection[Any], group: Sequence[Unit], patience: Patience, progress: Progress
 ) -> Failure | None:
-    alone = refuses_transaction(group[0].statement) and group[0].transaction is None
+    alone = _commits(group) or (refuses_transaction(group[0].statement) and group[0].transaction is None)
     limit = 0 if alone or patience.lock_timeout is None else max(1, int(patience.lock_timeout * 1000))
     own = any(unit.explicit for unit in group)
     try:
@@ -119,6 +120,10 @@ def _try(
             connection.execute("ROLLBACK")
         return failure_of(problem)
     return None
+
+
+def _commits(group: Sequence[Unit]) -> bool:
+    return group[0].transaction is None and may_commit(group[0].statement)
 
 
 def _send(connection: psycopg.Connection[Any], unit: Unit) -> None:

@@ -96,9 +96,13 @@ class Rehearsal:
         """The runner that this script is checked for."""
         return runner_for(script, self.options.runner)
 
+    def script_of(self, statement: Statement) -> Script:
+        """The file that a statement stands in."""
+        return next(s for s in self.plan.target if any(each is statement for each in s.source.statements))
+
     def after_failure(self, statement: Statement) -> str:
         """What the runner makes of a failure at `statement`, whether or not anything of it stays: Prisma's book says so."""
-        script = next(s for s in self.plan.target if any(each is statement for each in s.source.statements))
+        script = self.script_of(statement)
         if not self.runner(script).startswith("prisma"):
             return ""
         return f"; Prisma refuses every later deploy with P3009 until `migrate resolve --rolled-back {script.name}`"
@@ -166,6 +170,12 @@ class Rehearsal:
             if any(self.label(name.name, name.schema) for name in subjects(statement)):
                 return statement
         return self.statements[0]
+
+    def altering(self, table: str, *words: str) -> Statement:
+        """The last statement that names the table and one of the words (small), else one that speaks of the table."""
+        texts = [(statement, " ".join(statement.text.lower().split())) for statement in self.statements]
+        naming = [s for s, text in texts if table.lower() in text and any(word in text for word in words)]
+        return naming[-1] if naming else self.speaks_of(table)
 
     def label(self, name: str, schema: str = "") -> str:
         """The label under which the baseline knows a relation; empty when it does not."""

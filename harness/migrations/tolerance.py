@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from harness.migrations.actions import Action, actions
-from harness.migrations.batches import refuses_transaction
+from harness.migrations.batches import may_commit, refuses_transaction
 from harness.migrations.statements import Statement
 
 __all__ = ["apart", "repeatable", "tolerant"]
@@ -134,6 +134,10 @@ def apart(statements: Sequence[Statement]) -> str:
 
 _AGAINST = (
     (refuses_transaction, "a statement among them is refused there (25001)"),
+    (
+        lambda statement: statement.kind == "DoStmt" and may_commit(statement),
+        "a block among them commits, and is refused there (2D000)",
+    ),
     (
         lambda statement: any(action.kind == "validate" for action in actions(statement)),
         "VALIDATE would read the table under the locks of the statements before it",

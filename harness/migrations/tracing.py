@@ -2,7 +2,8 @@
 
 The migration's transaction is kept open after each statement; a second connection reads `pg_locks`. Rewrites come from
 an event trigger and from the file node; scans and index builds from PostgreSQL's own debug messages, which it also
-sends on an empty table. Statements that refuse a transaction are sampled while they run, with a reader held open.
+sends on an empty table. Statements that refuse a transaction or commit themselves are sampled while they run, with a
+reader held open.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from typing import Any
 import psycopg
 
 from harness.migrations.batches import Unit, needs_transaction, refuses_transaction
-from harness.migrations.locks import Lock, Relations, held_by, strongest
+from harness.migrations.locks import Lock, Relations, blocks_reads, held_by, strongest
 from harness.migrations.schema import Schema, quoted_label, snapshot
 from harness.migrations.settings import with_settings
 
-__all__ = ["Failure", "Observation", "execute", "execute_copy", "trace"]
+__all__ = ["COMMITS_ITSELF", "Failure", "Observation", "execute", "execute_copy", "trace"]
 
 _STATE = """
 SELECT current_setting('lock_timeout'),
@@ -34,6 +35,7 @@ _FOREIGN = re.compile(r'^validating foreign key constraint "(?P<name>.+)"$')
 _BUILDING = re.compile(r'^building index "(?P<index>.+)" on table "(?P<table>.+)"')
 _PROVED = re.compile(r"^existing constraints on column .* are sufficient to prove")
 _MOVES_FILES = {"VacuumStmt", "ClusterStmt", "AlterTableStmt"}
+COMMITS_ITSELF = "2D000"  # said where a transaction is open around what commits
 _HELD_OPEN = 0.12  # seconds that a reader delays a sampled statement, so that short locks are seen
 
 
@@ -66,6 +68,7 @@ class Observation:
     warnings: tuple[str, ...] = ()
     failure: Failure | None = None
     sampled: bool = False
+    commits: bool = False  # it ended transactions itself, as a backfill in batches does
     proved: bool = False  # NOT NULL was proved by a constraint, no scan
 
     @property
@@ -76,7 +79,8 @@ class Observation:
     @property
     def grows(self) -> bool:
         """Whether its work grows with the table: then time at another size is extrapolated, else not."""
-        return bool(self.rewritten or self.scanned or self.built or self.counted > 0 or any(self.written.values()))
+        moved = self.rewritten or self.scanned or self.built or self.counted > 0 or any(self.written.values())
+        return bool(moved or self.commits)
 
 
 def trace(dsn: str, units: Sequence[Unit], before: Schema) -> tuple[list[Observation], Schema | None]:
@@ -148,6 +152,9 @@ class _Tracer:
         if observation.failure:
             self.worker.execute("ROLLBACK")
             self.open = None
+            if alone and observation.failure.sqlstate == COMMITS_ITSELF:  # in the transaction that was opened to look
+                observation = self._sampled(unit)
+                observation.commits = observation.failure is None
         elif unit.statement.kind == "TransactionStmt" and self.worker.info.transaction_status.name == "IDLE":
             self.open = None
         return observation
@@ -198,7 +205,7 @@ class _Tracer:
         self.worker.execute("SET client_min_messages = debug1")
 
     def _sampled(self, unit: Unit) -> Observation:
-        """A statement that refuses a transaction: look at its locks again and again while it runs."""
+        """A statement that no transaction may be around: look at its locks again and again while it runs."""
         tables = [label for label, entry in self.before.tables.items() if entry["kind"] in {"r", "m"}]
         seen: list[Lock] = []
         before_files = self._state()[1]
@@ -221,7 +228,8 @@ class _Tracer:
         observation = results[0]
         aside = {"index"} if unit.statement.kind in {"ReindexStmt", "DropStmt"} else set()  # an index on its way out
         observation.locks, observation.sampled = strongest(lock for lock in seen if lock.on not in aside), True
-        observation.seconds = max(0.0, observation.seconds - _HELD_OPEN)
+        if refuses_transaction(unit.statement) or any(map(blocks_reads, seen)):  # the reader was in its way
+            observation.seconds = max(0.0, observation.seconds - _HELD_OPEN)
         timeout, files, _ = self._state()
         observation.lock_timeout = timeout
         self._fill_in(observation, before_files, files, {}, {})
