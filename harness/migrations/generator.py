@@ -110,11 +110,18 @@ def fill_awkward(connection: psycopg.Connection[Any], schema: Schema, literals: 
 
 
 def row_sql(
-    connection: psycopg.Connection[Any], schema: Schema, table: str, values: Mapping[str, str], *, minimal: bool = False
+    connection: psycopg.Connection[Any],
+    schema: Schema,
+    table: str,
+    values: Mapping[str, str],
+    *,
+    minimal: bool = False,
+    fresh: bool = False,
 ) -> str:
     """An INSERT of one new row as an application with this schema writes it, with `values` (SQL by column) set.
 
-    `minimal` leaves out every column that has a default or may be NULL. Raises InputError when no such row is known.
+    `minimal` leaves out every column that has a default or may be NULL. Values that need not be unique repeat those of
+    another row, unless it is to be `fresh`. Raises InputError when no such row is known.
     """
     columns = [column for column in schema.columns_of(table) if not column.generated]
     fits = _fits(connection, schema, table, columns)
@@ -125,7 +132,7 @@ def row_sql(
         if column.name in values:
             shown[column.name] = values[column.name]
         elif not (minimal and optional):
-            number = 1_900_000_001 if column.name in unique else 7
+            number = 1_900_000_001 if fresh or column.name in unique else 7
             fit = fits.get(column.name)
             shown[column.name] = (
                 _at(fit, number) if fit else _plain_expression(schema, table, column, number=str(number))
