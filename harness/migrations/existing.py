@@ -12,14 +12,16 @@ import psycopg
 from harness.migrations import fingerprints
 from harness.migrations.actions import Action, actions, quoted, walk
 from harness.migrations.advice import safe_way
+from harness.migrations.alike import alike, apart_first
 from harness.migrations.batches import Unit
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.fingerprints import Change
 from harness.migrations.hazards import finding
-from harness.migrations.rehearsal import Rehearsal
+from harness.migrations.rehearsal import Rehearsal, ordered_labels
 from harness.migrations.reverse import fills_gaps
 from harness.migrations.running import Outcome, run_units
 from harness.migrations.schema import snapshot
+from harness.migrations.sequences import Position, behind, positions
 from harness.migrations.statements import Statement
 from harness.migrations.timezones import check_time_zones
 from harness.migrations.violators import Violators, count_violators
@@ -40,6 +42,7 @@ class _Run:
     outcome: Outcome
     changes: tuple[Change, ...]
     violators: Violators | None
+    positions: tuple[Mapping[tuple[str, str], Position], Mapping[tuple[str, str], Position]]
 
 
 def check_existing_rows(rehearsal: Rehearsal) -> list[Finding]:
@@ -55,6 +58,9 @@ def check_existing_rows(rehearsal: Rehearsal) -> list[Finding]:
     )
     if best is not None:
         found += [made for change in best.changes if (made := _of_change(rehearsal, change, best))]
+    counted = next((runs[name] for name in ("given", "plain") if name in runs and runs[name].outcome.complete), None)
+    if counted is not None:
+        found += behind(rehearsal, *counted.positions, counted.rows)
     found += _backfills(rehearsal, runs)
     found += check_time_zones(rehearsal)
     return found
@@ -68,13 +74,14 @@ def _run(rehearsal: Rehearsal, template: Template, rows: str) -> _Run:
 
     with rehearsal.clone(template) as database, database.connect() as connection:
         before = fingerprints.take(connection, rehearsal.before, rehearsal.after)
+        then = now = positions(connection, rehearsal.before)
         outcome = run_units(connection, rehearsal.units, inspect)
-        changes = (
-            fingerprints.compare(before, fingerprints.take(connection, snapshot(connection)))
-            if outcome.complete
-            else []
-        )
-    return _Run(rows, outcome, tuple(changes), violators[0] if violators else None)
+        changes: list[Change] = []
+        if outcome.complete:
+            after = snapshot(connection)
+            changes = list(fingerprints.compare(before, fingerprints.take(connection, after)))
+            now = positions(connection, after)
+    return _Run(rows, outcome, tuple(changes), violators[0] if violators else None, (then, now))
 
 
 def _failures(rehearsal: Rehearsal, runs: Mapping[str, _Run]) -> Iterator[Finding]:
@@ -90,8 +97,11 @@ def _failures(rehearsal: Rehearsal, runs: Mapping[str, _Run]) -> Iterator[Findin
         hopeless = any(
             a.kind == "add_column" and {"required", "default"} & {*a.values} == {"required"} for a in actions(statement)
         )
-        certain = name == "given" or (name == "plain" and hopeless)
-        severity = Severity.BLOCKER if certain else Severity.HIGH if name == "plain" else Severity.MEDIUM
+        key = alike(statement, rehearsal.statements)
+        there = _rows_there(rehearsal, key)
+        blocks = name == "given" or (name == "plain" and hopeless) or there > 1
+        certain = blocks or key is not None
+        severity = Severity.BLOCKER if blocks else Severity.HIGH if name == "plain" or key else Severity.MEDIUM
         action = next((a for a in actions(statement) if a.table), None)
         counted = run.violators
         number = (
@@ -110,13 +120,30 @@ def _failures(rehearsal: Rehearsal, runs: Mapping[str, _Run]) -> Iterator[Findin
             severity,
             PHASE,
             statement,
-            f"{number}the server said {run.outcome.failure}{rehearsal.after_failure(statement)}{invented}",
+            f"{number}the server said {run.outcome.failure}{rehearsal.after_failure(statement)}{invented}{_always(key, there)}",
             table=action.table.name if action and action.table else "",
             status="measured" if certain else "predicted",
             names={"query": counted.query if counted else "-- look for rows that the message describes"},
-            remedy=safe_way(statement, rehearsal.before) if hopeless else "",  # no row can be mended beforehand
-        )
+            remedy=apart_first(key) if key else safe_way(statement, rehearsal.before) if hopeless else "",
+        )  # where no row can be mended beforehand
         return
+
+
+def _rows_there(rehearsal: Rehearsal, key: Action | None) -> int:
+    """Rows that the baseline itself has in the table of a key that no two rows can have."""
+    label = rehearsal.label(key.table.name, key.table.schema) if key and key.table else ""
+    return rehearsal.row_counts(rehearsal.base).get(label, 0) if label else 0
+
+
+def _always(key: Action | None, there: int) -> str:
+    if key is None or key.table is None:
+        return ""
+    names = ordered_labels([quoted(column) for column in key.columns])
+    baseline = f" (the baseline has {there:,})" if there > 1 else ""
+    return (
+        f"; every row has the same value in {names} then, so it fails on any two rows, whatever they hold{baseline}: "
+        f"SELECT count(*) FROM {key.table.sql}"
+    )
 
 
 def _of_change(rehearsal: Rehearsal, change: Change, run: _Run) -> Finding | None:

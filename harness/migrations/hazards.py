@@ -107,6 +107,10 @@ HAZARDS: dict[str, Hazard] = {
         "Rewriting most rows in one transaction keeps every row locked to its end, and doubles the table until vacuum has run.",
         "-- in batches, each a transaction of its own\n{statement} …  -- AND {key} BETWEEN … AND …",
     ),
+    "data.sequence-behind": Hazard(
+        "The sequence gives numbers that are keys already: each INSERT that leaves the key to it is refused until it has passed them.",
+        "-- in the same transaction, last\nSELECT setval('{sequence}', (SELECT {furthest}({column}) FROM {table}));",
+    ),
     "data.depends-on-timezone": Hazard(
         "What is written depends on the TimeZone of the session that migrates: psql takes it from the server or from PGTZ, a driver from its machine.",
         "-- name the zone in which the old values were meant, in the file itself\nSET TimeZone = 'UTC';\n{statement};\nRESET TimeZone;",
@@ -232,6 +236,20 @@ HAZARDS: dict[str, Hazard] = {
     "schema.unused-type": Hazard(
         "A type that no column uses was abandoned, or its column was forgotten.",
         "DROP TYPE {name};  -- or add the column that was meant",
+    ),
+    "schema.no-primary-key": Hazard(
+        "Nothing tells the rows apart any more: they may repeat, keys cannot refer to them, and a publication refuses to change them.",
+        "-- build the successor first, and swap in one transaction\n"
+        "CREATE UNIQUE INDEX CONCURRENTLY {name_new} ON {table} ({columns});\n"
+        "BEGIN;\n{statement};\nALTER TABLE {table} ADD CONSTRAINT {name} PRIMARY KEY USING INDEX {name_new};\nCOMMIT;",
+    ),
+    "schema.no-replica-identity": Hazard(
+        "Logical replication cannot say which row an UPDATE or DELETE means: as soon as the table is published they are refused.",
+        "ALTER TABLE {table} REPLICA IDENTITY DEFAULT;  -- its primary key; FULL without one",
+    ),
+    "schema.autovacuum-off": Hazard(
+        "Dead rows stay, statistics grow old, and the table is only frozen in an emergency.",
+        "ALTER TABLE {table} RESET (autovacuum_enabled);  -- at the latest when the bulk work is done",
     ),
     "schema.invalid-constraint": Hazard(
         "A NOT VALID constraint guards new rows only, and proves nothing until it is validated.",

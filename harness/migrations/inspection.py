@@ -13,6 +13,7 @@ from harness.migrations.hazards import finding
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.schema import Schema
 from harness.migrations.statements import Statement
+from harness.migrations.upkeep import check_upkeep
 
 __all__ = ["inspect_schema"]
 
@@ -31,6 +32,7 @@ def inspect_schema(rehearsal: Rehearsal) -> list[Finding]:
         *_book(rehearsal),
         *_hidden(rehearsal, after),
         *_unlogged(rehearsal, after),
+        *check_upkeep(rehearsal, after),
     ]
 
 
@@ -69,7 +71,7 @@ def _hidden(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
             "compat.rows-hidden",
             severity,
             PHASE,
-            _altering(rehearsal, name, "row level security", "policy"),
+            rehearsal.altering(name, "row level security", "policy"),
             evidence,
             table=table,
             status="measured" if forced else "predicted",
@@ -94,16 +96,9 @@ def _unlogged(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
         if entry["unlogged"] and not (old and old["unlogged"]):
             what = "is unlogged from now on" if old else "is made as an unlogged table"
             evidence = f"{table} {what}: after a crash it is empty, and replicas have no row of it"
-            statement = _altering(rehearsal, table.rsplit(".", maxsplit=1)[-1], "unlogged")
+            statement = rehearsal.altering(table.rsplit(".", maxsplit=1)[-1], "unlogged")
             severity = Severity.HIGH if old else Severity.LOW
             yield finding("data.not-durable", severity, PHASE, statement, evidence, table=table)
-
-
-def _altering(rehearsal: Rehearsal, table: str, *words: str) -> Statement:
-    """The last statement that names the table and one of the words, else one that speaks of the table."""
-    texts = [(statement, " ".join(statement.text.lower().split())) for statement in rehearsal.statements]
-    naming = [s for s, text in texts if table.lower() in text and any(word in text for word in words)]
-    return naming[-1] if naming else rehearsal.speaks_of(table)
 
 
 def _keys(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ WITH spaces AS (
   SELECT oid, nspname FROM pg_namespace
   WHERE nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND nspname !~ '^(pg_temp|pg_toast_temp|harness_)'
 ), relations AS (
-  SELECT c.oid, c.relkind, c.relname, n.nspname, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity, c.relacl, c.relowner,
+  SELECT c.oid, c.relkind, c.relname, n.nspname, c.relpersistence, c.relreplident, c.reloptions, c.relrowsecurity, c.relforcerowsecurity, c.relacl, c.relowner,
          CASE WHEN n.nspname = 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END AS label
   FROM pg_class c JOIN spaces n ON n.oid = c.relnamespace
   WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
@@ -35,7 +35,8 @@ WITH spaces AS (
 )
 SELECT json_build_object(
  'tables', (SELECT coalesce(json_object_agg(r.label, json_build_object('oid', r.oid::int8, 'kind', r.relkind,
-      'unlogged', r.relpersistence = 'u', 'row_security', r.relrowsecurity, 'forced', r.relforcerowsecurity)), '{}')
+      'unlogged', r.relpersistence = 'u', 'unreplicated', r.relreplident = 'n', 'unvacuumed', EXISTS (
+        SELECT FROM pg_options_to_table(r.reloptions) WHERE option_name = 'autovacuum_enabled' AND NOT option_value::boolean), 'row_security', r.relrowsecurity, 'forced', r.relforcerowsecurity)), '{}')
             FROM relations r WHERE r.relkind IN ('r', 'p', 'm', 'v', 'f')),
  'columns', (SELECT coalesce(json_agg(json_build_object(
       'table', r.label, 'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,
@@ -94,6 +95,8 @@ SELECT json_build_object(
 
 TABLE_MARKS = {
     "unlogged": "unlogged",
+    "unreplicated": "replica identity NOTHING",
+    "unvacuumed": "no autovacuum",
     "row_security": "row level security",
     "forced": "row level security for the owner",
 }

@@ -1,0 +1,87 @@
+"""What a table loses without which it goes on for a while: what tells its rows apart, and who clears up after it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+import psycopg
+
+from harness.migrations.actions import quoted
+from harness.migrations.findings import Finding, Severity
+from harness.migrations.hazards import finding
+from harness.migrations.rehearsal import Rehearsal
+from harness.migrations.running import run_units
+from harness.migrations.schema import Schema, quoted_label, quoted_name
+from harness.migrations.tracing import execute
+
+__all__ = ["check_upkeep"]
+
+PHASE = "schema"
+_PUBLISHED = (
+    "SELECT CASE WHEN schemaname = 'public' THEN tablename ELSE schemaname || '.' || tablename END, pubname "
+    "FROM pg_publication_tables"
+)
+
+
+def check_upkeep(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
+    """Tables that were there and have no primary key, no replica identity or no autovacuum now."""
+    before = rehearsal.before
+    kept = [label for label in before.tables if before.is_table(label) and after.is_table(label)]
+    bare = [t for t in kept if before.primary_key(t) and not after.primary_key(t) and t not in after.partitions]
+    unnamed = [t for t in kept if after.tables[t]["unreplicated"] and not before.tables[t]["unreplicated"]]
+    published, refused = _replicated(rehearsal, after, {*bare, *unnamed})
+    for table in sorted({*bare, *unnamed}):
+        key = ", ".join(map(quoted, before.primary_key(table)))
+        told = [f"the primary key ({key}) is gone and none took its place"] if table in bare else []
+        told += [f"{table} has REPLICA IDENTITY NOTHING"] if table in unnamed else []
+        if table in published:
+            told.append(f"{table} is published by {published[table]}")
+        if table in refused:
+            told.append(f"with {table} in a publication an UPDATE says {refused[table]}")
+        hazard, words = (
+            ("schema.no-primary-key", ("drop", "rename"))
+            if table in bare
+            else ("schema.no-replica-identity", ("replica identity",))
+        )
+        yield finding(
+            hazard,
+            Severity.BLOCKER if table in published and table in refused else Severity.MEDIUM,
+            PHASE,
+            rehearsal.altering(table.rsplit(".", maxsplit=1)[-1], *words),
+            "; ".join(told),
+            table=table,
+            names={"columns": key, "name": quoted(_key_name(before, table))},
+        )
+    for table in kept:
+        if after.tables[table]["unvacuumed"] and not before.tables[table]["unvacuumed"]:
+            statement = rehearsal.altering(table.rsplit(".", maxsplit=1)[-1], "autovacuum")
+            evidence = f"autovacuum_enabled is off for {table} when the migration is done"
+            yield finding("schema.autovacuum-off", Severity.LOW, PHASE, statement, evidence, table=table)
+
+
+def _key_name(schema: Schema, table: str) -> str:
+    return next((str(k["name"]) for k in schema.constraints.values() if k["table"] == table and k["kind"] == "p"), "…")
+
+
+def _replicated(
+    rehearsal: Rehearsal, after: Schema, tables: Collection[str]
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Which of the tables the baseline publishes, by which publication; and what an UPDATE says once they are published."""
+    refused: dict[str, str] = {}
+    if not tables:
+        return {}, refused
+    with rehearsal.clone(rehearsal.base) as database, database.connect() as connection:
+        published = {str(row[0]): str(row[1]) for row in connection.execute(_PUBLISHED).fetchall()}
+        run_units(connection, rehearsal.units)
+        for table in tables:
+            column = next((c for c in after.columns_of(table) if not c.generated and c.identity != "a"), None)
+            if column is None:
+                continue
+            name = quoted_name(column.name)
+            try:
+                with connection.transaction(force_rollback=True):
+                    execute(connection, f"CREATE PUBLICATION harness_probe FOR TABLE {quoted_label(table)}")
+                    execute(connection, f"UPDATE {quoted_label(table)} SET {name} = {name} WHERE false")
+            except psycopg.errors.ObjectNotInPrerequisiteState as problem:
+                refused[table] = str(problem.diag.message_primary)
+    return published, refused
