@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from harness.scenario.changes import Change, summary
+from harness.scenario.checks.columns import refuse_lost
 from harness.scenario.checks.quantified import Quantified, hold
 from harness.scenario.equality import Typed
 from harness.scenario.matching import Comparison
@@ -65,6 +66,8 @@ def _table(
     found: list[Comparison] = []
     for kind, inner in pattern.items():
         rows = [_row(c, types) for c in changes if c.kind == kind]
+        for row in rows:
+            refuse_lost(inner, table, types, row)
         found += Quantified(rows, hold(scope, now), f"changed.{table}.{kind}", scope, now).compare(inner)
     return found
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError, Position
 from harness.scenario.changes import net
 from harness.scenario.checks.changes import compare_changes, typed
+from harness.scenario.checks.columns import refuse_lost
 from harness.scenario.checks.quantified import Quantified, hold
 from harness.scenario.matching import Comparison, compare
 from harness.scenario.registry import check
@@ -30,11 +31,23 @@ def rows(world: World, pattern: Pattern, within_step: bool) -> list[Comparison]:
     found: list[Comparison] = []
     every = world.rows([table for table, _ in pattern.items()])
     for table, inner in pattern.items():
-        elements = [typed(row, world.types.get(table, {})) for row in every[table]]
+        types = world.types.get(table, {})
+        refuse_lost(inner, table, types, _columns(world, table, every[table]) or types)
+        elements = [typed(row, types) for row in every[table]]
         found += Quantified(elements, hold(world.scope, world.clock()), table, world.scope, world.clock()).compare(
             inner
         )
     return found
+
+
+def _columns(world: World, table: str, rows: Sequence[Mapping[str, Any]]) -> Collection[str]:
+    """The columns that `table` has now; none when nothing can have changed them."""
+    if rows or not world.ran_sql:
+        return rows[0] if rows else ()
+    named = (
+        "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%(table)s) AND attnum > 0 AND NOT attisdropped"
+    )
+    return [str(row["attname"]) for row in world.stage.sandbox.query(named, {"table": f'"{table}"'})]
 
 
 @check("changed")

@@ -14,6 +14,7 @@ when:
   - create: {}
     as: booking
 """
+MADE = BOOKED.replace("    as: event\n", "").replace("    as: booking\n", "")
 USE = '  - sql: {query: "SELECT 1 AS one", value: 1}\n'
 
 
@@ -132,3 +133,40 @@ def test_what_a_truncate_removes_is_told_row_by_row(play: Play) -> None:
         "  - rows: {BookingTransition: none}"
     )
     assert played.outcome == "passed", played.failure
+
+
+@pytest.mark.parametrize(
+    ("before", "check"),
+    [
+        (MADE, "rows: {Booking: {none: {title: Anything}}}"),
+        (MADE, "rows: {Booking: {where: {title: Anything}, count: 0}}"),
+        (MADE, "rows: {Booking: {where: {status: CONFIRMED}, none: [{status: CANCELLED}, {title: Anything}]}}"),
+        ("when:\n", "rows: {Booking: {none: {title: Anything}}}"),
+    ],
+)
+@pytest.mark.parametrize("change", ["RENAME COLUMN title TO heading", "DROP COLUMN title"])
+def test_a_check_on_a_column_that_is_gone_is_a_mistake_and_compares_nothing(
+    play: Play, before: str, check: str, change: str
+) -> None:
+    played = play(f"{before}  - sql: 'ALTER TABLE \"Booking\" {change}'\nthen:\n  - {check}")
+    assert played.outcome == "error", played.failure
+    assert "Booking has no column title any more" in played.failure
+
+
+def test_a_changed_row_that_lacks_a_column_by_now_is_not_taken_for_one_that_differs(play: Play) -> None:
+    steps = """
+when:
+  - sql: 'ALTER TABLE "User" RENAME COLUMN name TO called'
+  - sql: UPDATE "User" SET called = 'Sam' WHERE id = (SELECT min(id) FROM "User")
+then:
+"""
+    played = play(f"{steps}  - changed: {{User: {{updated: {{none: {{name: {{to: Sam}}}}}}}}}}")
+    assert played.outcome == "error", played.failure
+    assert "User has no column name any more" in played.failure
+    assert play(f"{steps}  - changed: {{User: {{updated: [{{name: <absent>}}]}}}}").outcome == "passed"
+
+
+def test_a_column_that_is_gone_may_be_said_to_be(play: Play) -> None:
+    body = f"{MADE}  - sql: 'ALTER TABLE \"Booking\" DROP COLUMN title'\nthen:\n  - rows: {{Booking: [{{id: <uuid>, title: %s}}]}}"
+    assert play(body % "<absent>").outcome == "passed"
+    assert play(body % "<not null>").outcome == "error"

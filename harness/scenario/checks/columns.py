@@ -1,0 +1,39 @@
+"""Columns that a check names and the rows have lost: nothing would be compared, and `none` would hold of any row."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from harness.errors import InputError
+from harness.scenario.suggest import did_you_mean
+from harness.scenario.values import ListPattern, MapPattern, Matcher, Pattern
+
+__all__ = ["refuse_lost"]
+
+
+def refuse_lost(pattern: Pattern, table: str, before: Collection[str], now: Collection[str]) -> None:
+    """Raises an InputError where `pattern` (an amount of rows) names a column that `table` had `before` and lacks `now`.
+
+    `<absent>` alone may be said of such a column: it is what the author sees happen.
+    """
+    lost = set(before).difference(now)
+    for row in _rows(pattern) if lost else ():
+        for column, cell in row.items():
+            if column in lost and not (isinstance(cell, Matcher) and cell.name == "absent"):
+                raise InputError(
+                    f"{table} has no column {column} any more, so nothing can be compared: what ran before renamed or dropped it.",
+                    did_you_mean(column, now, noun="columns"),
+                    cell.position,
+                )
+
+
+def _rows(pattern: Pattern) -> Iterator[MapPattern]:
+    """Every pattern of a row in an amount of rows: a list of them, or {where, some, none, every, only}."""
+    if isinstance(pattern, ListPattern):
+        yield from (each for each in pattern.items if isinstance(each, MapPattern))
+    elif isinstance(pattern, MapPattern):
+        for word, inner in pattern.items():
+            if isinstance(inner, ListPattern):
+                yield from _rows(inner)
+            elif isinstance(inner, MapPattern) and word != "count":
+                yield inner
