@@ -83,7 +83,7 @@ def _cases(suite: Suite, paths: list[str], tags: list[str], text: str | None, *,
         return
     for case in cases:
         print(f"{case.selector}  {case.title}" + (f"  [{', '.join(case.scenario.tags)}]" if case.scenario.tags else ""))
-    print(f"\n{len(cases)} cases in {len({case.scenario.file for case in cases})} files")
+    print(f"\n{_counted(len(cases), 'case')} in {_counted(len({case.scenario.file for case in cases}), 'file')}")
 
 
 def _rules(suite: Suite, *, as_json: bool) -> int:
@@ -115,6 +115,10 @@ def _verbs(suite: Suite, *, as_json: bool) -> None:
         print(f"{verb.kind:9} {verb.name:16} {verb.summary}")
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
 def validate(paths: Paths = None) -> int:
     """Say every mistake of every file at once, each with its place and what to do. Exit code 4 when there are any.
 
@@ -127,7 +131,7 @@ def validate(paths: Paths = None) -> int:
     from harness.session.plan import suite_of
 
     suite = suite_of(from_here(paths or ()), project_root())
-    print(f"{len(suite.cases)} cases in {len(suite.features)} files: no mistakes")
+    print(f"{_counted(len(suite.cases), 'case')} in {_counted(len(suite.features), 'file')}: no mistakes")
     return ExitCode.OK
 
 
