@@ -14,6 +14,7 @@ from harness.scenario.accepting import Acceptance
 from harness.scenario.equality import Typed, equal
 from harness.scenario.matchers import ABSENT
 from harness.scenario.pairing import pair
+from harness.scenario.plain import as_map
 from harness.scenario.scope import resolve
 from harness.scenario.show import show
 from harness.scenario.values import ListPattern, Literal, MapPattern, Matcher, Opaque, Pattern
@@ -101,6 +102,8 @@ class _Comparer:
         return Comparison(path, "equals", *shown, passed, pattern.position)
 
     def map(self, pattern: MapPattern, actual: Any, path: str) -> Comparisons:
+        if not isinstance(actual, Mapping):
+            actual = as_map(actual)
         if not isinstance(actual, Mapping):
             wanted = f"a map with {', '.join(pattern.entries)}" if pattern.entries else "a map"
             return [Comparison(path, "map", wanted, show(actual), False, pattern.position)]

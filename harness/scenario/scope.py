@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.errors import InputError, Position
 from harness.scenario.instants import show_instant
+from harness.scenario.plain import names_of
 from harness.scenario.suggest import did_you_mean
 from harness.scenario.values import ListPattern, Literal, MapPattern, Matcher, Opaque, Pattern, Reference, Template
 
@@ -70,13 +71,8 @@ def _step(value: Any, part: str | int, walked: str, position: Position) -> Any:
         found = getattr(value, part.replace("-", "_"), _NOTHING)
         if found is not _NOTHING and not callable(found):
             return found
-    names = [name for name in _names_of(type(value)) if not name.startswith("_")]
+    names = names_of(type(value))
     raise InputError(f"{walked} has no {part}.", did_you_mean(part, names, noun="keys") if names else "", position)
-
-
-def _names_of(kind: Any) -> tuple[str, ...]:
-    """The fields of a class of values, ours or a user's."""
-    return (*getattr(kind, "__struct_fields__", ()), *getattr(kind, "__dataclass_fields__", ()))
 
 
 _NOTHING = object()

@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.scenario.instants import show_duration, show_instant
 from harness.scenario.matchers import ABSENT
+from harness.scenario.plain import as_map
 from harness.scenario.yamltree import scalar_value
 
 __all__ = ["show", "visible"]
@@ -52,7 +53,8 @@ def _show(value: Any, *, inner: bool) -> str:
         return "{" + ", ".join(f"{key}: {_show(each, inner=True)}" for key, each in value.items()) + "}"
     if isinstance(value, Sequence) and not isinstance(value, bytes):
         return "[" + ", ".join(_show(each, inner=True) for each in value) + "]"
-    return str(value)
+    named = as_map(value)
+    return str(value) if named is value else _show(named, inner=inner)
 
 
 def _text(value: str, *, inner: bool) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from harness.errors import InputError, Position
+from harness.scenario.plain import as_map
 from harness.scenario.shapes import REFERENCE, Choice, Reader, Schema, Shape, described, found, nothing, refuse
 from harness.scenario.suggest import did_you_mean, slip_of
 from harness.scenario.values import ListPattern, Literal, MapPattern, Matcher, Pattern, compile_node
@@ -61,6 +62,7 @@ class AnyKeys(Struct, frozen=True):
         return _whole(self, node, reader)
 
     def convert(self, value: Any, pattern: Pattern) -> Any:
+        value = value if isinstance(value, Mapping) else as_map(value)
         if not isinstance(value, Mapping):
             raise refuse(self, value, pattern)
         return {key: self.of.convert(each, _under(pattern, key)) for key, each in value.items()}
@@ -115,6 +117,7 @@ class Keys(Struct, frozen=True):
         return MapPattern(entries, node.position)
 
     def convert(self, value: Any, pattern: Pattern) -> Any:
+        value = value if isinstance(value, Mapping) else as_map(value)
         if not isinstance(value, Mapping):
             raise refuse(self, value, pattern)
         converted: dict[str, Any] = {}

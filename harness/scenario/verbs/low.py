@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any, Literal
@@ -12,6 +13,7 @@ from harness.errors import InputError
 from harness.scenario.matchers import ABSENT
 from harness.scenario.providing import takes_fault
 from harness.scenario.registry import Duration, Instant, Value, verb
+from harness.scenario.scope import inserted
 from harness.scenario.transport import HttpAnswer, HttpRequest, NoAnswer
 from harness.scenario.world import World
 
@@ -70,12 +72,18 @@ def http(world: World, args: HttpArgs) -> Any:
     headers.update(args.headers)
     path: str = getattr(args, args.method)
     if args.query:
-        path += ("&" if "?" in path else "?") + urlencode(args.query, doseq=True)
+        path += ("&" if "?" in path else "?") + _query(args.query)
     request = HttpRequest(args.method, path, headers, content, args.caller or visitor.caller)
     try:
         return shown(world.send(request, visitor.name))
     except NoAnswer:
         return None
+
+
+def _query(values: Mapping[str, Any]) -> str:
+    """Query parameters, each value as it reads inside text; a list gives its name several times."""
+    pairs = [(name, value if isinstance(value, list | tuple) else [value]) for name, value in values.items()]
+    return urlencode([(name, inserted(each)) for name, every in pairs for each in every])
 
 
 def shown(answer: HttpAnswer) -> dict[str, Any]:
@@ -85,16 +93,24 @@ def shown(answer: HttpAnswer) -> dict[str, Any]:
 
 
 def jsonable(value: Any) -> Any:
-    from datetime import datetime
+    from datetime import date, datetime, time
     from decimal import Decimal
+    from uuid import UUID
 
     from harness.scenario.instants import show_instant
+    from harness.scenario.plain import as_map
+    from harness.scenario.show import show
 
     if isinstance(value, datetime):
         return show_instant(value)
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
-    raise InputError(f"{value!r} cannot be sent as JSON.")
+    if isinstance(value, UUID | date | time):
+        return str(value)
+    named = as_map(value)
+    if named is value:
+        raise InputError(f"{show(value)} cannot be sent as JSON.")
+    return named
 
 
 @dataclass(frozen=True)

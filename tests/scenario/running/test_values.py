@@ -1,0 +1,92 @@
+"""What steps give: compared, sent and handed on, whatever Python makes of it."""
+
+from __future__ import annotations
+
+from tests.scenario.running.conftest import Play, Played
+
+GIVING = """
+from dataclasses import dataclass
+from harness.scenario.registry import verb
+
+@dataclass(frozen=True)
+class Corner:
+    label: str
+
+@dataclass(frozen=True)
+class Box:
+    wide: int
+    corner: Corner | None = None
+
+    @property
+    def twice(self):
+        return 2 * self.wide
+
+@verb("box", kind="low")
+def box(world, args: Box):
+    \"\"\"Give a box.\"\"\"
+    return args
+
+@dataclass(frozen=True)
+class ShelfArgs:
+    boxes: list[Box]
+
+@verb("shelf", kind="low")
+def shelf(world, args: ShelfArgs):
+    \"\"\"Give the labels of boxes.\"\"\"
+    return [each.corner.label for each in args.boxes]
+"""
+GIVING_HEAD = "feature: A test\nuse: [giving.py]\ngiven: {catalog: production, visitor: anonymous}\nscenarios:\n"
+
+
+def sent(played: Played) -> list[str]:
+    return [each.text for each in played.tables["bodies"]]
+
+
+def test_an_object_that_an_own_verb_gives_is_compared_sent_and_handed_on_by_its_fields(play: Play) -> None:
+    played = play(
+        """
+when:
+  - box: {wide: 2, corner: {label: left}}
+    as: box
+    expect: {gives: {exactly: {wide: 2, corner: {label: left}}}}
+  - shelf: {boxes: [$box, {wide: 1, corner: $box.corner}]}
+    expect: {gives: [left, left]}
+  - http: {POST: /api/nowhere, body: {box: $box, twice: $box.twice}}
+    expect: 404
+""",
+        head=GIVING_HEAD,
+        files={"giving.py": GIVING},
+    )
+    assert played.outcome == "passed", played.failure
+    assert '{"box": {"wide": 2, "corner": {"label": "left"}}, "twice": 4}' in sent(played)
+    played = play("when: [{box: {wide: 2}, expect: {gives: {wide: 3}}}]", head=GIVING_HEAD, files={"giving.py": GIVING})
+    assert "$.gives.wide   expected 3   got 2" in played.failure
+
+
+def test_what_a_query_gave_is_sent_as_text_where_json_has_no_word_for_it(play: Play) -> None:
+    played = play(
+        """
+when:
+  - sql: "SELECT '40000000-0000-4000-8000-000000000001'::uuid AS id, DATE '2030-03-06' AS day, TIME '10:00' AS at"
+    as: found
+  - http: {POST: /api/nowhere, body: {id: "$found[0].id", day: "$found[0].day", at: "$found[0].at"}}
+    expect: 404
+"""
+    )
+    assert played.outcome == "passed", played.failure
+    assert '{"id": "40000000-0000-4000-8000-000000000001", "day": "2030-03-06", "at": "10:00:00"}' in sent(played)
+
+
+def test_query_parameters_read_as_they_do_inside_text(play: Play) -> None:
+    played = play(
+        """
+given: {clock: "2030-03-04T09:00Z"}
+when:
+  - http: {GET: /api/nowhere, query: {open: true, kind: null, at: $now, of: [1, two words]}}
+    expect: 404
+"""
+    )
+    assert played.outcome == "passed", played.failure
+    assert [each.path for each in played.tables["exchanges"]] == [
+        "/api/nowhere?open=true&kind=null&at=2030-03-04T09%3A00%3A00Z&of=1&of=two+words"
+    ]
