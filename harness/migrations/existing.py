@@ -17,6 +17,7 @@ from harness.migrations.batches import Unit
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.fingerprints import Change
 from harness.migrations.hazards import finding
+from harness.migrations.observing import refused
 from harness.migrations.rehearsal import Rehearsal, ordered_labels
 from harness.migrations.reverse import fills_gaps
 from harness.migrations.running import Outcome, run_units
@@ -24,6 +25,7 @@ from harness.migrations.schema import snapshot
 from harness.migrations.sequences import Position, behind, positions
 from harness.migrations.statements import Statement
 from harness.migrations.timezones import check_time_zones
+from harness.migrations.tracing import COMMITS_ITSELF
 from harness.migrations.violators import Violators, count_violators
 
 if TYPE_CHECKING:
@@ -91,6 +93,11 @@ def _failures(rehearsal: Rehearsal, runs: Mapping[str, _Run]) -> Iterator[Findin
         run = runs.get(name)
         if run is None or run.outcome.failure is None or run.outcome.failed is None:
             continue
+        if (
+            run.outcome.failure.sqlstate == COMMITS_ITSELF
+        ):  # only where rows are left to do does a backfill get that far
+            yield refused(rehearsal, PHASE, run.outcome.failed, run.outcome.failure)
+            return
         if run.outcome.failure.sqlstate[:2] not in {"22", "23"}:
             return
         statement = run.outcome.failed.statement

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from harness.migrations.actions import quoted, subjects
 from harness.migrations.advice import safe_way
+from harness.migrations.batches import Unit
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.hazards import finding
 from harness.migrations.locks import Lock, blocks_reads, blocks_writes, mode_words
 from harness.migrations.rehearsal import Rehearsal, ordered_labels
 from harness.migrations.statements import Statement
-from harness.migrations.tracing import COMMITS_ITSELF, Observation, trace
+from harness.migrations.tracing import COMMITS_ITSELF, Failure, Observation, trace
 
-__all__ = ["Cost", "Observed", "observe"]
+__all__ = ["Cost", "Observed", "observe", "refused"]
 
 PHASE = "observe"
 _CHECK_REFUSED = "23514"
@@ -293,16 +294,7 @@ class _Judge:
         if last is None or last.failure is None:
             return
         if last.failure.sqlstate not in {"25001", "55P04"} and last.failure.sqlstate[:2] not in {"22", "23"}:
-            yield finding(
-                "schema.refused",
-                Severity.BLOCKER,
-                PHASE,
-                last.unit.statement,
-                f"the server refused it with {last.failure}{self._around(last)}{self._rights(last.failure.sqlstate)}"
-                f"{self.rehearsal.after_failure(last.unit.statement)}",
-                names={"message": last.failure.message},
-                remedy=_OUTSIDE if last.failure.sqlstate == COMMITS_ITSELF else "",
-            )
+            yield refused(self.rehearsal, PHASE, last.unit, last.failure)
         unreached = self.rehearsal.units[len(self.observations) :]
         if unreached:
             others = len(unreached) - 1
@@ -310,19 +302,6 @@ class _Judge:
                 f", and before {'the one' if others == 1 else f'the {others}'} after it" if others else ""
             )
             yield finding("check.not-run", Severity.MEDIUM, PHASE, unreached[0].statement, evidence)
-
-    def _around(self, last: Observation) -> str:
-        if last.failure is None or last.failure.sqlstate != COMMITS_ITSELF or last.unit.transaction is None:
-            return ""
-        runner = (
-            "the file" if last.unit.explicit else self.rehearsal.runner(self.rehearsal.script_of(last.unit.statement))
-        )
-        return f" (it ends transactions itself, and {runner} has one open around it)"
-
-    def _rights(self, sqlstate: str) -> str:
-        if sqlstate != "42501" or self.rehearsal.login is None:
-            return ""
-        return " (it ran as the owner of its database; if production runs it as a superuser: --allow superuser)"
 
     def _grown(self, seen: Observation) -> str:
         cost = self.costs.get(id(seen.unit.statement))
@@ -343,6 +322,25 @@ class _Judge:
 
     def _key(self, table: str) -> str:
         return ", ".join(map(quoted, self.rehearsal.before.primary_key(table))) or "…"
+
+
+def refused(rehearsal: Rehearsal, phase: str, unit: Unit, failure: Failure) -> Finding:
+    """The finding that the server refuses a statement, whatever the rows hold."""
+    statement, why = unit.statement, ""
+    if failure.sqlstate == COMMITS_ITSELF and unit.transaction is not None:
+        who = "the file" if unit.explicit else rehearsal.runner(rehearsal.script_of(statement))
+        why = f" (it ends transactions itself, and {who} has one open around it)"
+    elif failure.sqlstate == "42501" and rehearsal.login is not None:
+        why = " (it ran as the owner of its database; if production runs it as a superuser: --allow superuser)"
+    return finding(
+        "schema.refused",
+        Severity.BLOCKER,
+        phase,
+        statement,
+        f"the server refused it with {failure}{why}{rehearsal.after_failure(statement)}",
+        names={"message": failure.message},
+        remedy=_OUTSIDE if failure.sqlstate == COMMITS_ITSELF else "",
+    )
 
 
 def _two_files(first: Statement, later: Statement) -> str:

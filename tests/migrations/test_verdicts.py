@@ -15,7 +15,7 @@ from tests.migrations.conftest import Rehearse
 from tests.migrations.places import SHOP, ids, of
 
 BATCHES = """DO $$ DECLARE n int; BEGIN LOOP
-  UPDATE orders SET coupon = 'x' WHERE id IN (SELECT id FROM orders WHERE coupon IS DISTINCT FROM 'x' LIMIT 200);
+  UPDATE orders SET coupon = 'x' WHERE id IN (SELECT id FROM orders WHERE coupon IS DISTINCT FROM 'x' LIMIT 20);
   GET DIAGNOSTICS n = ROW_COUNT; EXIT WHEN n = 0; COMMIT;
 END LOOP; END $$;
 """
@@ -48,6 +48,13 @@ def test_what_commits_itself_is_seen_as_its_runner_sends_it(
         assert "data.bulk-write" not in ids(report)
     elif "around" in says:
         assert "no transaction around it" in of(report, "schema.refused").remedy
+
+
+@pytest.mark.parametrize(("runner", "found"), [("one-transaction", True), ("psql", False)])
+def test_a_commit_that_tidy_rows_do_not_reach_is_found_on_others(rehearse: Rehearse, runner: str, found: bool) -> None:
+    sql = BATCHES.replace("IS DISTINCT FROM 'x'", "IS NULL")
+    report = rehearse(sql, phases=("observe", "data"), runner=runner)
+    assert ("schema.refused" in ids(report)) is found
 
 
 @pytest.mark.parametrize(
