@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from harness.scenario.equality import Typed
 from harness.scenario.instants import show_duration, show_instant
 from harness.scenario.matchers import ABSENT
 from harness.scenario.plain import as_map
@@ -37,6 +38,8 @@ def show(value: Any, *, beside: Any = None) -> str:
 
 
 def _show(value: Any, *, inner: bool) -> str:
+    if isinstance(value, Typed):
+        value = value.value
     if value is None or value is ABSENT:
         return "null" if value is None else "<absent>"
     if isinstance(value, bool):
