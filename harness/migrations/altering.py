@@ -86,6 +86,11 @@ def _proved(part: _Part, columns: Sequence[str], last: str) -> Iterator[str]:
     table, name = part.table.sql, quoted(part.name(*columns, "not_null"))
     condition = " AND ".join(f"{quoted(column)} IS NOT NULL" for column in columns)
     yield "-- prove it first with a constraint that is validated without blocking anybody; each step commits"
+    yield from _behind_a_check(table, name, condition, last)
+
+
+def _behind_a_check(table: str, name: str, condition: str, last: str) -> Iterator[str]:
+    """`last` after a CHECK that says what it would otherwise look for in every row."""
     yield f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({condition}) NOT VALID;"
     yield f"ALTER TABLE {table} VALIDATE CONSTRAINT {name};  -- reads and writes go on"
     yield f"{last}  -- now without a scan"
@@ -194,10 +199,7 @@ def _attach(part: _Part) -> Iterator[str]:
     name = quoted(f"{table.name}_bounds")
     yield f"-- first: on {table.sql}, CONCURRENTLY, the indexes that {part.table.sql} has; ATTACH takes them over"
     yield "-- and a CHECK that says what the bounds say, with IS NOT NULL for the columns of the key; ATTACH then skips the scan"
-    yield f"ALTER TABLE {table.sql} ADD CONSTRAINT {name} CHECK (…) NOT VALID;"
-    yield f"ALTER TABLE {table.sql} VALIDATE CONSTRAINT {name};"
-    yield f"{part.text};"
-    yield f"ALTER TABLE {table.sql} DROP CONSTRAINT {name};"
+    yield from _behind_a_check(table.sql, name, "…", f"{part.text};")
 
 
 def _new_column(part: _Part) -> Iterator[str]:
