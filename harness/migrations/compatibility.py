@@ -7,9 +7,7 @@ the model knows, write a row with all of them, write a row with only what is req
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -24,25 +22,21 @@ from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.running import run_units
 from harness.migrations.schema import Column, Schema, quoted_label, quoted_name, snapshot
 from harness.migrations.statements import Statement
-from harness.migrations.tracing import Failure, execute, failure_of
-from harness.migrations.values import base_type
+from harness.migrations.tracing import Failure, execute
+from harness.migrations.usage import check_usage
+from harness.migrations.values import SIZE
+from harness.migrations.writing import Writes, attempt
 
 __all__ = ["check_compatibility", "new_kinds"]
 
 PHASE = "compatibility"
 _NULL_REFUSED = "23502"  # a default helps here, and nowhere else
 _REPEATED = "23505"
+_SERVERS = "428C9"  # GENERATED ALWAYS
 _MADE_UP = (
     "; the row is made up and what it repeats is its own: do two rows of production share what must be unique now?"
 )
 _CODE_FIRST = "-- first release code that writes only what both schemas take, then migrate"
-_SIZE = re.compile(r"\([^)]*\)")
-_OTHER = {
-    **dict.fromkeys(("text", "character varying"), "{0} || 'x'"),
-    **dict.fromkeys(("smallint", "integer", "bigint", "numeric", "real", "double precision", "date"), "{0} + 1"),
-    "boolean": "NOT {0}",
-    **dict.fromkeys(("timestamp without time zone", "timestamp with time zone"), "{0} + interval '1 day'"),
-}  # another value of a column, by its type
 _TEXTS = {"text", "character varying", "character", "citext"}
 
 
@@ -59,7 +53,10 @@ def check_compatibility(rehearsal: Rehearsal) -> list[Finding]:
             new.connect() as after,
         ):  # sessions of the application keep none of its settings
             models = _Models(rehearsal, before, after)
-            return [*models.findings(), *models.stale(session, prepared), *models.lost()]
+            found = [*models.findings(), *models.stale(session, prepared)]
+            told = {f.table for f in found if f.id == "compat.old-app-write-fails"}
+            found += Writes(rehearsal, models.new, before, after).findings(told)
+            return [*found, *check_usage(rehearsal, models.new, before, after)]
 
 
 def _prepare(session: psycopg.Connection[Any], schema: Schema) -> dict[str, str]:
@@ -138,71 +135,6 @@ class _Models:
                 )
                 yield self._found("compat.cached-plan", Severity.LOW, table, " ".join(changed), evidence)
 
-    def lost(self) -> Iterator[Finding]:
-        """Writes that run and touch fewer rows than before: a rule or a trigger swallows them."""
-        for table in sorted(self.old.tables):
-            if not self.old.is_table(table) or table in self.old.partitions or not self._diverted(table):
-                continue
-            for command, sql in self._writes(table):
-                then, now = self._touched(self.before, sql), self._touched(self.after, sql)
-                if then is None and now == 0:  # refused before (a key points at the row), nothing now
-                    then = self._touched(self.before, f"SELECT FROM {quoted_label(table)}")
-                if then and now is not None and now < then:
-                    evidence = f"{command} reached {then:,} row{'s' * (then > 1)} of {table} before and {now:,} now, without an error"
-                    cause = self._diverting(table, command)
-                    yield finding(
-                        "compat.writes-lost",
-                        Severity.BLOCKER,
-                        PHASE,
-                        cause,
-                        evidence,
-                        table=table,
-                        names={"command": command},
-                    )
-
-    def _diverted(self, table: str) -> bool:
-        """Whether its rules, its triggers, or functions that a trigger may call are others."""
-        mine = [
-            {name: text for name, text in kind.items() if name.startswith(f"{table}.")}
-            for schema in (self.old, self.new)
-            for kind in (schema.rules, schema.triggers)
-        ]
-        return mine[:2] != mine[2:] or bool(mine[3] and self.old.functions != self.new.functions)
-
-    def _writes(self, table: str) -> Iterator[tuple[str, str]]:
-        """An INSERT, an UPDATE that changes a value of every row, a DELETE of every row, as far as the old schema takes them."""
-        with suppress(InputError):  # no row of this table can be made up; the rehearsal's notes say so
-            yield "INSERT", row_sql(self.before, self.old, table, {})
-        label = quoted_label(table)
-        for column in self.old.columns_of(table):
-            other = _OTHER.get(_SIZE.sub("", base_type(column.type, self.old)))
-            if other and not column.generated and column.identity != "a":
-                sql = f"UPDATE {label} SET {quoted_name(column.name)} = {other.format(quoted_name(column.name))}"
-                if self._touched(self.before, sql):
-                    yield "UPDATE", sql
-                    break
-        yield "DELETE", f"DELETE FROM {label}"
-
-    def _touched(self, connection: psycopg.Connection[Any], sql: str) -> int | None:
-        """Rows that a statement touches, rolled back; None when it is refused."""
-        try:
-            with connection.transaction(force_rollback=True):
-                return execute(connection, sql).rowcount
-        except psycopg.Error:
-            return None
-
-    def _diverting(self, table: str, command: str) -> Statement:
-        name = table.rsplit(".", maxsplit=1)[-1]
-        making = [
-            s
-            for s in self.rehearsal.statements
-            if s.kind in {"RuleStmt", "CreateTrigStmt", "CreateFunctionStmt"} and name in s.text
-        ]
-        return next(
-            (s for s in making if command.lower() in s.text.lower()),
-            making[0] if making else self.rehearsal.speaks_of(name),
-        )
-
     def _differs(self, table: str) -> bool:
         """Only tables that the migration changed: others cannot behave differently."""
         same_relation = self.old.tables[table]["oid"] == self.new.tables.get(table, {}).get("oid")
@@ -265,8 +197,11 @@ class _Models:
                 if failure.sqlstate == _REPEATED and self._may_differ(table, failure):
                     told = evidence + _MADE_UP
                     found = replace(found, severity=Severity.MEDIUM, status="predicted", evidence=told)
+                if failure.sqlstate == _SERVERS:  # only who wrote the numbers itself notices
+                    found = replace(found, severity=self._number_written(table, failure))
                 yield found if failure.sqlstate == _NULL_REFUSED else replace(found, remedy=_CODE_FIRST)
-                return
+                if failure.sqlstate != _SERVERS:
+                    return
 
     def _old_write_fails(self, table: str, values: dict[str, str], minimal: bool) -> Failure | None:
         try:
@@ -278,6 +213,11 @@ class _Models:
             return failure
         fresh = row_sql(self.before, self.old, table, values, minimal=minimal, fresh=True)
         return failure if self._try(self.before, fresh) or self._try(self.after, fresh) else None
+
+    def _number_written(self, table: str, failure: Failure) -> Severity:
+        """How bad it is that the server gives the number now: it did before too where it was asked to."""
+        named = (c for c in self.old.columns_of(table) if f'"{c.name}"' in failure.message)
+        return Severity.MEDIUM if any(column.identity or column.default for column in named) else Severity.BLOCKER
 
     def _may_differ(self, table: str, failure: Failure) -> bool:
         """Whether the running release decides what is in the unique index that refused its row."""
@@ -326,16 +266,13 @@ class _Models:
                 yield self._found("compat.new-app-on-old-schema-fails", Severity.MEDIUM, table, name, evidence)
 
     def _found(self, hazard: str, severity: Severity, table: str, hint: str, evidence: str, **names: str) -> Finding:
-        return finding(hazard, severity, PHASE, self._cause(table, hint), evidence, table=table, names=names)
+        cause = self._cause(table, hint)
+        return finding(hazard, severity, PHASE, cause, evidence, table=table, names=names, about=hint)
 
     def _try(self, connection: psycopg.Connection[Any], sql: str) -> Failure | None:
         """Run and roll back; what the server said, or None."""
-        try:
-            with connection.transaction(force_rollback=True):
-                execute(connection, sql)
-        except psycopg.Error as problem:
-            return failure_of(problem)
-        return None
+        answer = attempt(connection, sql)
+        return answer if isinstance(answer, Failure) else None
 
     def _cause(self, table: str, hint: str) -> Statement:
         """The statement that speaks of the column in `hint`, else of the table, else the first."""
@@ -359,7 +296,7 @@ def _shape(schema: Schema, table: str) -> dict[str, tuple[object, ...]]:
 
 def _same_family(old: str, new: str) -> bool:
     """Whether a driver hands out the same kind of value: sizes do not matter, `with time zone` does."""
-    left, right = _SIZE.sub("", old), _SIZE.sub("", new)
+    left, right = SIZE.sub("", old), SIZE.sub("", new)
     return left == right or {left, right} <= _TEXTS
 
 

@@ -137,9 +137,11 @@ def row_sql(
             shown[column.name] = (
                 _at(fit, number) if fit else _plain_expression(schema, table, column, number=str(number))
             )
+    if not shown:
+        return f"INSERT INTO {quoted_label(table)} DEFAULT VALUES"
     names = ", ".join(quoted_name(name) for name in shown)
     source = NUMBERS.format(series="generate_series(7, 7) AS g")
-    generated = any(column.identity for column in columns if column.name in shown)
+    generated = any(column.identity == "a" for column in columns if column.name in shown)
     overriding = "OVERRIDING SYSTEM VALUE " if generated else ""  # who knows of no identity says nothing about it
     return f"INSERT INTO {quoted_label(table)} ({names}) {overriding}SELECT {', '.join(shown.values())} FROM {source}"
 

@@ -28,7 +28,7 @@ REACHES = {
     "files": "functions that read, write or list files of the server",
     "untrusted-language": "functions in C or an untrusted language run outside PostgreSQL",
     "replication": "subscriptions and replication slots connect to other servers",
-    "psql": "psql commands run programs, read files or change the connection",
+    "psql": "psql commands run programs, read files, change the connection or decide what is sent",
     "superuser": "everything that only a superuser may do",
 }
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.migrations.actions import quoted
+from harness.migrations.clauses import place
 from harness.migrations.findings import FAMILIES, Finding, Severity, Status
 from harness.migrations.statements import Statement
 
@@ -46,7 +47,7 @@ HAZARDS: dict[str, Hazard] = {
         "-- one transaction for each step: commit before the slow statement\n{first};\nCOMMIT;\n{statement};",
     ),
     "lock.no-timeout": Hazard(
-        "Behind one idle transaction the statement waits without bound, and every query that comes after queues behind it.",
+        "Behind one idle transaction the statement waits without a bound that helps, and every query that comes after queues behind it.",
         _RETRY,
     ),
     "lock.queue": Hazard(
@@ -78,13 +79,18 @@ HAZARDS: dict[str, Hazard] = {
         "-- build the index CONCURRENTLY, outside a transaction; a constraint takes it over with USING INDEX",
     ),
     "index.invalid-left": Hazard(
-        "A concurrent build that fails leaves an INVALID index: it costs every write, helps no read, and keeps the name.",
+        "An INVALID index, as a concurrent build that fails leaves it, costs every write, helps no read, and keeps the name.",
         "DROP INDEX CONCURRENTLY IF EXISTS {name};\n{statement};",
     ),
     "index.steps-over-invalid": Hazard(
         "IF NOT EXISTS finds the INVALID index that a failed build left and does nothing: the run succeeds without an index.",
         "DROP INDEX CONCURRENTLY IF EXISTS {name};\n{plain};\n"
         "SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid;  -- must return no row",
+    ),
+    "index.stale": Hazard(
+        "What was computed with the function before it was replaced stays as it is: an index finds rows by the old answer, a unique one lets "
+        "the same value in twice, a stored column or a check holds what is no longer so.",
+        "-- compute it anew\n{anew}",
     ),
     "data.loss": Hazard(
         "Values that were there are gone, and no statement brings them back.",
@@ -98,6 +104,10 @@ HAZARDS: dict[str, Hazard] = {
     "data.fails-on-existing": Hazard(
         "The statement is refused as soon as one existing row does not fit.",
         "-- count them in production first\n{query};\n-- mend those rows, then run the statement",
+    ),
+    "data.left-out": Hazard(
+        "A block that catches its own errors, or asks the rows first, succeeds without doing what the file says: the migration is recorded as applied.",
+        "-- let the error end the migration: no EXCEPTION WHEN OTHERS around what must be there afterwards",
     ),
     "data.touches-nothing": Hazard(
         "A backfill that finds no row, even among rows of every kind that the schema allows, does not do what it was written for.",
@@ -126,9 +136,23 @@ HAZARDS: dict[str, Hazard] = {
         "SELECT tableowner FROM pg_tables WHERE tablename = '{bare}';\n"
         "CREATE POLICY {name_new} ON {table} USING (…) WITH CHECK (…);\n{statement};",
     ),
+    "compat.rows-shown": Hazard(
+        "Policies that are there do nothing while row level security is off: what they kept apart is one heap again.",
+        "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;  -- or revoke what their readers may not see",
+    ),
     "compat.writes-lost": Hazard(
         "The write succeeds and nothing is written: no error tells the running release that its rows are gone.",
         "-- refuse what must not be written, so that somebody hears of it\nREVOKE {command} ON {table} FROM …;  -- or a trigger that raises an exception",
+    ),
+    "compat.delete-reaches-further": Hazard(
+        "What refused a DELETE before lets it through now, and rows that pointed at the deleted one go or change with it: no error tells the running release.",
+        "-- keep the refusal where the running release counts on it\n"
+        "ALTER TABLE {table} ADD CONSTRAINT {name_new} FOREIGN KEY ({columns}) REFERENCES {parent} NOT VALID;",
+    ),
+    "compat.privileges-lost": Hazard(
+        "Who had the privilege is refused (42501) from the moment of the migration: what is dropped takes its grants with it, "
+        "and what takes its name has those of a new object.",
+        "-- in the same transaction\nGRANT {privileges} ON {object} TO {role};",
     ),
     "compat.cached-plan": Hazard(
         "Sessions that were open before have prepared this query: PostgreSQL refuses its plan once the type of a column is another "
@@ -171,6 +195,11 @@ HAZARDS: dict[str, Hazard] = {
     "tx.enum-value-used": Hazard(
         "A new enum value cannot be used in the transaction that adds it (55P04).",
         "-- in a migration of its own, before the one that uses the value\n{first};",
+    ),
+    "tx.statement-timeout": Hazard(
+        "The file limits how long a statement may work, and at production size this one works longer: it is ended (57014) and rolled back, "
+        "after it has kept everyone waiting; a concurrent index build leaves an INVALID index.",
+        "-- no limit for the work, and a short one for the wait\nSET statement_timeout = 0;\nSET lock_timeout = '2s';\n{statement};",
     ),
     "tx.set-local-without-effect": Hazard(
         "SET LOCAL outside a transaction does nothing but warn: the timeout that it promises is not there.",
@@ -251,6 +280,10 @@ HAZARDS: dict[str, Hazard] = {
         "Dead rows stay, statistics grow old, and the table is only frozen in an emergency.",
         "ALTER TABLE {table} RESET (autovacuum_enabled);  -- at the latest when the bulk work is done",
     ),
+    "schema.trigger-off": Hazard(
+        "What the trigger did for each row is done for none any more, and nothing says so.",
+        "ALTER TABLE {table} ENABLE TRIGGER {name};  -- at the latest when the bulk work is done",
+    ),
     "schema.invalid-constraint": Hazard(
         "A NOT VALID constraint guards new rows only, and proves nothing until it is validated.",
         "ALTER TABLE {table} VALIDATE CONSTRAINT {name};",
@@ -262,6 +295,10 @@ HAZARDS: dict[str, Hazard] = {
     "check.empty": Hazard(
         "A migration without a statement is recorded as applied and does nothing.",
         "-- remove the file, or write what was meant",
+    ),
+    "check.stepped-over": Hazard(
+        "IF NOT EXISTS looks at the name alone: the migration is recorded as applied, and what it says about the table is not so.",
+        "ALTER TABLE {table} …;  -- what is missing, said by itself",
     ),
     "check.not-analysed": Hazard(
         "PostgreSQL's grammar does not know this statement: what is said about it is what was seen when it ran.",
@@ -306,8 +343,11 @@ def finding(
     status: Status = "measured",
     names: Mapping[str, str] | None = None,
     remedy: str = "",
+    about: str = "",
 ) -> Finding:
     """A finding of a known hazard; reason and remedy come from HAZARDS, or `remedy` is one made for this statement.
+
+    It stands where the clause that names what it is `about` begins (`harness.migrations.clauses.place`).
 
     Raises KeyError for an id that is not there.
     """
@@ -327,7 +367,7 @@ def finding(
         id=hazard,
         severity=severity,
         phase=phase,
-        position=statement.position,
+        position=place(statement, about),
         statement=statement.short,
         evidence=evidence,
         remedy=remedy or entry.remedy.format_map(filled),

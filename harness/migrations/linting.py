@@ -130,7 +130,7 @@ def unused_allowances(scripts: Sequence[Script], findings: Sequence[Finding]) ->
     """Suppressions that suppressed nothing: the hazard is gone, or the id is mistyped."""
     for script in scripts:
         for statement in script.source.statements:
-            here = {f.id for f in findings if f.position == statement.position}
+            here = {f.id for f in findings if statement.covers(f.position)}
             for allowance in statement.allowances:
                 known = all(map(_known, allowance.ids))  # another has been told
                 if known and allowance.reason and not any(allowance.covers(hazard) for hazard in here):
@@ -173,7 +173,7 @@ def settle(opinion: Opinion, statements: Sequence[Statement], findings: Sequence
     if not ran or statement is None:
         return replace(opinion, because="the statement was not run")
     same_file = opinion.rule in {"require-lock-timeout"}
-    here = [f for f in findings if f.status != "refuted" and (same_file or f.position == statement.position)]
+    here = [f for f in findings if f.status != "refuted" and (same_file or statement.covers(f.position))]
     proof = next((f for f in here if f.id in proofs), None)
     if proof:
         return replace(opinion, verdict="confirmed", because=f"{proof.id}: {proof.evidence}")

@@ -23,6 +23,9 @@ from harness.migrations.variables import interpolate
 __all__ = ["Allowance", "MetaCommand", "Source", "Statement", "split"]
 
 _META = re.compile(r"^[ \t]*\\(?P<command>[a-zA-Z!?.]+)(?P<rest>[^\n]*)$", re.MULTILINE)
+_INLINE = re.compile(
+    r"\\(?P<command>gexec|gset|gdesc|gx|g|crosstabview|watch|bind\w*|parse)\b(?P<rest>[^\n\\]*)$", re.MULTILINE
+)
 _COPY_START = re.compile(r"\bcopy\b[^;]*\bfrom\s+stdin\b[^;]*;[ \t]*\n", re.IGNORECASE)
 _GAP = re.compile(r"\s+|--[^\n]*(?:\n|$)")
 _ALLOW = re.compile(
@@ -80,6 +83,11 @@ class Statement:
     def node(self) -> Mapping[str, Any]:
         """The body of that node."""
         return self.tree[self.kind] if self.tree else {}
+
+    def covers(self, position: Position) -> bool:
+        """Whether a place lies in it: a finding may stand on one of its clauses."""
+        begun = self.position.line < position.line <= self.end_line
+        return self.position == position or (self.position.file == position.file and begun)
 
     @property
     def short(self) -> str:
@@ -204,7 +212,18 @@ def _without_meta_commands(text: str, file: str) -> tuple[str, tuple[MetaCommand
             continue
         found.append(MetaCommand(match["command"], match[0].strip(), _position(text, match.start(), file)))
         text = text[: match.start()] + _blank(match[0]) + text[match.end() :]
-    return text, tuple(found)
+    for match in list(_INLINE.finditer(text)):  # ends the statement before it, as a semicolon does
+        if not _inside_quotes(text, match.start()) and not _in_comment(text, match.start()):
+            found.append(MetaCommand(match["command"], match[0].strip(), _position(text, match.start(), file)))
+            text = text[: match.start()] + ";" + _blank(match[0][1:]) + text[match.end() :]
+    return text, tuple(sorted(found, key=lambda meta: meta.position))
+
+
+def _in_comment(text: str, offset: int) -> bool:
+    """Whether `offset` lies in a comment that ends with its line."""
+    end = text.find("\n", offset)
+    read = text if end < 0 else text[:end]
+    return any(at <= offset < at + len(comment) for at, comment in comments(read))
 
 
 def _inside_quotes(text: str, offset: int) -> bool:

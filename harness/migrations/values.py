@@ -8,8 +8,9 @@ from collections.abc import Callable
 from harness.errors import InputError
 from harness.migrations.schema import Column, Schema
 
-__all__ = ["NUMBERS", "base_type", "plain_value", "spelled"]
+__all__ = ["NUMBERS", "SIZE", "base_type", "plain_value", "spelled"]
 
+SIZE = re.compile(r"\([^)]*\)")  # of a type, as in `numeric(10,2)`
 _TEXT = re.compile(r"'((?:[^']|'')*)'")
 _UUID = "md5('harness' || ({g})::text)::uuid"
 _SPREAD = "((({g}) % 3000) * INTERVAL '37 hours' + ({g}) * INTERVAL '1 second')"  # all seasons, and no two alike

@@ -1,0 +1,232 @@
+"""What becomes of the running release's writes where rules, triggers, functions or keys that point at a table are others.
+
+Writes of every kind are run on the old schema and on the new one, and rolled back: one that was taken may be refused,
+may touch nothing, or may take rows of other tables with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+
+from harness.errors import InputError
+from harness.migrations.actions import quoted
+from harness.migrations.findings import Finding, Severity
+from harness.migrations.generator import row_sql
+from harness.migrations.hazards import finding
+from harness.migrations.rehearsal import Rehearsal
+from harness.migrations.schema import Schema, quoted_label, quoted_name
+from harness.migrations.statements import Statement
+from harness.migrations.tracing import Failure, execute, failure_of
+from harness.migrations.values import SIZE, base_type
+
+__all__ = ["Writes", "attempt"]
+
+PHASE = "compatibility"
+_OTHER = {
+    **dict.fromkeys(("text", "character varying"), "{0} || 'x'"),
+    **dict.fromkeys(("smallint", "integer", "bigint", "numeric", "real", "double precision", "date"), "{0} + 1"),
+    "boolean": "NOT {0}",
+    **dict.fromkeys(("timestamp without time zone", "timestamp with time zone"), "{0} + interval '1 day'"),
+}  # another value of a column, by its type
+_MAKERS = {"RuleStmt", "CreateTrigStmt", "CreateFunctionStmt"}
+_MEANT = {
+    "INSERT": Severity.BLOCKER,
+    "UPDATE": Severity.HIGH,
+    "DELETE": Severity.MEDIUM,
+}  # a trigger that refuses on purpose
+_OF_VALUES = {"22", "23"}  # where the value is made up or a check is new; that is tried elsewhere
+_BROKEN = "42"  # a name that is not there, a type that does not fit: nobody meant that
+_CODE_FIRST = "-- first release code that no longer does it, then migrate"
+_TAKEN_ALONG = {
+    "c": "takes {rows} of {child} with it",
+    "n": "empties {column} in {rows} of {child}",
+    "d": "sets {column} to its default in {rows} of {child}",
+}
+
+
+def attempt(connection: psycopg.Connection[Any], sql: str) -> int | Failure:
+    """Rows that a statement touches, or why it is refused, deferred constraints and triggers included; rolled back."""
+    try:
+        with connection.transaction(force_rollback=True):
+            touched = execute(connection, sql).rowcount
+            connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            return touched
+    except psycopg.Error as problem:
+        return failure_of(problem)
+
+
+class Writes:
+    """The old schema's writes, on both databases."""
+
+    def __init__(
+        self, rehearsal: Rehearsal, new: Schema, before: psycopg.Connection[Any], after: psycopg.Connection[Any]
+    ) -> None:
+        self.rehearsal, self.old, self.new = rehearsal, rehearsal.before, new
+        self.before, self.after = before, after
+
+    def findings(self, told: Collection[str]) -> Iterator[Finding]:
+        """Writes that are swallowed, refused, or reach further than they did; of tables `told` the INSERT is known to fail."""
+        for table in sorted(self.old.tables):
+            if not self.old.is_table(table) or not self.new.is_table(table) or table in self.old.partitions:
+                continue
+            if self._diverted(table):
+                for command, sql in self._writes(table):
+                    yield from self._swallowed(table, command, sql)
+                yield from self._refused(table, told)
+            for old, new in self._keys(table):
+                yield from self._deletes(table, old, new)
+
+    def _diverted(self, table: str) -> bool:
+        """Whether its rules, its triggers, or functions that a trigger may call are others."""
+        mine = [
+            {name: text for name, text in kind.items() if name.startswith(f"{table}.")}
+            for schema in (self.old, self.new)
+            for kind in (schema.rules, schema.triggers)
+        ]
+        return mine[:2] != mine[2:] or bool(mine[3] and self.old.functions != self.new.functions)
+
+    def _writes(self, table: str) -> Iterator[tuple[str, str]]:
+        """An INSERT, an UPDATE that changes a value of every row, a DELETE of every row, as far as the old schema takes them."""
+        with suppress(InputError):  # no row of this table can be made up; the rehearsal's notes say so
+            yield "INSERT", row_sql(self.before, self.old, table, {})
+        label = quoted_label(table)
+        for column in self.old.columns_of(table):
+            other = _OTHER.get(SIZE.sub("", base_type(column.type, self.old)))
+            if other and not column.generated and column.identity != "a":
+                sql = f"UPDATE {label} SET {quoted_name(column.name)} = {other.format(quoted_name(column.name))}"
+                if self._touched(self.before, sql):
+                    yield "UPDATE", sql
+                    break
+        yield "DELETE", f"DELETE FROM {label}"
+
+    def _touched(self, connection: psycopg.Connection[Any], sql: str) -> int | None:
+        """Rows that a statement touches; None when it is refused."""
+        answer = attempt(connection, sql)
+        return None if isinstance(answer, Failure) else answer
+
+    def _swallowed(self, table: str, command: str, sql: str) -> Iterator[Finding]:
+        """Writes that run and touch fewer rows than before: a rule or a trigger swallows them."""
+        then, now = self._touched(self.before, sql), self._touched(self.after, sql)
+        if then is None and now == 0:  # refused before (a key points at the row), nothing now
+            then = self._touched(self.before, f"SELECT FROM {quoted_label(table)}")
+        if then and now is not None and now < then:
+            evidence = f"{command} reached {_rows(then)} of {table} before and {now:,} now, without an error"
+            yield self._found("compat.writes-lost", Severity.BLOCKER, table, command, evidence)
+
+    def _refused(self, table: str, told: Collection[str]) -> Iterator[Finding]:
+        """Writes that are refused now, though what a row may hold is the same."""
+        known: set[str] = {"INSERT"} if table in told else set()
+        stricter = _rules(self.old, table) != _rules(self.new, table)
+        for command, sql, kept in self._trials(table):
+            then, now = attempt(self.before, sql), attempt(self.after, sql)
+            if isinstance(then, Failure) or not isinstance(now, Failure) or command in known:
+                continue
+            if now.sqlstate[:2] not in _OF_VALUES or (kept and not stricter):
+                known.add(command)
+                meant = now.sqlstate[:2] not in {_BROKEN, *_OF_VALUES}
+                severity = _MEANT[command] if meant else Severity.BLOCKER
+                evidence = f"{command} on {table} went through before ({_rows(then)}) and now says {now}"
+                yield self._found("compat.old-app-write-fails", severity, table, command, evidence, remedy=_CODE_FIRST)
+
+    def _trials(self, table: str) -> Iterator[tuple[str, str, bool]]:
+        """First the UPDATE that leaves every value as it is: what refuses it refuses any. With each whether its values are
+        those that the old schema's rows have."""
+        names = [quoted_name(c.name) for c in self.old.columns_of(table) if not c.generated and c.identity != "a"]
+        if names:
+            sql = f"UPDATE {quoted_label(table)} SET {', '.join(f'{name} = {name}' for name in names)}"
+            yield "UPDATE", sql, True
+        for command, sql in self._writes(table):
+            yield command, sql, command == "INSERT"
+
+    def _keys(self, table: str) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        """Keys that point at the table, as they were and as they are, where a DELETE does another thing."""
+        for old in self.old.constraints.values():
+            if old["kind"] != "f" or old["parent"] != table:
+                continue
+            same = ("table", "parent", "columns", "parent_columns")
+            new = next(
+                (
+                    n
+                    for n in self.new.constraints.values()
+                    if n["kind"] == "f" and all(n[part] == old[part] for part in same)
+                ),
+                None,
+            )
+            if new is not None and new["on_delete"] != old["on_delete"]:
+                yield old, new
+
+    def _deletes(self, table: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Finding]:
+        child, columns = str(old["table"]), list(old["columns"])
+        key = ", ".join(quoted_name(name) for name in old["parent_columns"])
+        pointing = ", ".join(quoted_name(name) for name in columns)
+        source = quoted_label(child)
+        sql = (
+            f"DELETE FROM {quoted_label(table)} WHERE ({key}) IN (SELECT {pointing} FROM {source} "
+            f"WHERE ({pointing}) IS NOT NULL LIMIT 1)"
+        )
+        then, now = attempt(self.before, sql), attempt(self.after, sql)
+        cause = self._of_key(child, new)
+        if isinstance(now, Failure) and not isinstance(then, Failure) and then:
+            evidence = f"DELETE of a row of {table} to which rows of {child} point went through and now says {now}"
+            yield finding(
+                "compat.old-app-write-fails", Severity.MEDIUM, PHASE, cause, evidence, table=table, remedy=_CODE_FIRST
+            )
+        elif isinstance(then, Failure) and then.sqlstate.startswith("23") and not isinstance(now, Failure) and now:
+            what = _TAKEN_ALONG.get(new["on_delete"], "").format(
+                rows=_rows(self._pointing(child, columns)), child=child, column=" and ".join(columns)
+            )
+            evidence = f"DELETE of one row of {table} was refused ({then.sqlstate}) while rows of {child} pointed at it, and now {what}"
+            names = {
+                "name": quoted(str(new["name"])),
+                "columns": ", ".join(map(quoted, columns)),
+                "parent": quoted(table),
+            }
+            yield finding(
+                "compat.delete-reaches-further", Severity.MEDIUM, PHASE, cause, evidence, table=child, names=names
+            )
+
+    def _pointing(self, child: str, columns: list[str]) -> int:
+        """Rows that point at the one that is deleted."""
+        pointing = ", ".join(quoted_name(name) for name in columns)
+        return (
+            self._touched(
+                self.before,
+                f"SELECT FROM {quoted_label(child)} WHERE ({pointing}) IN (SELECT {pointing} FROM {quoted_label(child)} "
+                f"WHERE ({pointing}) IS NOT NULL LIMIT 1)",
+            )
+            or 0
+        )
+
+    def _of_key(self, child: str, key: Mapping[str, Any]) -> Statement:
+        return self.rehearsal.altering(
+            child.rsplit(".", maxsplit=1)[-1], "on delete", "references", str(key["name"]).lower()
+        )
+
+    def _found(
+        self, hazard: str, severity: Severity, table: str, command: str, evidence: str, remedy: str = ""
+    ) -> Finding:
+        cause = self._diverting(table, command)
+        return finding(hazard, severity, PHASE, cause, evidence, table=table, names={"command": command}, remedy=remedy)
+
+    def _diverting(self, table: str, command: str) -> Statement:
+        name = table.rsplit(".", maxsplit=1)[-1]
+        making = [s for s in self.rehearsal.statements if s.kind in _MAKERS and name in s.text]
+        return next(
+            (s for s in making if command.lower() in s.text.lower()),
+            making[0] if making else self.rehearsal.speaks_of(name),
+        )
+
+
+def _rules(schema: Schema, table: str) -> tuple[object, ...]:
+    """What a table's own columns and constraints ask of a row."""
+    constraints = sorted((name, str(e["definition"])) for name, e in schema.constraints.items() if e["table"] == table)
+    indexes = sorted((name, str(e["definition"])) for name, e in schema.indexes.items() if e["table"] == table)
+    return [(c.name, c.type, c.not_null) for c in schema.columns_of(table)], constraints, indexes
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'s' * (count != 1)}"
