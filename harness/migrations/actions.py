@@ -5,13 +5,16 @@ Only names and shapes are read here. What a statement really does to locks and r
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pglast.parser import ParseError, parse_plpgsql_json, parse_sql_json
+
 from harness.migrations.statements import Statement
 
-__all__ = ["Action", "Name", "actions", "bodies", "created", "quoted", "subjects", "walk"]
+__all__ = ["Action", "Name", "actions", "bodies", "conditions", "created", "quoted", "subjects", "walk", "writes"]
 
 _COMMANDS = {
     "AT_DropNotNull": "drop_not_null",
@@ -125,6 +128,33 @@ def bodies(statement: Statement) -> Iterator[str]:
             yield from (text.get("sval", "") for kind, text in walk(entry.get("arg")) if kind == "String")
 
 
+def writes(statement: Statement) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """(kind, node) of the UPDATE, DELETE or INSERT that a statement is, or that its body in PL/pgSQL says."""
+    if statement.kind in _WRITES:
+        yield statement.kind, statement.node
+    if statement.kind not in {"DoStmt", "CreateFunctionStmt"}:
+        return
+    try:
+        block = json.loads(parse_plpgsql_json(statement.text))
+    except (ParseError, ValueError):
+        return  # another language, or what this parser does not know: what it does is seen when it runs
+    for name, body in walk(block):
+        if name == "PLpgSQL_expr":
+            try:
+                trees = json.loads(parse_sql_json(body.get("query", ""))).get("stmts", ())
+            except ParseError:
+                continue  # an expression and no statement
+            yield from ((kind, node) for entry in trees for kind, node in entry["stmt"].items() if kind in _WRITES)
+
+
+def conditions(write: Mapping[str, Any]) -> list[Any]:
+    """Where an UPDATE or DELETE looks for its rows: its WHERE, and the queries before it (WITH) that it reads."""
+    where = [write.get("whereClause") or {}, write.get("fromClause") or write.get("usingClause") or []]
+    read = {body["relname"] for name, body in walk(where) if name == "RangeVar"}
+    named = [e["CommonTableExpr"] for e in (write.get("withClause") or {}).get("ctes", ())]
+    return [*where, *(entry["ctequery"] for entry in named if entry["ctename"] in read)]
+
+
 def subjects(statement: Statement) -> tuple[Name, ...]:
     """The relations a statement is about; empty when that cannot be told (a DO block, a function call)."""
     node, kind = statement.node, statement.kind
@@ -139,10 +169,18 @@ def subjects(statement: Statement) -> tuple[Name, ...]:
     if kind == "DropStmt":
         return tuple(_dotted(entry) for entry in node.get("objects", ()))
     if "relation" in node:
-        return (_range(node["relation"]),)
+        return (_range(node["relation"]), *_partitions(node))
     if kind == "ViewStmt":
         return (_range(node["view"]),)
     return ()
+
+
+def _partitions(node: Mapping[str, Any]) -> Iterator[Name]:
+    """Tables that an ALTER TABLE attaches or detaches."""
+    for entry in node.get("cmds", ()):
+        command = entry["AlterTableCmd"].get("def", {}).get("PartitionCmd")
+        if command:
+            yield _range(command["name"])
 
 
 def created(statements: Sequence[Statement]) -> set[str]:

@@ -21,7 +21,7 @@ from harness.migrations.observing import refused
 from harness.migrations.rehearsal import Rehearsal, ordered_labels
 from harness.migrations.reverse import fills_gaps
 from harness.migrations.running import Outcome, run_units
-from harness.migrations.schema import snapshot
+from harness.migrations.schema import differences, snapshot
 from harness.migrations.sequences import Position, behind, positions
 from harness.migrations.statements import Statement
 from harness.migrations.timezones import check_time_zones
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["check_existing_rows"]
 
 PHASE = "data"
+_RUN_CODE = {"DoStmt", "CallStmt", "SelectStmt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class _Run:
     outcome: Outcome
     changes: tuple[Change, ...]
     violators: Violators | None
+    lacking: tuple[str, ...]  # of the schema that it leaves where there are no rows
     positions: tuple[Mapping[tuple[str, str], Position], Mapping[tuple[str, str], Position]]
 
 
@@ -63,6 +65,7 @@ def check_existing_rows(rehearsal: Rehearsal) -> list[Finding]:
     counted = next((runs[name] for name in ("given", "plain") if name in runs and runs[name].outcome.complete), None)
     if counted is not None:
         found += behind(rehearsal, *counted.positions, counted.rows)
+    found += _outcomes(rehearsal, runs)
     found += _backfills(rehearsal, runs)
     found += check_time_zones(rehearsal)
     return found
@@ -79,11 +82,14 @@ def _run(rehearsal: Rehearsal, template: Template, rows: str) -> _Run:
         then = now = positions(connection, rehearsal.before)
         outcome = run_units(connection, rehearsal.units, inspect)
         changes: list[Change] = []
+        lacking: list[str] = []
         if outcome.complete:
             after = snapshot(connection)
             changes = list(fingerprints.compare(before, fingerprints.take(connection, after)))
             now = positions(connection, after)
-    return _Run(rows, outcome, tuple(changes), violators[0] if violators else None, (then, now))
+            if rehearsal.after is not None:
+                lacking = [line for line in differences(rehearsal.after, after) if line.endswith(": gone")]
+    return _Run(rows, outcome, tuple(changes), violators[0] if violators else None, tuple(lacking), (then, now))
 
 
 def _failures(rehearsal: Rehearsal, runs: Mapping[str, _Run]) -> Iterator[Finding]:
@@ -132,6 +138,7 @@ def _failures(rehearsal: Rehearsal, runs: Mapping[str, _Run]) -> Iterator[Findin
             status="measured" if certain else "predicted",
             names={"query": counted.query if counted else "-- look for rows that the message describes"},
             remedy=apart_first(key) if key else safe_way(statement, rehearsal.before) if hopeless else "",
+            about=run.outcome.failure.message,
         )  # where no row can be mended beforehand
         return
 
@@ -153,9 +160,31 @@ def _always(key: Action | None, there: int) -> str:
     )
 
 
+def _outcomes(rehearsal: Rehearsal, runs: Mapping[str, _Run]) -> Iterator[Finding]:
+    """At most one: what the migration brings about without rows and not with them, though it says that all went well."""
+    for name in ("given", "plain", "awkward"):
+        if name in runs and runs[name].lacking:
+            run = runs[name]
+            invented = "" if name == "given" else "; the rows are made up, so production's decide"
+            evidence = f"it ran to its end on rows {run.rows}, and left out {'; '.join(run.lacking[:3])}{invented}"
+            blocks = [s for s in rehearsal.statements if s.kind in _RUN_CODE]
+            missing = run.lacking[0].removesuffix(": gone").rpartition(".")[2]
+            blocks.sort(key=lambda statement: missing not in statement.text)
+            yield finding(
+                "data.left-out",
+                Severity.HIGH,
+                PHASE,
+                blocks[0] if blocks else rehearsal.speaks_of(),
+                evidence.replace(": gone", ""),
+                status="measured" if name == "given" else "predicted",
+            )
+            return
+
+
 def _of_change(rehearsal: Rehearsal, change: Change, run: _Run) -> Finding | None:
     statement = _cause(rehearsal, change)
-    if change.kind == "values changed" and fills_gaps(statement):
+    called = [s for s in rehearsal.statements if s.kind == "CreateFunctionStmt" and _last_name(s) in statement.text]
+    if change.kind == "values changed" and any(map(fills_gaps, (statement, *called))):
         return None
     on_purpose = statement.kind in {"UpdateStmt", "InsertStmt", "MergeStmt"}
     lost = change.kind != "values changed"
@@ -163,8 +192,19 @@ def _of_change(rehearsal: Rehearsal, change: Change, run: _Run) -> Finding | Non
     severity = Severity.BLOCKER if lost else Severity.LOW if on_purpose else Severity.HIGH
     names = {"column": quoted(change.column) if change.column else "…"}
     return finding(
-        hazard, severity, PHASE, statement, f"{change.text} (rows {run.rows})", table=change.table, names=names
+        hazard,
+        severity,
+        PHASE,
+        statement,
+        f"{change.text} (rows {run.rows})",
+        table=change.table,
+        names=names,
+        about=change.column,
     )
+
+
+def _last_name(function: Statement) -> str:
+    return str(function.node["funcname"][-1]["String"]["sval"])
 
 
 def _cause(rehearsal: Rehearsal, change: Change) -> Statement:
@@ -179,7 +219,11 @@ def _cause(rehearsal: Rehearsal, change: Change) -> Statement:
                 if action.kind in _CAUSES[change.kind]:
                     sets = change.column and change.column in _assigned(action)
                     by_table.insert(0 if sets else len(by_table), statement)
-    return next(iter(by_table), rehearsal.statements[0])
+    if by_table:
+        return by_table[0]
+    blocks = [s for s in rehearsal.statements if s.kind in _RUN_CODE]
+    name = change.table.rsplit(".", maxsplit=1)[-1]
+    return next((s for s in blocks if name in s.text), blocks[0] if blocks else rehearsal.speaks_of())
 
 
 def _assigned(action: Action) -> set[str]:

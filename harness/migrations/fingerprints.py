@@ -74,11 +74,12 @@ def compare(before: Prints, after: Prints) -> list[Change]:
         if before.rows[oid] == 0:
             continue
         if oid not in after.labels:
-            changes += _replaced(before, after, oid, label)
+            changes += [] if _attached(before, after, oid) else _replaced(before, after, oid, label)
         elif after.rows[oid] < before.rows[oid]:
             gone = before.rows[oid] - after.rows[oid] - _detached(before, after, oid)
             text = f"{gone:,} of {before.rows[oid]:,} rows of {label} are gone"
-            changes += [Change("rows gone", label, "", gone, text)] if gone > 0 else []
+            moved = gone > 0 and _moved_rows(before, after, oid)
+            changes += [Change("rows gone", label, "", gone, text)] if gone > 0 and not moved else []
         else:
             changes += _columns(before, after, oid, oid)
     return changes
@@ -89,6 +90,35 @@ def _detached(before: Prints, after: Prints, oid: int) -> int:
     return sum(
         after.rows[child] for child, parent in before.partitions.items() if parent == oid and child in after.rows
     )
+
+
+def _moved_rows(before: Prints, after: Prints, oid: int) -> bool:
+    """Whether another table gained what this one lost, value for value in every column: sums of hashes add up."""
+    lost = {
+        entry.name: entry.digest - (after.columns[key].digest if key in after.columns else 0)
+        for key, entry in before.columns.items()
+        if key[0] == oid
+    }
+    for other in after.labels.keys() - {oid}:
+        gained = {entry.name: entry.digest for (table, _), entry in after.columns.items() if table == other}
+        for (table, _), entry in before.columns.items():
+            if table == other and entry.name in gained:
+                gained[entry.name] -= entry.digest
+        if all(gained.get(name) == digest for name, digest in lost.items()):
+            return True
+    return False
+
+
+def _attached(before: Prints, after: Prints, oid: int) -> bool:
+    """Whether the table is a partition now, and its rows are among those of the table that it belongs to."""
+    root = oid
+    while root in after.partitions:
+        root = after.partitions[root]
+    if root == oid or root not in after.rows:
+        return False
+    joined = [child for child in before.rows if child in after.partitions and child not in after.rows]
+    there = before.rows.get(root, 0) + sum(before.rows[child] for child in joined)
+    return after.rows[root] >= there
 
 
 def _replaced(before: Prints, after: Prints, oid: int, label: str) -> list[Change]:

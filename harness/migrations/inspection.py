@@ -8,9 +8,10 @@ from typing import Any
 from harness.errors import Position
 from harness.migrations.actions import actions, quoted
 from harness.migrations.bookkeeping import applied, stuck
+from harness.migrations.computed import check_computed
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.hazards import finding
-from harness.migrations.rehearsal import Rehearsal
+from harness.migrations.rehearsal import Rehearsal, ordered_labels
 from harness.migrations.schema import Schema
 from harness.migrations.statements import Statement
 from harness.migrations.upkeep import check_upkeep
@@ -30,10 +31,49 @@ def inspect_schema(rehearsal: Rehearsal) -> list[Finding]:
         *_keys(rehearsal, after),
         *_types(rehearsal, after),
         *_book(rehearsal),
+        *_stepped_over(rehearsal, after),
+        *_unfinished(rehearsal, after),
         *_hidden(rehearsal, after),
+        *_shown(rehearsal, after),
         *_unlogged(rehearsal, after),
         *check_upkeep(rehearsal, after),
+        *check_computed(rehearsal, after),
     ]
+
+
+def _stepped_over(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
+    """IF NOT EXISTS of a table that is there without a column, or of a column that is there and may be NULL."""
+    for statement in rehearsal.statements:
+        for action in actions(statement):
+            label = rehearsal.label(action.table.name, action.table.schema) if action.table else ""
+            if not action.if_exists or label not in after.tables:
+                continue
+            differs = ""
+            if action.kind == "create_table" and action.node:
+                meant = [e["ColumnDef"]["colname"] for e in action.node.get("tableElts", ()) if "ColumnDef" in e]
+                lacking = [quoted(name) for name in meant if (label, name) not in after.columns]
+                differs = f"{label} is there already, and has no {ordered_labels(lacking)}" if lacking else ""
+            elif action.kind == "add_column" and (label, action.column) in rehearsal.before.columns:
+                now = after.columns.get((label, action.column))
+                if "required" in action.values and now is not None and not now.not_null:
+                    differs = f"{label}.{action.column} is there already, and may be NULL"
+            if differs:
+                evidence = f"{differs} when the migration is done"
+                yield finding(
+                    "check.stepped-over", Severity.HIGH, PHASE, statement, evidence, table=label, about=action.column
+                )
+
+
+def _unfinished(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
+    """Indexes of a partitioned table alone, which none of its partitions has joined."""
+    for key, index in after.indexes.items():
+        if not index["valid"] and key not in rehearsal.before.indexes and after.kind(str(index["table"])) == "p":
+            evidence = f"{index['name']} on {index['table']} is INVALID when the migration is done: not every partition has its part"
+            remedy = f"-- build it on each partition CONCURRENTLY, then\nALTER INDEX {quoted(str(index['name']))} ATTACH PARTITION …;"
+            statement = rehearsal.speaks_of(str(index["name"]))
+            yield finding(
+                "index.invalid-left", Severity.LOW, PHASE, statement, evidence, table=str(index["table"]), remedy=remedy
+            )
 
 
 def _book(rehearsal: Rehearsal) -> Iterator[Finding]:
@@ -79,6 +119,16 @@ def _hidden(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
         )
 
 
+def _shown(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
+    """Tables whose policies do nothing any more."""
+    for table, entry in after.tables.items():
+        old = rehearsal.before.tables.get(table)
+        if old and old["row_security"] and not entry["row_security"]:
+            evidence = f"row level security was on for {table} and is off: whoever may SELECT sees every row of it"
+            statement = rehearsal.altering(table.rsplit(".", maxsplit=1)[-1], "row level security")
+            yield finding("compat.rows-shown", Severity.MEDIUM, PHASE, statement, evidence, table=table)
+
+
 def _unpermitted(schema: Schema, table: str) -> list[str]:
     """What row level security lets nobody do on a table, since no permissive policy is for it."""
     if not schema.tables.get(table, {}).get("row_security"):
@@ -107,8 +157,9 @@ def _keys(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
         new = name not in before.constraints
         if key["kind"] == "f":
             columns = tuple(key["columns"])
-            if new and not _indexed(after, key["table"], columns):
-                statement = _about(rehearsal, key)
+            bared = not new and key["table"] in before.tables and _indexed(before, key["table"], columns)
+            if (new or bared) and not _indexed(after, key["table"], columns):
+                statement = _unindexing(rehearsal, key, columns) if bared else _about(rehearsal, key)
                 evidence = (
                     f"{key['name']} on {key['table']} ({', '.join(columns)}) has no index that begins with its columns"
                 )
@@ -161,6 +212,16 @@ def _indexed(schema: Schema, table: str, columns: tuple[str, ...]) -> bool:
         and set((index["columns"] or ())[: len(columns)]) == set(columns)
         for index in schema.indexes.values()
     )
+
+
+def _unindexing(rehearsal: Rehearsal, key: Any, columns: tuple[str, ...]) -> Statement:
+    """The statement that names an index of the key's columns which is gone."""
+    gone = [
+        str(index["name"])
+        for index in rehearsal.before.indexes.values()
+        if index["table"] == key["table"] and tuple(index["columns"] or ())[: len(columns)] == columns
+    ]
+    return rehearsal.speaks_of(next((name for name in gone if any(name in s.text for s in rehearsal.statements)), ""))
 
 
 def _about(rehearsal: Rehearsal, key: Any) -> Statement:

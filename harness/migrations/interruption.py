@@ -102,16 +102,16 @@ def _places(units: Sequence[Unit]) -> list[Unit]:
 def _interrupt(rehearsal: Rehearsal, unit: Unit) -> _Broken:
     """Run what comes before `unit`, fail there, compare, and run everything again."""
     position = rehearsal.units.index(unit)
-    with (
-        rehearsal.clone(rehearsal.widest) as database,
-        database.connect() as connection,
-    ):
-        schema = rehearsal.before
-        prints = fingerprints.take(connection, schema)
-        run_units(connection, rehearsal.units[:position])
-        connection.execute("ROLLBACK") if connection.info.transaction_status.name != "IDLE" else None
-        now = snapshot(connection)
-        left = [*differences(schema, now), *_rows_left(prints, fingerprints.take(connection, now))]
+    with rehearsal.clone(rehearsal.widest) as database:
+        with (
+            database.connect() as connection
+        ):  # what the session holds (advisory locks, tables of its own) ends with it
+            schema = rehearsal.before
+            prints = fingerprints.take(connection, schema)
+            run_units(connection, rehearsal.units[:position])
+            connection.execute("ROLLBACK") if connection.info.transaction_status.name != "IDLE" else None
+            now = snapshot(connection)
+            left = [*differences(schema, now), *_rows_left(prints, fingerprints.take(connection, now))]
         again = _second_run(rehearsal, database) if left else None
     return _Broken(unit, tuple(left), again)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.migrations.actions import Name, actions, subjects, walk
+from harness.migrations.actions import Name, actions, conditions, walk, writes
 from harness.migrations.statements import Statement
 
 __all__ = ["Literals", "literals_in", "sought_empty"]
@@ -70,13 +70,14 @@ def sought_empty(statements: Sequence[Statement]) -> dict[Name, set[str]]:
     filled: set[tuple[Name | None, str]] = set()
     for statement in statements:
         filled |= {(action.table, action.column) for action in actions(statement) if action.kind == "set_not_null"}
-        if statement.kind not in {"UpdateStmt", "DeleteStmt"}:
-            continue
-        (table,) = subjects(statement)[:1] or (Name(""),)
-        for name, body in walk(statement.node.get("whereClause") or {}):
-            if name == "NullTest" and body.get("nulltesttype") == "IS_NULL":
-                last = body["arg"].get("ColumnRef", {}).get("fields", [{}])[-1]
-                column = last.get("String", {}).get("sval", "")
-                if column and (table, column) not in filled:
-                    found.setdefault(table, set()).add(column)
+        for kind, node in writes(statement):
+            if kind == "InsertStmt":
+                continue
+            table = Name(node["relation"]["relname"], node["relation"].get("schemaname", ""))
+            for name, body in walk(conditions(node)):
+                if name == "NullTest" and body.get("nulltesttype") == "IS_NULL":
+                    last = body["arg"].get("ColumnRef", {}).get("fields", [{}])[-1]
+                    column = last.get("String", {}).get("sval", "")
+                    if column and (table, column) not in filled:
+                        found.setdefault(table, set()).add(column)
     return found

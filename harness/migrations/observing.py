@@ -18,6 +18,7 @@ from harness.migrations.tracing import COMMITS_ITSELF, Failure, Observation, tra
 __all__ = ["Cost", "Observed", "observe", "refused"]
 
 PHASE = "observe"
+_LONG_WAIT = 60_000  # milliseconds; whoever queues that long has given up
 _CHECK_REFUSED = "23514"
 _OUTSIDE = (
     "-- run it with no transaction around it: in a file of its own, statement by statement (psql -f, not psql -1)"
@@ -107,6 +108,7 @@ class _Judge:
             yield from self._locks(observation)
             yield from self._work(observation)
             yield from self._transaction(observation)
+            yield from self._too_long(observation)
         yield from self._without_timeout()
         yield from self._held_across()
         yield from self._failed()
@@ -242,6 +244,14 @@ class _Judge:
                 names={"first": first},
             )
 
+    def _too_long(self, seen: Observation) -> Iterator[Finding]:
+        cost = self.costs.get(id(seen.unit.statement))
+        if cost and seen.limit and seen.grows and cost.estimate > seen.limit:
+            evidence = f"statement_timeout is {_ms(seen.limit)} and it works {self._grown(seen)}"
+            yield finding(
+                "tx.statement-timeout", Severity.HIGH, PHASE, seen.unit.statement, evidence, status="predicted"
+            )
+
     def _without_timeout(self) -> Iterator[Finding]:
         if self.rehearsal.options.lock_timeout_set_by_runner:
             return
@@ -249,9 +259,10 @@ class _Judge:
         for seen in self.observations:
             locks = [lock for lock in seen.gained if blocks_writes(lock)]
             name = seen.unit.statement.position.file
-            if locks and seen.lock_timeout == "0" and name not in files:
+            waits = not 0 < seen.longest_wait <= _LONG_WAIT and not seen.unit.statement.node.get("nowait")
+            if locks and waits and name not in files:
                 files.add(name)
-                evidence = f"lock_timeout was 0 when it asked for {_listed(sorted(locks)[:3])}"
+                evidence = f"lock_timeout was {seen.lock_timeout} when it asked for {_listed(sorted(locks)[:3])}"
                 yield finding(
                     "lock.no-timeout", Severity.MEDIUM, PHASE, seen.unit.statement, evidence, table=locks[0].table
                 )
@@ -314,8 +325,9 @@ class _Judge:
     def _own_tables(self, statement: Statement) -> set[str]:
         """Labels of what the statement names, with their partitions and parents."""
         schema = self.rehearsal.before
-        names = {name.name for name in subjects(statement)}
-        own = {name for name in names if name in schema.tables}
+        named = subjects(statement)
+        names = {name.name for name in named}
+        own = {label for name in named for label in self.rehearsal.labels(name)}
         own |= {str(index["table"]) for index in schema.indexes.values() if index["name"] in names}
         own |= {child for child, parent in schema.partitions.items() if parent in own}
         return own | {schema.partitions[table] for table in own if table in schema.partitions}

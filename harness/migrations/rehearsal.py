@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 import psycopg
 
 from harness.errors import InputError
-from harness.migrations.actions import actions, subjects
+from harness.migrations.actions import Name, actions, subjects
 from harness.migrations.batches import Unit, runner_for, units
 from harness.migrations.confinement import add_extensions, install_watch, let_own, login_for, roles_in
 from harness.migrations.generator import Generated, fill, fill_awkward
@@ -39,6 +39,7 @@ _SUPERUSERS = re.compile(
     re.IGNORECASE,
 )
 _SUSPECTS = {"RenameStmt": 0, "DropStmt": 0, "AlterTableStmt": 1}
+_PREPARES = {"VariableSetStmt", "TransactionStmt"}
 _MADE_BEFORE = {"CreateExtensionStmt", "CreateSchemaStmt"}
 SMALL = 2_000  # up to this many rows every table gets them, so that checks on one server share their templates
 _SNAPSHOTS: WeakKeyDictionary[Template, Schema] = WeakKeyDictionary()  # clones keep their OIDs: one look is enough
@@ -149,7 +150,7 @@ class Rehearsal:
             names = [*subjects(statement), *(a.parent for a in actions(statement) if a.parent)]
             if statement.kind in {"DoStmt", "SelectStmt", "CallStmt"} or statement.tree is None:
                 return frozenset(self.before.tables)
-            named |= {label for name in names if (label := self.label(name.name, name.schema))}
+            named |= {label for name in names for label in self.labels(name)}
             named |= {
                 self.before.indexes[key]["table"]
                 for key in self.before.indexes
@@ -169,7 +170,7 @@ class Rehearsal:
         for statement in self.statements:
             if any(self.label(name.name, name.schema) for name in subjects(statement)):
                 return statement
-        return self.statements[0]
+        return next((s for s in self.statements if s.kind not in _PREPARES), self.statements[0])
 
     def altering(self, table: str, *words: str) -> Statement:
         """The last statement that names the table and one of the words (small), else one that speaks of the table."""
@@ -177,9 +178,15 @@ class Rehearsal:
         naming = [s for s, text in texts if table.lower() in text and any(word in text for word in words)]
         return naming[-1] if naming else self.speaks_of(table)
 
+    def labels(self, name: Name) -> list[str]:
+        """Every table that may be meant: of a name without its schema, `search_path` decides when it runs."""
+        if name.schema:
+            return [label] if (label := self.label(name.name, name.schema)) else []
+        return [label for label in self.before.tables if name.name in {label, label.partition(".")[2]}]
+
     def label(self, name: str, schema: str = "") -> str:
         """The label under which the baseline knows a relation; empty when it does not."""
-        label = name if schema in {"", "public"} else f"{schema}.{name}"
+        label = name if schema in {"", "public"} and "." not in name else f"{schema or 'public'}.{name}"
         return label if label in self.before.tables else ""
 
     def sized(self, rows: int) -> Template:

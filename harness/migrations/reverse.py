@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from harness.migrations.actions import Action, actions, quoted, walk
+from harness.migrations.actions import Action, actions, bodies, conditions, quoted, walk, writes
 from harness.migrations.schema import Schema
 from harness.migrations.statements import Statement
 
@@ -55,13 +57,21 @@ def reverse(statements: Sequence[Statement], before: Schema, after: Schema) -> l
 
 
 def fills_gaps(statement: Statement) -> bool:
-    """Whether an UPDATE only touches rows where each column that it sets IS NULL: nothing is overwritten."""
-    if statement.kind != "UpdateStmt":
+    """Whether every write of a statement is an UPDATE of rows where each column that it sets IS NULL: nothing is overwritten.
+
+    What a body builds at run time cannot be read, so one that builds anything does not.
+    """
+    if any(re.search(r"\bexecute\b", body, re.IGNORECASE) for body in bodies(statement)):
         return False
-    columns = {entry["ResTarget"]["name"] for entry in statement.node.get("targetList", ())}
+    written = list(writes(statement))
+    return bool(written) and all(kind == "UpdateStmt" and _fills(node) for kind, node in written)
+
+
+def _fills(update: Mapping[str, Any]) -> bool:
+    columns = {entry["ResTarget"]["name"] for entry in update.get("targetList", ())}
     tested = {
         body["arg"]["ColumnRef"]["fields"][-1].get("String", {}).get("sval")
-        for name, body in walk(statement.node.get("whereClause", {}))
+        for name, body in walk(conditions(update))
         if name == "NullTest"
         and body.get("nulltesttype", "IS_NULL") == "IS_NULL"
         and "ColumnRef" in body.get("arg", {})

@@ -18,7 +18,7 @@ WITH spaces AS (
   WHERE nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND nspname !~ '^(pg_temp|pg_toast_temp|harness_)'
 ), relations AS (
   SELECT c.oid, c.relkind, c.relname, n.nspname, c.relpersistence, c.relreplident, c.reloptions, c.relrowsecurity, c.relforcerowsecurity, c.relacl, c.relowner,
-         CASE WHEN n.nspname = 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END AS label
+         CASE WHEN n.nspname = 'public' AND c.relname !~ '[.]' THEN c.relname ELSE n.nspname || '.' || c.relname END AS label
   FROM pg_class c JOIN spaces n ON n.oid = c.relnamespace
   WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 ), guarded AS (
@@ -35,7 +35,8 @@ WITH spaces AS (
 )
 SELECT json_build_object(
  'tables', (SELECT coalesce(json_object_agg(r.label, json_build_object('oid', r.oid::int8, 'kind', r.relkind,
-      'unlogged', r.relpersistence = 'u', 'unreplicated', r.relreplident = 'n', 'unvacuumed', EXISTS (
+      'unlogged', r.relpersistence = 'u', 'unreplicated', r.relreplident = 'n' OR r.relreplident = 'i' AND NOT EXISTS (
+        SELECT FROM pg_index i WHERE i.indrelid = r.oid AND i.indisreplident), 'unvacuumed', EXISTS (
         SELECT FROM pg_options_to_table(r.reloptions) WHERE option_name = 'autovacuum_enabled' AND NOT option_value::boolean), 'row_security', r.relrowsecurity, 'forced', r.relforcerowsecurity)), '{}')
             FROM relations r WHERE r.relkind IN ('r', 'p', 'm', 'v', 'f')),
  'columns', (SELECT coalesce(json_agg(json_build_object(
@@ -55,7 +56,7 @@ SELECT json_build_object(
     FROM relations r JOIN pg_constraint k ON k.conrelid = r.oid WHERE k.contype IN ('c', 'f', 'p', 'u', 'x') AND k.conparentid = 0),
  'indexes', (SELECT coalesce(json_object_agg(r.label || '.' || x.relname, json_build_object(
       'table', r.label, 'name', x.relname, 'oid', x.oid::int8, 'definition', pg_get_indexdef(i.indexrelid), 'unique', i.indisunique, 'valid', i.indisvalid,
-      'primary', i.indisprimary, 'partial', i.indpred IS NOT NULL, 'expression', i.indexprs IS NOT NULL,
+      'primary', i.indisprimary, 'identity', i.indisreplident, 'immediate', i.indimmediate, 'partial', i.indpred IS NOT NULL, 'expression', i.indexprs IS NOT NULL,
       'columns', (SELECT json_agg(a.attname ORDER BY u.n) FROM unnest(i.indkey::int2[]) WITH ORDINALITY u(num, n)
                   JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.num))), '{}')
     FROM relations r JOIN pg_index i ON i.indrelid = r.oid JOIN pg_class x ON x.oid = i.indexrelid),
@@ -75,7 +76,7 @@ SELECT json_build_object(
     FROM pg_proc p JOIN spaces n ON n.oid = p.pronamespace
     WHERE p.prokind IN ('f', 'p') AND p.prorettype <> 'event_trigger'::regtype
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')),
- 'triggers', (SELECT coalesce(json_object_agg(r.label || '.' || t.tgname, pg_get_triggerdef(t.oid)), '{}')
+ 'triggers', (SELECT coalesce(json_object_agg(r.label || '.' || t.tgname, pg_get_triggerdef(t.oid) || CASE t.tgenabled WHEN 'D' THEN ' (disabled)' ELSE '' END), '{}')
     FROM relations r JOIN pg_trigger t ON t.tgrelid = r.oid WHERE NOT t.tgisinternal),
  'rules', (SELECT coalesce(json_object_agg(r.label || '.' || w.rulename, pg_get_ruledef(w.oid)), '{}')
     FROM relations r JOIN pg_rewrite w ON w.ev_class = r.oid WHERE w.rulename <> '_RETURN'),
@@ -95,7 +96,7 @@ SELECT json_build_object(
 
 TABLE_MARKS = {
     "unlogged": "unlogged",
-    "unreplicated": "replica identity NOTHING",
+    "unreplicated": "no replica identity",
     "unvacuumed": "no autovacuum",
     "row_security": "row level security",
     "forced": "row level security for the owner",
@@ -118,7 +119,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """Labels are the bare name in `public`, else `schema.name`. Constraints and indexes are keyed `table.name`.
+    """Labels are the bare name in `public` (unless a dot is in it), else `schema.name`. Constraints and indexes are keyed `table.name`.
 
     A key of `grants` is `object: grant … to role`, its value whether that role owns the object.
     """
@@ -259,7 +260,8 @@ def _mapping_difference(what: str, old: Mapping[str, Any], new: Mapping[str, Any
         left, right = _comparable(old.get(name)), _comparable(new.get(name))
         if left == right or (isinstance(left or right, dict) and (left or right).get("table") in tables):
             continue
-        state = "new" if name not in old else "gone" if name not in new else f"{left} → {right}"
+        changed = "another body" if what == "functions" else f"{left} → {right}"
+        state = "new" if name not in old else "gone" if name not in new else changed
         lines.append(f"{word} {name}: {state}")
     return lines
 

@@ -19,8 +19,8 @@ __all__ = ["Position", "behind", "positions"]
 PHASE = "data"
 # A default that calls nextval depends on its sequence; the sequence of an identity column depends on the column.
 _FEEDING = """
-SELECT CASE WHEN n.nspname = 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END, a.attname,
-       CASE WHEN m.nspname = 'public' THEN s.relname ELSE m.nspname || '.' || s.relname END, q.seqincrement
+SELECT CASE WHEN n.nspname = 'public' AND c.relname !~ '[.]' THEN c.relname ELSE n.nspname || '.' || c.relname END, a.attname,
+       CASE WHEN m.nspname = 'public' AND s.relname !~ '[.]' THEN s.relname ELSE m.nspname || '.' || s.relname END, q.seqincrement
 FROM pg_class s JOIN pg_namespace m ON m.oid = s.relnamespace JOIN pg_sequence q ON q.seqrelid = s.oid
 JOIN LATERAL (
   SELECT refobjid AS relation, refobjsubid AS number FROM pg_depend
@@ -44,6 +44,7 @@ class Position:
     furthest: int | None
     step: int
     taken: bool
+    together: tuple[str, ...] = ()  # columns with which it is unique, where it is not so by itself
 
     @property
     def is_behind(self) -> bool:
@@ -52,11 +53,13 @@ class Position:
 
 
 def positions(connection: psycopg.Connection[Any], schema: Schema) -> dict[tuple[str, str], Position]:
-    """By (table, column), for each column that a sequence feeds and that is unique by itself. Takes no number."""
+    """By (table, column), for each column that a sequence feeds and that a unique key names. Takes no number."""
     found: dict[tuple[str, str], Position] = {}
     for table, column, sequence, step in connection.execute(_FEEDING).fetchall():
-        if (column,) not in schema.unique_sets(table):
+        keys = [key for key in schema.unique_sets(table) if column in key]
+        if not keys:
             continue
+        together = () if (column,) in keys else tuple(name for name in keys[0] if name != column)
         name, relation = quoted_name(column), quoted_label(table)
         furthest = "max" if step > 0 else "min"
         query = (
@@ -65,7 +68,7 @@ def positions(connection: psycopg.Connection[Any], schema: Schema) -> dict[tuple
         )
         row = connection.execute(query).fetchone()  # names are quoted, numbers are the catalogue's
         if row is not None:
-            found[table, column] = Position(sequence, row[0], row[1], step, row[2])
+            found[table, column] = Position(sequence, row[0], row[1], step, row[2], together)
     return found
 
 
@@ -82,7 +85,7 @@ def behind(
             continue
         evidence = (
             f"{now.sequence} gives {now.following:,} next and {table}.{column} goes to {now.furthest:,}: "
-            f"{'the next INSERT' if now.taken else 'an INSERT that gets there'} fails with a duplicate key (rows {rows})"
+            f"{'the next INSERT' if now.taken else 'an INSERT that gets there'} fails with a duplicate key{_beside(now)} (rows {rows})"
         )
         certain = rows == "given" or abs(now.following) <= 1
         if not certain:
@@ -91,7 +94,7 @@ def behind(
         naming = [name for name in (now.sequence, table) if any(name in s.text for s in rehearsal.statements)]
         yield finding(
             "data.sequence-behind",
-            Severity.BLOCKER if certain and now.taken and then is not None else Severity.HIGH,
+            Severity.BLOCKER if certain and now.taken and then is not None and not now.together else Severity.HIGH,
             PHASE,
             rehearsal.speaks_of(naming[0].rsplit(".", maxsplit=1)[-1] if naming else ""),
             evidence,
@@ -103,3 +106,11 @@ def behind(
                 "furthest": "max" if now.step > 0 else "min",
             },
         )
+
+
+def _beside(position: Position) -> str:
+    return (
+        f" where {', '.join(position.together)} {'is' if len(position.together) == 1 else 'are'} the same"
+        if position.together
+        else ""
+    )

@@ -15,8 +15,8 @@ _SET = "SELECT set_config(name, value, %s) FROM unnest(%s::text[], %s::text[]) A
 
 
 @contextmanager
-def with_settings(connection: psycopg.Connection[Any], **values: str) -> Iterator[None]:
-    """Within it these settings hold, and no statement runs out of time; then what was set before holds again.
+def with_settings(connection: psycopg.Connection[Any], **values: str) -> Iterator[dict[str, str]]:
+    """Within it these settings hold, and no statement runs out of time; then what was set before holds again, which it gives.
 
     Within a transaction they are set for it alone, so that what it sets for the session stays as it wanted.
     """
@@ -30,7 +30,7 @@ def with_settings(connection: psycopg.Connection[Any], **values: str) -> Iterato
     assert row is not None
     connection.execute(_SET, [local, names, list(wanted.values())])
     try:
-        yield
+        yield dict(zip(names, row[0], strict=True))
     finally:
         if connection.info.transaction_status != TransactionStatus.INERROR:  # its end puts everything back
             connection.execute(_SET, [local, names, row[0]])

@@ -78,7 +78,7 @@ def invalid_indexes(connection: psycopg.Connection[Any]) -> dict[int, str]:
     One on a partitioned table is invalid until its parts are attached, and cannot be dropped concurrently.
     """
     rows = connection.execute(
-        "SELECT c.oid::int8, CASE WHEN n.nspname = 'public' THEN format('%%I', c.relname) "
+        "SELECT c.oid::int8, CASE WHEN n.nspname = 'public' AND c.relname !~ '[.]' THEN format('%%I', c.relname) "
         "ELSE format('%%I.%%I', n.nspname, c.relname) END FROM pg_catalog.pg_index i "
         "JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
         "WHERE NOT i.indisvalid AND c.relkind = 'i' AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p "
@@ -95,7 +95,7 @@ def situation(connection: psycopg.Connection[Any], tables: Sequence[str]) -> dic
     sizes = connection.execute(
         "SELECT c.oid::regclass::text, nullif(c.reltuples, -1)::int8, pg_total_relation_size(c.oid) FROM pg_class c "
         "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') "
-        "AND CASE WHEN n.nspname = 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END = ANY(%s)",
+        "AND CASE WHEN n.nspname = 'public' AND c.relname !~ '[.]' THEN c.relname ELSE n.nspname || '.' || c.relname END = ANY(%s)",
         (list(tables),),
     ).fetchall()
     old = connection.execute(

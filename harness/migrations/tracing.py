@@ -25,7 +25,9 @@ from harness.migrations.settings import with_settings
 __all__ = ["COMMITS_ITSELF", "Failure", "Observation", "execute", "execute_copy", "trace"]
 
 _STATE = """
-SELECT current_setting('lock_timeout'),
+SELECT current_setting('lock_timeout'), (SELECT coalesce(min(extract(epoch FROM bound::interval) * 1000)::int8, 0)
+   FROM unnest(ARRAY[current_setting('lock_timeout'), %(statement_timeout)s, current_setting('transaction_timeout', true)]) AS bound
+  WHERE bound <> '0'), extract(epoch FROM %(statement_timeout)s::interval)::float8,
  (SELECT json_object_agg(oid::int8, pg_relation_filenode(oid)) FROM pg_class WHERE oid = ANY(%(oids)s) AND relkind IN ('r', 'm')),
  (SELECT json_object_agg(relid::int8, ARRAY[coalesce(seq_scan, 0), n_tup_ins, n_tup_upd, n_tup_del])
     FROM pg_stat_xact_user_tables WHERE relid = ANY(%(oids)s))
@@ -65,6 +67,8 @@ class Observation:
     seconds: float = 0.0
     wal: int = 0
     lock_timeout: str = "0"
+    longest_wait: int = 0  # milliseconds after which a timeout of the session ends its wait for a lock; 0 for none
+    limit: float = 0.0  # statement_timeout in seconds; 0 for none
     warnings: tuple[str, ...] = ()
     failure: Failure | None = None
     sampled: bool = False
@@ -173,7 +177,8 @@ class _Tracer:
         timeout, files, counts = self._state()
         start_wal = self._wal()
         observation = self._plain(unit)
-        observation.held, observation.lock_timeout = held, timeout
+        observation.held = held
+        observation.lock_timeout, observation.longest_wait, observation.limit = timeout
         if observation.failure:
             return observation
         observation.wal = self._wal() - start_wal
@@ -231,15 +236,17 @@ class _Tracer:
         if refuses_transaction(unit.statement) or any(map(blocks_reads, seen)):  # the reader was in its way
             observation.seconds = max(0.0, observation.seconds - _HELD_OPEN)
         timeout, files, _ = self._state()
-        observation.lock_timeout = timeout
+        observation.lock_timeout, observation.longest_wait, observation.limit = timeout
         self._fill_in(observation, before_files, files, {}, {})
         return observation
 
-    def _state(self) -> tuple[str, dict[str, int], dict[str, list[int]]]:
-        with with_settings(self.worker):
-            row = self.worker.execute(_STATE, {"oids": self.oids}).fetchone()
+    def _state(self) -> tuple[tuple[str, int, float], dict[str, int], dict[str, list[int]]]:
+        """Limits (lock_timeout, milliseconds after which a wait ends, statement_timeout in seconds; 0 for none), files, and
+        what was read and written."""
+        with with_settings(self.worker) as before:
+            row = self.worker.execute(_STATE, {"oids": self.oids, **before}).fetchone()
         assert row is not None
-        return str(row[0]), row[1] or {}, row[2] or {}
+        return (str(row[0]), int(row[1]), float(row[2])), row[3] or {}, row[4] or {}
 
     def _wal(self) -> int:
         row = self.watcher.execute("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn").fetchone()

@@ -12,19 +12,21 @@ from harness.migrations.hazards import finding
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.running import run_units
 from harness.migrations.schema import Schema, quoted_label, quoted_name
+from harness.migrations.statements import Statement
 from harness.migrations.tracing import execute
 
 __all__ = ["check_upkeep"]
 
 PHASE = "schema"
+_OFF = " (disabled)"
 _PUBLISHED = (
-    "SELECT CASE WHEN schemaname = 'public' THEN tablename ELSE schemaname || '.' || tablename END, pubname "
+    "SELECT CASE WHEN schemaname = 'public' AND tablename !~ '[.]' THEN tablename ELSE schemaname || '.' || tablename END, pubname "
     "FROM pg_publication_tables"
 )
 
 
 def check_upkeep(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
-    """Tables that were there and have no primary key, no replica identity or no autovacuum now."""
+    """Tables that were there and have no primary key, no replica identity or no autovacuum now, and triggers switched off."""
     before = rehearsal.before
     kept = [label for label in before.tables if before.is_table(label) and after.is_table(label)]
     bare = [t for t in kept if before.primary_key(t) and not after.primary_key(t) and t not in after.partitions]
@@ -33,7 +35,10 @@ def check_upkeep(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
     for table in sorted({*bare, *unnamed}):
         key = ", ".join(map(quoted, before.primary_key(table)))
         told = [f"the primary key ({key}) is gone and none took its place"] if table in bare else []
-        told += [f"{table} has REPLICA IDENTITY NOTHING"] if table in unnamed else []
+        dropped = _identity_dropped(rehearsal, after, table) if table in unnamed else None
+        if table in unnamed:
+            lost = f"{table} has lost the index of its REPLICA IDENTITY"
+            told.append(lost if dropped else f"{table} has REPLICA IDENTITY NOTHING")
         if table in published:
             told.append(f"{table} is published by {published[table]}")
         if table in refused:
@@ -47,7 +52,7 @@ def check_upkeep(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
             hazard,
             Severity.BLOCKER if table in published and table in refused else Severity.MEDIUM,
             PHASE,
-            rehearsal.altering(table.rsplit(".", maxsplit=1)[-1], *words),
+            dropped or rehearsal.altering(table.rsplit(".", maxsplit=1)[-1], *words),
             "; ".join(told),
             table=table,
             names={"columns": key, "name": quoted(_key_name(before, table))},
@@ -57,6 +62,28 @@ def check_upkeep(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
             statement = rehearsal.altering(table.rsplit(".", maxsplit=1)[-1], "autovacuum")
             evidence = f"autovacuum_enabled is off for {table} when the migration is done"
             yield finding("schema.autovacuum-off", Severity.LOW, PHASE, statement, evidence, table=table)
+    yield from _switched_off(rehearsal, after)
+
+
+def _switched_off(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
+    for key, definition in after.triggers.items():
+        table, _, name = key.rpartition(".")
+        if definition.endswith(_OFF) and not rehearsal.before.triggers.get(key, _OFF).endswith(_OFF):
+            evidence = f"trigger {name} of {table} is disabled when the migration is done"
+            statement = rehearsal.altering(table.rsplit(".", maxsplit=1)[-1], "disable trigger")
+            names = {"name": quoted(name)}
+            yield finding("schema.trigger-off", Severity.MEDIUM, PHASE, statement, evidence, table=table, names=names)
+
+
+def _identity_dropped(rehearsal: Rehearsal, after: Schema, table: str) -> Statement | None:
+    """The statement that drops the index which was the table's identity; None when NOTHING was asked for."""
+    kept = {entry["oid"] for entry in after.indexes.values()}
+    gone = {
+        str(e["name"])
+        for e in rehearsal.before.indexes.values()
+        if e["table"] == table and e["identity"] and e["oid"] not in kept
+    }
+    return rehearsal.speaks_of(gone.pop()) if gone else None
 
 
 def _key_name(schema: Schema, table: str) -> str:

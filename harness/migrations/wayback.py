@@ -39,7 +39,7 @@ def check_way_back(rehearsal: Rehearsal) -> list[Finding]:
         steps = reverse(rehearsal.statements, before, after)
         down = given or [step.sql for step in steps if step.sql]
         found = [] if given else list(_one_way(steps, rehearsal))
-        blocked = {f.position for f in found}
+        blocked = {f.statement for f in found}
         failure = _run(connection, down)
         if failure is None:
             found += _restored(rehearsal, given, before, prints, connection)
@@ -55,7 +55,7 @@ def check_way_back(rehearsal: Rehearsal) -> list[Finding]:
                 )
             )
     if failure is None:
-        found += [f for f in _after_new_rows(rehearsal, down) if f.position not in blocked]
+        found += [f for f in _after_new_rows(rehearsal, down) if f.statement not in blocked]
     return found
 
 
@@ -116,10 +116,12 @@ def _restored(
     ]
     for change in lost[:3]:
         statement = _about(rehearsal, change.table, change.column)
-        if any(fills_gaps(s) for s in rehearsal.statements if s.kind == "UpdateStmt" and change.table in s.text):
+        if any(fills_gaps(s) for s in rehearsal.statements if change.table in s.text):
             continue
         evidence = f"after up and down: {change.text}"
-        yield finding("down.loses-data", Severity.HIGH, PHASE, statement, evidence, table=change.table)
+        yield finding(
+            "down.loses-data", Severity.HIGH, PHASE, statement, evidence, table=change.table, about=change.column
+        )
     left = differences(before, now)
     if given and left:
         evidence = f"{len(left)} differences to the schema before, first: {left[0]}"
@@ -152,6 +154,7 @@ def _after_new_rows(rehearsal: Rehearsal, down: Sequence[str]) -> Iterator[Findi
                 evidence,
                 table=table,
                 names={"query": query},
+                about=column,
             )
 
 
@@ -160,4 +163,4 @@ def _about(rehearsal: Rehearsal, table: str, column: str) -> Statement:
         for statement in rehearsal.statements:
             if wanted and wanted in statement.text and table.rsplit(".", maxsplit=1)[-1] in statement.text:
                 return statement
-    return rehearsal.statements[0]
+    return rehearsal.speaks_of()
