@@ -24,6 +24,8 @@ import pytest
 
 from harness.booking.__main__ import main
 from harness.postgres import Server
+from tests.support.commands import Finished
+from tests.support.warm import run_module
 
 from .conftest import ROOT, Bench
 
@@ -45,11 +47,9 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "harness.booking", *words]
 
 
-def ran(environ: dict[str, str], *words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        command(*words), check=False, env=environ, capture_output=True, text=True, timeout=60, cwd=cwd
-    )
-    assert "Traceback" not in done.stdout + done.stderr
+def ran(environ: dict[str, str], *words: str) -> Finished:
+    done = Finished(*run_module("harness.booking", words, cwd=ROOT, env=environ, timeout=60))
+    assert "Traceback" not in done.out + done.err
     return done
 
 
@@ -191,8 +191,8 @@ def test_a_busy_port_is_told(url: str) -> None:
         busy.listen()
         done = ran(environment(url), "serve", "--port", str(busy.getsockname()[1]))
 
-    assert done.returncode == 10
-    assert "cannot be listened on: Address already in use. Choose another" in done.stderr
+    assert done.code == 10
+    assert "cannot be listened on: Address already in use. Choose another" in done.err
 
 
 def test_what_is_due_is_done_and_logged_with_its_fields(bench: Bench, url: str) -> None:
@@ -201,9 +201,9 @@ def test_what_is_due_is_done_and_logged_with_its_fields(bench: Bench, url: str) 
 
     done = ran(environment(url, BOOKING_TOKEN_KEY=SECRET * 2), "due")
 
-    assert SECRET not in done.stdout + done.stderr
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 0
+    assert SECRET not in done.out + done.err
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    assert done.code == 0
     assert {"message": "booking.expired", "bookingId": booking_id, "level": "info"}.items() <= lines[0].items()
     assert lines[-1]["detail"] == "1 things were due"
     assert bench.booking(booking_id)["currentState"] == "CANCELLATION_COMPLETED"
@@ -222,7 +222,7 @@ class Slow(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.set()
-        time.sleep(1)
+        time.sleep(0.4)
         body = json.dumps({"resource": {"scheduling_url": "https://calendly.com/bea/call"}}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -272,7 +272,7 @@ def test_it_stands_alone(url: str, tmp_path: Path) -> None:
     (tmp_path / "harness" / "__init__.py").touch()
     shutil.copytree(ROOT / "harness" / "booking", tmp_path / "harness" / "booking")
 
-    assert ran(environment(url), "check", cwd=tmp_path).returncode == 0
+    assert subprocess.run(command("check"), env=environment(url), cwd=tmp_path, timeout=60, check=False).returncode == 0
     program = (
         "import sys, harness, harness.booking.__main__; print(harness.__file__);"
         "print(*{name.partition('.')[0] for name in sys.modules} | {name for name in sys.modules if name.startswith('harness.')})"

@@ -42,7 +42,7 @@ def run(*arguments: object, **options: Any) -> Finished:
 
 
 def test_all_good_is_0(suite: Path, tmp_path: Path) -> None:
-    done = run(suite, "--report", tmp_path / "r")
+    done = run(suite, "--report", tmp_path / "r", cold=True)
     assert done.code == 0, done
     assert "2 passed" in done.out
 

@@ -27,7 +27,7 @@ scenarios:
 
 
 def ids(*arguments: str, cwd: Path) -> list[str]:
-    done = harness("list", *arguments, "--json", cwd=cwd)
+    done = harness("list", *arguments, "--json", cwd=cwd, cold=True)
     assert done.code == 0, done
     return [row["scenario_id"] for row in json.loads(done.out)]
 
@@ -53,7 +53,8 @@ def test_paths_are_those_of_the_folder_in_which_they_were_typed(monkeypatch: pyt
 
 def test_scenarios_from_elsewhere_leave_no_absolute_path_and_can_be_run_again(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(MINE)
-    done = harness("run", str(tmp_path / "mine.yaml"), "--database", "embedded", "--report", str(tmp_path / "reports"))
+    words = (str(tmp_path / "mine.yaml"), "--database", "embedded", "--report", str(tmp_path / "reports"))
+    done = harness("run", *words, cold=True)
     assert done.code == 1, done
     run = load(tmp_path / "reports")
     named = str(run.scenarios["file"].iloc[0])

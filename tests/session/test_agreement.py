@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import ROOT, harness
+from tests.support.commands import ROOT, harness, python
 
+LEAN = ("-p", "no:hypothesispytest", "-p", "no:anyio")
+"""Plugins that whoever runs scenarios has not: two seconds of imports for each run."""
 MIXED = """
 feature: Mixed
 given: {catalog: production, visitor: anonymous}
@@ -40,13 +39,11 @@ def outcomes_of_harness(*paths: Path, report: Path) -> dict[str, str]:
 
 
 def outcomes_of_pytest(*paths: Path) -> dict[str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *map(str, paths), "-p", "no:cacheprovider", "-rA", "-q", "--harness-database", "embedded", "--harness-seed", "1"],
-        cwd=ROOT, capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
+    options = (*LEAN, "-p", "no:cacheprovider", "-rA", "-q", "--harness-database", "embedded", "--harness-seed", "1")
+    done = python("pytest", *map(str, paths), *options, timeout=600)
     words = {"PASSED": "passed", "FAILED": "failed"}
     found = {}
-    for line in done.stdout.splitlines():
+    for line in done.out.splitlines():
         word, _, rest = line.partition(" ")
         if word in words and "::" in rest:
             name = rest.split(" - ")[0]
@@ -99,12 +96,8 @@ def test_pytest_runs_again_what_failed_whatever_its_title(tmp_path: Path) -> Non
     (tmp_path / "scenarios" / ".hidden.yaml").write_text(NOT_HOLDING)
 
     def ran(*more: str, place: str = "lasting.yaml") -> str:
-        words = [place, "-q", "--harness-database", "embedded", "-p", "no:randomly", *more]
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", *words],
-            cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-        return done.stdout
+        words = [place, *LEAN, "-q", "--harness-database", "embedded", "-p", "no:randomly", *more]
+        return python("pytest", *words, cwd=tmp_path).out
 
     assert "4 failed, 1 passed" in ran()
     assert "4 failed, 1 deselected" in ran("--lf")
@@ -117,7 +110,7 @@ def test_pytest_runs_again_what_failed_whatever_its_title(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("folders", "cases"),
     [
-        (("anonymous", "legacy"), 100),
+        (("authenticated", "legacy"), 50),
         pytest.param((".",), 1000, marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
     ],
     ids=["two folders", "the whole suite"],

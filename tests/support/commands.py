@@ -8,7 +8,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["ROOT", "Finished", "harness", "harness_process", "servers_running"]
+from tests.support.warm import run_module
+
+__all__ = ["ROOT", "Finished", "harness", "harness_process", "python", "servers_running"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,17 +27,34 @@ class Finished:
         return f"exit {self.code}\n--- out\n{self.out}\n--- err\n{self.err}"
 
 
-def harness(*arguments: str, cwd: Path = ROOT, env: dict[str, str] | None = None, timeout: float = 120) -> Finished:
-    """Run `harness ARGUMENTS` and wait for it."""
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", *arguments],
+def harness(
+    *arguments: str, cwd: Path = ROOT, env: dict[str, str] | None = None, timeout: float = 120, cold: bool = False
+) -> Finished:
+    """Run `harness ARGUMENTS` and wait for it; `cold` starts Python for it, as a user does (see `warm`)."""
+    return python(
+        "harness",
+        *arguments,
         cwd=cwd,
-        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "160", **(env or {})},
-        capture_output=True,
-        text=True,
+        env={"NO_COLOR": "1", "COLUMNS": "160", **(env or {})},
         timeout=timeout,
-        check=False,
+        cold=cold,
     )
+
+
+def python(
+    module: str,
+    *arguments: str,
+    cwd: Path = ROOT,
+    env: dict[str, str] | None = None,
+    timeout: float = 120,
+    cold: bool = False,
+) -> Finished:
+    """Run `python -m MODULE ARGUMENTS` and wait for it; `env` is added to the environment."""
+    whole = {**os.environ, **(env or {})}
+    if not cold:
+        return Finished(*run_module(module, arguments, cwd=cwd, env=whole, timeout=timeout))
+    words = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(words, cwd=cwd, env=whole, capture_output=True, text=True, timeout=timeout, check=False)
     return Finished(done.returncode, done.stdout, done.stderr)
 
 
