@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,9 @@ import pytest
 
 from harness.report import load
 from tests.support.commands import harness, harness_process, servers_running
+from tests.support.directories import short_directory
+
+pytestmark = pytest.mark.long
 
 SUITE = """
 feature: Slow
@@ -47,11 +49,10 @@ def place(tmp_path: Path) -> Iterator[Path]:
     """A folder with a slow suite; servers of this test live below `running`."""
     (tmp_path / "slow.yaml").write_text(SUITE)
     (tmp_path / "verbs.py").write_text(VERBS)
-    with tempfile.TemporaryDirectory(prefix="h", dir="/tmp") as running:  # a socket's path has to be short
-        Path(running).chmod(0o755)
+    with short_directory(running=True) as running:
         (tmp_path / "running").symlink_to(running)
         yield tmp_path
-        assert not servers_running(Path(running))
+        assert not servers_running(running)
 
 
 def environment(place: Path) -> dict[str, str]:

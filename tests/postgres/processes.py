@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -80,17 +79,6 @@ def harness(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-
-
-@contextlib.contextmanager
-def short_directory() -> Iterator[Path]:
-    """A directory that everybody may enter, under a short name, since a socket's path may not be long."""
-    path = Path(f"/tmp/bh{os.getpid()}{os.urandom(3).hex()}")
-    path.mkdir(mode=0o755)
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def wait_until_gone(machine: Machine, seconds: float = 10) -> list[str]:

@@ -15,7 +15,10 @@ import pytest
 from harness.postgres import open_server
 from harness.postgres.places import CACHE_VARIABLE, RUNNING_VARIABLE, Places
 from harness.postgres.running import processes_in
-from tests.postgres.processes import Machine, harness, short_directory, wait_until_gone
+from tests.postgres.processes import Machine, harness, wait_until_gone
+from tests.support.directories import short_directory
+
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +31,7 @@ def cache() -> Iterator[Path]:
 @pytest.fixture
 def machine(cache: Path) -> Iterator[Machine]:
     """Directories for one test."""
-    with short_directory() as running:
+    with short_directory(running=True) as running:
         yield Machine(cache, running)
         assert wait_until_gone(Machine(cache, running), 0) == []
 

@@ -15,8 +15,9 @@ from harness.errors import MachineError
 from harness.postgres import Sandbox, Server, open_server
 from harness.postgres import engine as engine_module
 from harness.postgres.engine import OWNER_LABEL, choose_image, docker_client
-from tests.postgres.processes import Machine, harness, short_directory
+from tests.postgres.processes import Machine, harness
 from tests.postgres.shop import SHOP, state_of
+from tests.support.directories import short_directory
 
 pytestmark = pytest.mark.docker
 
@@ -27,10 +28,16 @@ def contained(image: str) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def machine() -> Iterator[Machine]:
+@pytest.fixture(scope="module")
+def cache() -> Iterator[Path]:
     with short_directory() as directory:
-        yield Machine(directory / "cache", directory)
+        yield directory / "cache"
+
+
+@pytest.fixture
+def machine(cache: Path) -> Iterator[Machine]:
+    with short_directory(running=True) as running:
+        yield Machine(cache, running)
 
 
 def containers(of: str) -> list[Any]:

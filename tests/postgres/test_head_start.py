@@ -11,12 +11,12 @@ import pytest
 
 from harness.errors import InputError
 from harness.postgres import HeadStart, quick_to_start
-from tests.postgres.processes import short_directory
+from tests.support.directories import short_directory
 
 
 @pytest.fixture
 def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    with short_directory() as place:
+    with short_directory(running=True) as place:
         monkeypatch.setenv("BOOKING_HARNESS_RUNNING", str(place))
         yield place
 

@@ -17,7 +17,8 @@ from harness.postgres import binaries, open_server
 from harness.postgres.account import server_account
 from harness.postgres.embedded import start_embedded
 from harness.postgres.places import CACHE_VARIABLE, RUNNING_VARIABLE, Places, secure_directory
-from tests.postgres.processes import ROOT, short_directory
+from tests.postgres.processes import ROOT
+from tests.support.directories import short_directory
 
 AS_ROOT = os.geteuid() == 0
 
@@ -28,8 +29,15 @@ def room() -> Iterator[Path]:
         yield path
 
 
-def places(room: Path) -> Places:
-    return Places(room / "cache", room / "run", (room / "run",))
+@pytest.fixture(scope="module")
+def cache() -> Iterator[Path]:
+    """For those whose subject is not how it is filled: programs and a data directory are made in it once."""
+    with short_directory() as path:
+        yield path / "cache"
+
+
+def places(room: Path, cache: Path | None = None) -> Places:
+    return Places(cache or room / "cache", room / "run", (room / "run",))
 
 
 def no_server_in(path: Path) -> bool:
@@ -50,9 +58,9 @@ def small(room: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", mounted], check=True)
 
 
-def test_a_full_disk_while_copying_the_data_directory(room: Path, small: Path) -> None:
+def test_a_full_disk_while_copying_the_data_directory(cache: Path, small: Path) -> None:
     with pytest.raises(MachineError, match="No space left") as caught:
-        start_embedded(None, Places(room / "cache", small / "run", (small / "run",)))
+        start_embedded(None, Places(cache, small / "run", (small / "run",)))
     assert "Free some room there, or set BOOKING_HARNESS_CACHE" in caught.value.remedy
     assert no_server_in(small)
 
@@ -64,14 +72,14 @@ def test_a_full_disk_while_filling_the_cache(room: Path, small: Path) -> None:
     assert not list((small / "cache").glob("*data*"))
 
 
-def test_a_full_disk_while_making_a_database(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_while_making_a_database(room: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mounted = room / "middle"
     mounted.mkdir()
     options = ["mount", "-t", "tmpfs", "-o", "size=64m,mode=755", "tmpfs", str(mounted)]
     if subprocess.run(options, capture_output=True, check=False).returncode:
         pytest.skip("only root may mount a small file system")  # an ordinary user cannot fill a disk here
     try:
-        monkeypatch.setenv(CACHE_VARIABLE, str(room / "cache"))
+        monkeypatch.setenv(CACHE_VARIABLE, str(cache))
         monkeypatch.setenv(RUNNING_VARIABLE, str(mounted))
         with open_server("embedded") as server:
             with pytest.raises(MachineError, match="There is no room") as caught:
@@ -166,10 +174,10 @@ def test_a_directory_that_the_servers_account_may_not_enter(room: Path, closed: 
     assert no_server_in(room)
 
 
-def test_a_name_too_long_for_a_socket(room: Path) -> None:
+def test_a_name_too_long_for_a_socket(room: Path, cache: Path) -> None:
     deep = room / ("x" * 90)
     with pytest.raises(MachineError, match=r"has too long a name for a socket in it \(limit 107 bytes\)"):
-        start_embedded(None, Places(room / "cache", deep, (deep,)))
+        start_embedded(None, Places(cache, deep, (deep,)))
 
 
 def test_programs_that_the_servers_account_cannot_read_are_copied_and_left_as_they_are(room: Path) -> None:
@@ -192,8 +200,8 @@ def test_programs_that_the_servers_account_cannot_read_are_copied_and_left_as_th
         assert path.lstat().st_uid == os.geteuid()
 
 
-def test_a_server_of_root_runs_as_somebody_without_rights(room: Path) -> None:
-    server = start_embedded(None, places(room))
+def test_a_server_of_root_runs_as_somebody_without_rights(room: Path, cache: Path) -> None:
+    server = start_embedded(None, places(room, cache))
     try:
         owner = Path(f"/proc/{server.process.pid}").stat().st_uid
         assert (owner == 0) is False
