@@ -7,6 +7,7 @@ which there is no schema is a violation too, so that nothing passes unseen. Need
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +16,22 @@ from harness.provider import Call, Delivery
 
 __all__ = ["Conformance"]
 
+_OF_A_DOCUMENT = frozenset({"$schema", "$comment", "$defs"})
+
 
 class Conformance:
     """The schemas of one directory, ready to check. Raises InputError when the directory has no index.json."""
 
     def __init__(self, directory: Path) -> None:
         import jsonschema
-        import referencing
 
         index = directory / "index.json"
         if not index.is_file():
             raise InputError(f"no schemas in {directory}: {index.name} is missing.")
         documents = {path.name: json.loads(path.read_text()) for path in sorted(directory.glob("*.json"))}
         self.index: dict[str, Any] = documents.pop(index.name)
-        resources = [(name, referencing.Resource.from_contents(schema)) for name, schema in documents.items()]
-        registry: Any = referencing.Registry().with_resources(resources)
         kind = jsonschema.Draft202012Validator
-        self._validators = {name: kind({"$ref": name}, registry=registry) for name in documents}
+        self._validators = {name: kind(_whole(schema, documents)) for name, schema in documents.items()}
         self.seen: set[str] = set()
 
     def of_call(self, call: Call) -> list[str]:
@@ -75,3 +75,18 @@ class Conformance:
 
     def _errors(self, schema: str, document: Any, where: str) -> list[str]:
         return [f"{where}: {e.json_path}: {e.message[:300]}" for e in self._validators[schema].iter_errors(document)]
+
+
+def _whole(schema: Any, documents: Mapping[str, Any]) -> Any:
+    """`schema` with what it refers to in place of each reference: looked up at every value, those take most of the time."""
+    if isinstance(schema, list):
+        return [_whole(each, documents) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" not in schema:
+        return {key: _whole(value, documents) for key, value in schema.items() if key not in _OF_A_DOCUMENT}
+    name, _, pointer = schema["$ref"].partition("#")
+    found = documents[name]
+    for part in pointer.split("/")[1:]:
+        found = found[part]
+    return {**_whole(found, documents), **{key: value for key, value in schema.items() if key != "$ref"}}
