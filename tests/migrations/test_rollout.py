@@ -108,7 +108,7 @@ def test_the_motivating_case_with_the_real_suite(findings: list[Finding], monkey
     from harness.cli.migrate import _Suite
 
     monkeypatch.chdir(ROOT)
-    suite = _Suite(("scenarios/anonymous/booking.yaml", "scenarios/authenticated"), (), 1, 1, "embedded")
+    suite = _Suite(("scenarios/anonymous/booking.yaml", "scenarios/authenticated/booking.yaml"), (), 1, 1, "embedded")
     result = rollout(suite, findings)
     before, after = result.cell("legacy", "before"), result.cell("legacy", "after")
     assert before.passed == after.passed != frozenset()

@@ -1,13 +1,17 @@
-"""Nothing leaks from one scenario into the next: two thousand in shuffled order end as each does alone."""
+"""Nothing leaks from one scenario into the next: right after whichever other, and in shuffled order, each ends as alone."""
 
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import harness
+from harness.scenario.targets import parse_target
+from harness.session import Bench
+from harness.session.plan import suite_of
+from tests.support.commands import ROOT, harness
 
 DISTURBING = """
 feature: Scenarios that leave as much behind as they can
@@ -67,18 +71,42 @@ scenarios:
 """
 
 
-@pytest.mark.long
-def test_two_thousand_in_shuffled_order_end_as_each_alone(tmp_path: Path) -> None:
+def each_after_each(count: int) -> list[int]:
+    """Numbers below `count`, in an order in which each comes right after each, itself too (de Bruijn's, of pairs)."""
+    words = [word for a in range(count) for word in ([a], *([a, b] for b in range(a + 1, count)))]
+    return [number for word in words for number in word] + [0]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
     path = tmp_path / "disturbing.yaml"
     path.write_text(DISTURBING)
-    common = ["run", str(path), "--database", "embedded", "--json", "--report", str(tmp_path / "r")]
+    return path
+
+
+@pytest.mark.long
+def test_each_right_after_each_ends_as_alone(path: Path) -> None:
+    suite = suite_of((str(path),), ROOT)
+    order = each_after_each(len(suite.cases))
+    assert len(set(pairwise(order))) == len(suite.cases) ** 2
+    bench = Bench.over(suite, root=ROOT, target=parse_target("reference"), database="embedded", seed=1)
+    try:
+        ended = [bench.run(suite.cases[number]) for number in order]
+    finally:
+        bench.close()
+    assert [(record.name, record.failure) for record in ended if record.outcome != "passed"] == []
+
+
+@pytest.mark.parametrize("executions", [150, pytest.param(2000, marks=pytest.mark.slow)])
+def test_in_shuffled_order_they_end_as_each_alone(path: Path, executions: int) -> None:
+    common = ["run", str(path), "--database", "embedded", "--json", "--report", str(path.parent / "r")]
     alone = json.loads(harness(*common, "--seed", "1").out)["scenarios"]
     expected = {row["name"]: row["outcome"] for row in alone}
     assert set(expected.values()) == {"passed"}, [row for row in alone if row["outcome"] != "passed"]
-    repeat = 2000 // len(expected) + 1
+    repeat = executions // len(expected) + 1
     done = harness(*common, "--seed", "20", "--shuffle", "--repeat", str(repeat), "-n", "2", timeout=280)
     document = json.loads(done.out)
-    assert len(document["scenarios"]) >= 2000
+    assert len(document["scenarios"]) >= executions
     assert {row["outcome"] for row in document["scenarios"]} == {"passed"}, [
         (row["name"], row["failure"]) for row in document["scenarios"] if row["outcome"] != "passed"
     ][:5]
