@@ -7,6 +7,7 @@ import io
 import json
 import threading
 import time
+from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,7 +17,7 @@ import psutil
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from nbformat import v4, write
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from harness.errors import InputError
 from harness.report import Dossier, audit, verify
@@ -37,6 +38,12 @@ def told() -> list[str]:
 def dossier(kinds: Path, told: list[str], tmp_path_factory: pytest.TempPathFactory) -> Dossier:
     """The dossier of the failing run."""
     return audit(kinds / "failing", tmp_path_factory.mktemp("dossier"), progress=told.append)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
 
 
 def test_every_notebook_was_executed_and_its_finding_stands_in_the_index(dossier: Dossier, told: list[str]) -> None:
@@ -120,23 +127,22 @@ def test_a_link_that_waits_for_a_click_is_no_fetch() -> None:
 
 
 @pytest.mark.browser
-def test_no_request_leaves_the_browser_and_every_link_leads_somewhere(dossier: Dossier) -> None:
+def test_no_request_leaves_the_browser_and_every_link_leads_somewhere(dossier: Dossier, browser: Browser) -> None:
     root = dossier.index.parent
-    with chromium() as browser:
-        page = browser.new_page()
-        asked: list[str] = []
-        complaints: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda message: complaints.append(message.text))
-        for name in ("index", *ORDER, "report"):
-            page.goto((root / f"{name}.html").as_uri())
-            page.wait_for_load_state()
-            assert page.locator("h1").count() >= 1, name
-            assert page.evaluate(
-                "[...document.images].every(image => image.complete && image.naturalWidth && image.alt)"
-            ), name
-        links = _links(page, root)
-        page.close()
+    page = browser.new_page()
+    asked: list[str] = []
+    complaints: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    for name in ("index", *ORDER, "report"):
+        page.goto((root / f"{name}.html").as_uri())
+        page.wait_for_load_state()
+        assert page.locator("h1").count() >= 1, name
+        assert page.evaluate(
+            "[...document.images].every(image => image.complete && image.naturalWidth && image.alt)"
+        ), name
+    links = _links(page, root)
+    page.close()
     assert complaints == []
     assert all(url.startswith(("file://", "data:")) for url in asked)
     assert {url for url in asked if url.startswith("file://")} == {
@@ -152,27 +158,26 @@ def _links(page: Page, root: Path) -> list[str]:
 
 
 @pytest.mark.browser
-def test_code_is_folded_away_until_asked_for_and_pages_print(dossier: Dossier) -> None:
-    with chromium() as browser:
-        page = browser.new_page()
-        page.goto((dossier.index.parent / "suite_health.html").as_uri())
-        code = page.locator(".code_cell .input").first
-        assert not code.is_visible()
-        page.get_by_label("Show code").check()
-        assert code.is_visible()
-        assert page.pdf().startswith(b"%PDF")
-        page.close()
+def test_code_is_folded_away_until_asked_for_and_pages_print(dossier: Dossier, browser: Browser) -> None:
+    page = browser.new_page()
+    page.goto((dossier.index.parent / "suite_health.html").as_uri())
+    code = page.locator(".code_cell .input").first
+    assert not code.is_visible()
+    page.get_by_label("Show code").check()
+    assert code.is_visible()
+    assert page.pdf().startswith(b"%PDF")
+    page.close()
 
 
 @pytest.mark.browser
-def test_axe_finds_nothing_wrong_with_any_page(dossier: Dossier) -> None:
-    with chromium() as browser:
-        page = browser.new_context(bypass_csp=True).new_page()  # the pages' own policy forbids every script, axe too
-        found = {}
-        for name in ("index", *ORDER):
-            page.goto((dossier.index.parent / f"{name}.html").as_uri())
-            violations = Axe().run(page).response["violations"]
-            found[name] = [f"{each['id']}: {node['html'][:200]}" for each in violations for node in each["nodes"]]
+def test_axe_finds_nothing_wrong_with_any_page(dossier: Dossier, browser: Browser) -> None:
+    page = browser.new_context(bypass_csp=True).new_page()  # the pages' own policy forbids every script, axe too
+    found = {}
+    for name in ("index", *ORDER):
+        page.goto((dossier.index.parent / f"{name}.html").as_uri())
+        violations = Axe().run(page).response["violations"]
+        found[name] = [f"{each['id']}: {node['html'][:200]}" for each in violations for node in each["nodes"]]
+    page.context.close()
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
 
 
@@ -187,9 +192,9 @@ def test_what_makes_a_dossier_too_large_is_left_to_parquet(tmp_path: Path) -> No
 
 
 @pytest.mark.browser
-def test_it_reads_the_same_when_served(dossier: Dossier) -> None:
+def test_it_reads_the_same_when_served(dossier: Dossier, browser: Browser) -> None:
     handler = partial(_Quiet, directory=str(dossier.index.parent))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, chromium() as browser:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         page = browser.new_page()
         page.goto(f"http://127.0.0.1:{server.server_address[1]}/index.html")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ OPEN = {
     "strength": {"failing", "empty", "killed", "draft"},
     "incident": {"full", "failing", "killed", "draft"},
 }
+
+Ran = Callable[[str, str], tuple[list[Any], GateFailed | None]]
 
 
 @cache
@@ -55,10 +58,16 @@ def _run_cell(source: str, names: dict[str, Any]) -> Any:
     return eval(compile(ast.Expression(last.value), "cell", "eval"), names) if isinstance(last, ast.Expr) else None
 
 
+@pytest.fixture(scope="module")
+def ran(kinds: Path) -> Ran:
+    """`ran(name, kind)`: what `run_notebook` says of a kind of run, executed once for all tests here."""
+    return cache(lambda name, kind: run_notebook(name, run_path=str(kinds / kind)))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", ORDER)
-def test_it_runs_and_its_gate_says_what_the_data_says(kinds: Path, name: str, kind: str) -> None:
-    shown, closed = run_notebook(name, run_path=str(kinds / kind))
+def test_it_runs_and_its_gate_says_what_the_data_says(ran: Ran, name: str, kind: str) -> None:
+    shown, closed = ran(name, kind)
     assert (closed is None) == (kind in OPEN[name]), closed
     assert len(shown) >= 2
     for piece in shown:
@@ -70,8 +79,8 @@ def test_it_runs_and_its_gate_says_what_the_data_says(kinds: Path, name: str, ki
 
 
 @pytest.mark.parametrize("name", ORDER)
-def test_every_chart_has_words_for_who_cannot_see_it(kinds: Path, name: str) -> None:
-    shown, _ = run_notebook(name, run_path=str(kinds / "full"))
+def test_every_chart_has_words_for_who_cannot_see_it(ran: Ran, name: str) -> None:
+    shown, _ = ran(name, "full")
     charts = [piece for piece in shown if hasattr(piece, "alt")]
     assert charts
     for chart in charts:
@@ -79,28 +88,28 @@ def test_every_chart_has_words_for_who_cannot_see_it(kinds: Path, name: str) -> 
         assert 'alt="' in chart._repr_html_()
 
 
-def test_the_same_data_gives_the_same_charts_and_tables(kinds: Path) -> None:
+def test_the_same_data_gives_the_same_charts_and_tables(ran: Ran, kinds: Path) -> None:
     for name in ("suite_health", "rules"):
-        one, two = (run_notebook(name, run_path=str(kinds / "failing"))[0] for _ in range(2))
+        (one, _), (two, _) = ran(name, "failing"), run_notebook(name, run_path=str(kinds / "failing"))
         assert [piece._repr_html_() for piece in one] == [piece._repr_html_() for piece in two]
 
 
-def test_a_killed_run_says_so_at_the_top(kinds: Path) -> None:
-    shown, closed = run_notebook("suite_health", run_path=str(kinds / "killed"))
+def test_a_killed_run_says_so_at_the_top(ran: Ran) -> None:
+    shown, closed = ran("suite_health", "killed")
     assert "did not come to its end" in repr(shown[0])
     assert "The run did not come to its end." in str(closed)
 
 
-def test_what_was_not_asked_for_is_not_a_pass(kinds: Path) -> None:
+def test_what_was_not_asked_for_is_not_a_pass(ran: Ran) -> None:
     for name, words in (("migration", "no migration was rehearsed"), ("strength", "strength was not measured")):
-        shown, closed = run_notebook(name, run_path=str(kinds / "failing"))
+        shown, closed = ran(name, "failing")
         assert closed is None
         assert repr(shown[-1]).startswith("○ Nothing to judge: ")
         assert words in repr(shown[-1])
 
 
-def test_a_closed_gate_gives_every_reason(kinds: Path) -> None:
-    _, closed = run_notebook("rules", run_path=str(kinds / "failing"))
+def test_a_closed_gate_gives_every_reason(ran: Ran) -> None:
+    _, closed = ran("rules", "failing")
     assert "No scenario covers R01, R02" in str(closed)
     assert "Did not hold: R03" in str(closed)
 

@@ -15,7 +15,7 @@ from tests.page.checks import unavailable
 from tests.page.places import ROOT
 from tests.page.visitor import SESSIONS, Site, Visitor, weekday_ahead
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page journeys")]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.xdist_group("page journeys")]
 
 NewVisitor = Callable[..., Visitor]
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}

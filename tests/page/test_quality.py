@@ -31,7 +31,7 @@ def patience() -> None:
 
 def violations(visitor: Visitor, *rules: str) -> list[str]:
     """What axe finds wrong with the page as it stands (by `rules`, or by all), the widget's own frame left to itself."""
-    options = {"runOnly": list(rules)} if rules else {}
+    options = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
     found = Axe().run(visitor.page, context={"exclude": [["iframe"]]}, options=options).response["violations"]
     return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]]
 

@@ -11,7 +11,7 @@ from tests.page.checks import CHECKS
 from tests.page.places import STATIC
 from tests.page.visitor import Visitor
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("page rules")]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.xdist_group("page rules")]
 
 FAULTS = {
     "F01": ("flow.js", "return this.signedIn ||", "return true ||", "an anonymous visitor sees"),

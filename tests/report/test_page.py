@@ -230,8 +230,9 @@ def test_five_thousand_scenarios_open_at_once(browser: Browser, tmp_path: Path) 
 
 
 _LOW_CONTRAST = """() => {
-  const parse = text => { const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
-    canvas.fillStyle = text; canvas.fillRect(0, 0, 1, 1); return [...canvas.getImageData(0, 0, 1, 1).data]; };
+  const parsed = new Map();
+  const parse = text => { if (!parsed.has(text)) { const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+    canvas.fillStyle = text; canvas.fillRect(0, 0, 1, 1); parsed.set(text, [...canvas.getImageData(0, 0, 1, 1).data]); } return parsed.get(text); };
   const light = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
     .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
   const ground = node => { for (; node; node = node.parentElement) { const colour = parse(getComputedStyle(node).backgroundColor);
