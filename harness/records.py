@@ -8,9 +8,9 @@ run even with the same input and seed; every other column is the same byte for b
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import msgspec
 
@@ -24,9 +24,9 @@ __all__ = [
     "Cell",
     "ChangedCells",
     "Check",
+    "CheckKind",
     "Delivery",
     "Exchange",
-    "Happening",
     "Log",
     "Outcome",
     "Record",
@@ -110,13 +110,16 @@ class Step(Record, frozen=True, kw_only=True, gc=False, tag="steps"):
     duration_us: int
 
 
+CheckKind = Literal["response", "row", "count", "log", "call", "delivery", "invariant", "outcome", "fault"]
+
+
 class Check(Record, frozen=True, kw_only=True, gc=False, tag="checks"):
     """One comparison, passed or not."""
 
     MEASURED = ("tries",)
 
     step: int
-    kind: Literal["response", "row", "count", "log", "call", "delivery", "invariant", "outcome", "fault"]
+    kind: CheckKind
     path: str
     matcher: str
     expected: str
@@ -182,26 +185,39 @@ class RowChange(Record, frozen=True, kw_only=True, gc=False, tag="row_changes"):
 
 
 class Cell(msgspec.Struct, frozen=True, gc=False):
-    """What the RowChange records of one row operation differ in."""
+    """What the RowChange records of one row operation differ in, as they have it."""
 
     column: str
     before: str | None
     after: str | None
 
 
-class ChangedCells(msgspec.Struct, frozen=True):
+class ChangedCells(Record, frozen=True, kw_only=True, gc=False, tag="changed_cells"):
     """The RowChange records of one row operation, which differ in their last three columns alone.
 
-    Most records of a run are changed cells, so an operation is handed on as one; `like` is the first of them.
+    Most records of a run are changed cells, so an operation is handed on, and stands in a worker's part, as one.
     """
 
-    like: RowChange
+    step: int
+    change: int
+    transaction: int
+    table: str
+    key: str
+    operation: Literal["insert", "update", "delete", "truncate"]
     cells: tuple[Cell, ...]
+
+    @classmethod
+    def of(cls, change: RowChange) -> Self:
+        """The operation whose only cell is `change`."""
+        columns: Mapping[str, Any] = {name: getattr(change, name) for name in RowChange.__struct_fields__}
+        cell = {name: columns[name] for name in Cell.__struct_fields__}
+        return cls(**{name: columns[name] for name in columns if name not in cell}, cells=(Cell(**cell),))
 
     def each(self) -> Iterator[RowChange]:
         """The records one by one."""
+        columns: Mapping[str, Any] = {name: getattr(self, name) for name in self.__struct_fields__ if name != "cells"}
         for cell in self.cells:
-            yield msgspec.structs.replace(self.like, column=cell.column, before=cell.before, after=cell.after)
+            yield RowChange(**columns, column=cell.column, before=cell.before, after=cell.after)
 
 
 class CalendlyCall(Record, frozen=True, kw_only=True, gc=False, tag="calendly_calls"):
@@ -261,10 +277,6 @@ TABLES: dict[str, type[Record]] = {
 }
 
 
-Happening = Record | ChangedCells
-"""What the runner hands to a listener: one record, or those of one row operation together."""
-
-
-def table_of(record: Record) -> str:
-    """The name of the table that `record` is a row of."""
+def table_of(record: Record | type[Record]) -> str:
+    """The name of the table that `record`, or one of that class, is a row of."""
     return str(record.__struct_config__.tag)

@@ -14,6 +14,8 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import quote, quote_plus
 
+from harness.jsontext import parse
+
 __all__ = ["EMAIL_MASK", "MASK", "SHORTEST_SECRET", "Redactor", "mask_address", "mask_command", "passwords_in"]
 
 MASK = "***"
@@ -141,7 +143,7 @@ class Redactor:
     def _body(self, text: str) -> str:
         if text[:1] in ("{", "[") and any(map(text.lower().__contains__, _SECRET_KEY_WORDS)):
             try:
-                value = json.loads(text)
+                value = parse(text)
             except ValueError:
                 return self._text(text)
             masked = self.json(value)

@@ -10,16 +10,17 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "harness"
 
-GROUND = {"errors", "interrupts", "lazy", "memory", "progress", "project", "records", "redaction", "rules"}
+GROUND = {"errors", "interrupts", "jsontext", "lazy", "memory", "progress", "project", "records", "redaction", "rules"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "interrupts": set(),
+    "jsontext": set(),
     "lazy": set(),
     "memory": set(),
     "progress": set(),
     "project": set(),
     "records": set(),
-    "redaction": set(),
+    "redaction": {"jsontext"},
     "rules": set(),
     "booking": set(),
     "provider": GROUND,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from decimal import Decimal
 from typing import Any, cast
 
 import psycopg
 
+from harness.jsontext import parse_exact
 from harness.postgres.questions import Pending, Question, Row
 from harness.postgres.records import RowOperation
 from harness.postgres.tables import Table, read_tables
@@ -111,4 +110,4 @@ def _gone(oid: int) -> Table:
 
 
 def _row(text: str | None) -> dict[str, Any] | None:
-    return None if text is None else cast(dict[str, Any], json.loads(text, parse_float=Decimal))
+    return None if text is None else cast(dict[str, Any], parse_exact(text))

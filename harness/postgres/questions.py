@@ -48,7 +48,7 @@ class Question:
         """Ask and do not wait. Nothing else may be asked over `connection` before the answer was fetched."""
         if connection not in self._prepared:
             self._prepare(connection)
-        encoding = connection.info.encoding
+        encoding = _encoding(connection)
         values = [None if value is None else value.encode(encoding) for value in parameters]
         self._send(connection, values)
         return Pending(self, connection, values)
@@ -60,7 +60,7 @@ class Question:
         return _answer(connection)
 
     def _prepare(self, connection: _Connection) -> None:
-        _open(connection).pgconn.send_prepare(self._name, self._text.encode(connection.info.encoding))
+        _open(connection).pgconn.send_prepare(self._name, self._text.encode(_encoding(connection)))
         _checked(_answer(connection))
         self._prepared[connection] = True
 
@@ -90,11 +90,16 @@ class Pending:
         if result.status not in _GOOD and result.error_field(pq.DiagnosticField.SQLSTATE) == _FORGOTTEN:
             result = self._question.again(self._connection, self._values)
         _checked(result)
-        encoding, columns, value = self._connection.info.encoding, range(result.nfields), result.get_value
+        encoding, columns, value = _encoding(self._connection), range(result.nfields), result.get_value
         return [
             tuple(None if (text := value(row, column)) is None else text.decode(encoding) for column in columns)
             for row in range(result.ntuples)
         ]
+
+
+def _encoding(connection: _Connection) -> str:
+    """Python's name of what the client and the server speak, which the scenario's own SQL can change."""
+    return "utf-8" if connection.pgconn.parameter_status(b"client_encoding") == b"UTF8" else connection.info.encoding
 
 
 def _open(connection: _Connection) -> _Connection:

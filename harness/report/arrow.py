@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.records import SCHEMA_VERSION, Record
+from harness.records import SCHEMA_VERSION, Cell, ChangedCells, Record, RowChange
 from harness.report.columns import columns_of
 from harness.report.disk import disk_errors
 
@@ -48,6 +48,21 @@ def arrow_table(table: str, rows: Sequence[Record], run_id: str) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
+def changed_cells_table(operations: Sequence[ChangedCells], run_id: str) -> pa.Table:
+    """The cells of `operations` as an Arrow table of row_changes: what those of one have in common is converted once."""
+    import pyarrow as pa
+
+    cells = [cell for operation in operations for cell in operation.cells]
+    operation_of = pa.array([number for number, each in enumerate(operations) for _ in each.cells], pa.int64())
+    schema = arrow_schema("row_changes")
+    arrays: list[Any] = [pa.repeat(pa.scalar(run_id), len(cells))]
+    for column in list(schema)[1:]:
+        of_cells = column.name in Cell.__struct_fields__
+        values = pa.array([getattr(each, column.name) for each in (cells if of_cells else operations)], column.type)
+        arrays.append(values if of_cells else values.take(operation_of))
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
 class TableWriter:
     """Writes one table's rows to a Parquet file in groups, so that memory stays flat however long the run."""
 
@@ -55,15 +70,15 @@ class TableWriter:
         import pyarrow.parquet as pq
 
         self._table, self._run_id, self._path = table, run_id, path
-        self._rows: list[Record] = []
+        self._rows: list[Any] = []
         self._batches: list[pa.Table] = []
         self._batched = self._bytes = 0
         with disk_errors(path):
             self._writer = pq.ParquetWriter(path, arrow_schema(table), compression="zstd", compression_level=3)
 
-    def add(self, row: Record) -> None:
-        """Append one row."""
-        self._rows.append(row)
+    def add(self, record: Record) -> None:
+        """Append one row, or those of ChangedCells."""
+        self._rows.append(ChangedCells.of(record) if isinstance(record, RowChange) else record)
         if len(self._rows) >= _BATCH:
             self._convert()
 
@@ -81,7 +96,8 @@ class TableWriter:
 
     def _convert(self) -> None:
         if self._rows:
-            self._keep(arrow_table(self._table, self._rows, self._run_id))
+            convert = changed_cells_table if self._table == "row_changes" else partial(arrow_table, self._table)
+            self._keep(convert(self._rows, self._run_id))
             self._rows = []
 
     def _keep(self, rows: pa.Table) -> None:

@@ -6,19 +6,18 @@ Reads each record once; memory holds a few batches of rows and where each execut
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct, field
-from msgspec.structs import replace
 
-from harness.records import RACING_VERBS, TABLES, Check, Scenario, Step
+from harness.records import RACING_VERBS, TABLES, Body, ChangedCells, Check, Record, RowChange, Scenario, Step
 from harness.report.arrow import TableWriter
 from harness.report.cases import Cases
 from harness.report.disk import disk_errors
-from harness.report.lines import Row, join, read_all
+from harness.report.lines import expanded, read_all, split
 from harness.report.parts import Execution, Parts
 
 __all__ = ["EVENTS", "MEASURED", "Compacted", "compact"]
@@ -48,52 +47,75 @@ def compact(
     run_id: str,
     planned: Sequence[str],
     cases: Cases,
-    listen: Callable[[Execution, Row | None], None],
+    listen: Callable[[Sequence[bytes], Sequence[bytes]], None],
 ) -> Compacted:
     """Write events.jsonl, measured.jsonl and data/*.parquet into `into`; fill `cases`.
 
-    `listen` hears of every execution in order.
+    `listen` hears of every execution with a result, in order: its lines, and those of bodies that came before it.
     """
     found, digest = Compacted(cases, notes=list(parts.notes)), hashlib.sha256()
     (into / "data").mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         events = stack.enter_context((into / EVENTS).open("wb"))
         measured = stack.enter_context((into / MEASURED).open("wb"))
-        tables = {name: TableWriter(into / "data" / f"{name}.parquet", name, run_id) for name in TABLES}
+        tables = {kind: TableWriter(into / "data" / f"{name}.parquet", name, run_id) for name, kind in TABLES.items()}
+        tables[ChangedCells] = tables[RowChange]
         for execution in parts.executions(planned):
-            whole, scenario = _add_rows(execution, tables, found)
+            lines = _add_rows(execution, tables, found)
             with disk_errors(into):
-                events.write(b"".join([line.evidence + b"\n" for line in whole.lines]))
-                measured.write(b"".join([line.measured + b"\n" for line in whole.lines]))
+                events.write(b"\n".join([*lines.evidence, b""]))
+                measured.write(b"\n".join([*lines.measured, b""]))
             if execution.scenario_id not in found.raced:
-                digest.update(b"".join([line.evidence + b"\n" for line in whole.lines if line.table != "bodies"]))
-            listen(whole, scenario)
-        for writer in tables.values():
+                digest.update(b"\n".join([*lines.decided, b""]))
+            if execution.finished:
+                listen(lines.whole, execution.known_bodies)
+        for writer in {*tables.values()}:
             writer.close()
     found.evidence = digest.hexdigest()
     return found
 
 
-def _add_rows(execution: Execution, tables: dict[str, TableWriter], found: Compacted) -> tuple[Execution, Row | None]:
+class _Lines(Struct):
+    """The lines of one execution as tables have them, none with its newline."""
+
+    whole: list[bytes] = field(default_factory=list)
+    evidence: list[bytes] = field(default_factory=list)
+    measured: list[bytes] = field(default_factory=list)
+    decided: list[bytes] = field(default_factory=list)
+    """Those of `evidence` that the seed decides if nothing raced."""
+
+
+def _add_rows(execution: Execution, tables: Mapping[type[Record], TableWriter], found: Compacted) -> _Lines:
     """Append the execution's records to their tables. Damaged ones are left out of everything, and noted."""
-    scenario: Row | None = None
-    damaged: set[int] = set()
-    records = read_all([join(line.evidence, line.measured) for line in execution.lines])
-    for number, (line, record) in enumerate(zip(execution.lines, records, strict=True)):
+    lines = _Lines()
+    for line, record in zip(execution.lines, read_all(execution.lines), strict=True):
         if isinstance(record, str):
-            damaged.add(number)
-            found.notes.append(f"{execution.scenario_id}: a record of {line.table} is left out: {record}.")
+            table = line.split(b'"', 4)[3].decode("utf-8", "replace")
+            found.notes.append(f"{execution.scenario_id}: a record of {table} is left out: {record}.")
             continue
-        tables[line.table].add(record)
-        if isinstance(record, Scenario):
-            scenario = msgspec.to_builtins(record)
-            found.cases.add(scenario)
-        found.checks += isinstance(record, Check)
-        if isinstance(record, Step) and record.verb in RACING_VERBS and execution.scenario_id not in found.raced:
-            found.raced.append(execution.scenario_id)
+        kind = type(record)
+        tables[kind].add(record)
+        if kind is ChangedCells:
+            whole = evidence = expanded(line)
+            lines.measured += [b"{}"] * len(whole)
+        else:
+            whole, (head, rest) = [line], split(line, kind)
+            evidence = [head]
+            lines.measured.append(rest)
+        lines.whole += whole
+        lines.evidence += evidence
+        if kind is not Body:
+            lines.decided += evidence
+        _count(record, found)
     if not execution.finished:
         found.unfinished.append(execution.scenario_id)
-    if damaged:
-        kept = tuple(line for number, line in enumerate(execution.lines) if number not in damaged)
-        execution = replace(execution, lines=kept)
-    return execution, scenario
+    return lines
+
+
+def _count(record: Record, found: Compacted) -> None:
+    if isinstance(record, Scenario):
+        found.cases.add(msgspec.to_builtins(record))
+    elif isinstance(record, Check):
+        found.checks += 1
+    elif isinstance(record, Step) and record.verb in RACING_VERBS and record.scenario_id not in found.raced:
+        found.raced.append(record.scenario_id)

@@ -6,15 +6,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from harness.records import Body, ChangedCells, Happening, Scenario
+from harness.records import Body, Record, Scenario
 from harness.report.disk import disk_errors
-from harness.report.lines import encode, encode_cells
+from harness.report.lines import encode
 
 __all__ = ["PART_PATTERN", "EventWriter"]
 
 PART_PATTERN = "events-*.jsonl"
 
-_BUFFER = 256 * 1024
+_HELD = 256  # records that are held at most before they reach the file
 _REMEMBERED = 20_000
 
 
@@ -26,33 +26,29 @@ class EventWriter:
 
     def __init__(self, directory: Path, worker: int) -> None:
         self.path = directory / f"events-{worker}.jsonl"
-        self._pending: list[bytes] = []
-        self._size = 0
+        self._pending: list[Record] = []
         self._bodies: set[str] = set()
         with disk_errors(self.path):
             directory.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("ab", buffering=0)
 
-    def write(self, record: Happening) -> None:
+    def write(self, record: Record) -> None:
         """Append `record`; a body that this worker wrote before is left out. A Scenario flushes."""
         if isinstance(record, Body) and not self._is_new(record):
             return
-        lines = encode_cells(record) if isinstance(record, ChangedCells) else encode(record)
-        self._pending.append(lines)
-        self._size += len(lines)
-        if isinstance(record, Scenario) or self._size > _BUFFER:
+        self._pending.append(record)
+        if isinstance(record, Scenario) or len(self._pending) >= _HELD:
             self.flush()
 
     def flush(self) -> None:
         """Hand everything written so far to the operating system: it survives the death of this process."""
         if not self._pending:
             return
-        content = memoryview(b"".join(self._pending))
+        content = memoryview(encode(self._pending))
         with disk_errors(self.path):
             while content:
                 content = content[self._file.write(content) :]
         self._pending.clear()
-        self._size = 0
 
     def close(self) -> None:
         """Flush and close; closing twice is harmless."""

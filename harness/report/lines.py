@@ -1,7 +1,7 @@
 """A record as one line of JSON, and back.
 
-A line ends with what was measured, so that compaction splits the two without parsing. Instants are ISO 8601 in UTC with
-a `Z`; `run_id` stands in the manifest alone.
+A line ends with what was measured, so that compaction splits the two without parsing. In a worker's part the cells of one
+row operation are one line. Instants are ISO 8601 in UTC with a `Z`; `run_id` stands in the manifest alone.
 """
 
 from __future__ import annotations
@@ -17,23 +17,27 @@ from typing import Any
 import msgspec
 
 from harness.errors import HarnessFault
-from harness.records import TABLES, ChangedCells, Record
+from harness.records import TABLES, ChangedCells, Record, RowChange, table_of
 
 __all__ = [
-    "Row", "encode", "encode_cells", "instant_text", "join", "parse_instant", "read", "read_all", "record_of", "row_of", "split",
+    "Row", "encode", "expanded", "instant_text", "join", "parse_instant", "read", "read_all", "record_of", "row_of", "split",
 ]  # fmt: skip
 
 Row = dict[str, Any]
 """One row as JSON has it, with the table's name as `record`: instants are text, lists are lists."""
 
 _ANY_RECORD: Any = reduce(or_, TABLES.values())
+_ANY_LINE: Any = _ANY_RECORD | ChangedCells
 _encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 _decode = msgspec.json.Decoder().decode
-_read = msgspec.json.Decoder(_ANY_RECORD).decode
-_read_all = msgspec.json.Decoder(list[_ANY_RECORD]).decode
+_read = msgspec.json.Decoder(_ANY_LINE).decode
+_read_all = msgspec.json.Decoder(list[_ANY_LINE]).decode
 _dumps_anything = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_MEASURED = {table: b',"%b":' % record.MEASURED[0].encode() for table, record in TABLES.items() if record.MEASURED}
+_MEASURED = {record: b',"%b":' % record.MEASURED[0].encode() for record in TABLES.values() if record.MEASURED}
+_CHANGED_CELLS = b'{"record":"%b"' % table_of(ChangedCells).encode()
+_ROW_CHANGE = b'{"record":"%b"' % table_of(RowChange).encode()
 _OFFSET = len("+00:00")
 
 
@@ -51,8 +55,15 @@ def parse_instant(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def encode(record: Record) -> bytes:
-    """`record` as one line of a worker's part, newline included."""
+def encode(records: Sequence[Record]) -> bytes:
+    """`records` as lines of a worker's part, each with its newline."""
+    try:
+        return _encode_lines(records)
+    except UnicodeEncodeError:
+        return b"".join(map(_encode_one, records))
+
+
+def _encode_one(record: Record) -> bytes:
     try:
         return _encode(record) + b"\n"
     except (
@@ -62,20 +73,19 @@ def encode(record: Record) -> bytes:
         return text.encode("utf-8") + b"\n"
 
 
-def encode_cells(changed: ChangedCells) -> bytes:
-    """The lines of every changed cell of one row operation; what they have in common is encoded once."""
-    try:
-        whole, cells = _encode(changed.like), _encode(changed.cells)
-    except UnicodeEncodeError:
-        return b"".join(map(encode, changed.each()))
-    # A quote within a text is escaped, so that what looks like the beginning of a cell is one.
-    head = whole[: whole.rindex(b',"column":')]
-    return b"%b,%b\n" % (head, cells[2:-1].replace(b'},{"column":', b'}\n%b,"column":' % head))
+def expanded(line: bytes) -> list[bytes]:
+    """A line of a part as lines of tables: one for each changed cell, any other as it is. No newlines."""
+    if not line.startswith(_CHANGED_CELLS):
+        return [line]
+    # A quote within a text is escaped, so that what looks like the beginning of the cells, or of one, is it.
+    common, _, cells = line.partition(b',"cells":[{"column":')
+    head = b'%b%b,"column":' % (_ROW_CHANGE, common[len(_CHANGED_CELLS) :])
+    return [b"%b%b}" % (head, cell) for cell in cells[:-3].split(b'},{"column":')]
 
 
-def split(line: bytes, table: str) -> tuple[bytes, bytes]:
-    """A line of `table` in a part (no newline) as its evidence and what was measured, each a JSON object."""
-    first = _MEASURED.get(table)
+def split(line: bytes, kind: type[Record]) -> tuple[bytes, bytes]:
+    """A line of a part (no newline) as its evidence and what was measured, each a JSON object."""
+    first = _MEASURED.get(kind)
     at = line.rfind(first) if first else -1
     return (line, b"{}") if at < 0 else (line[:at] + b"}", b"{" + line[at + 1 :])
 

@@ -16,7 +16,7 @@ from harness.report.arrow import arrow_schema, arrow_table
 from harness.report.beginning import PLAN
 from harness.report.compaction import EVENTS, MEASURED
 from harness.report.frames import frame
-from harness.report.lines import Row, join, record_of, row_of
+from harness.report.lines import Row, expanded, join, record_of, row_of
 from harness.report.manifest import Manifest, read_manifest
 from harness.report.parts import Execution, read_parts
 from harness.report.upgrades import check_version, upgrade
@@ -204,7 +204,7 @@ class Run:
 
 def _execution_rows(execution: Execution) -> Iterator[Row | None]:
     for line in execution.lines:
-        yield row_of(join(line.evidence, line.measured))
+        yield from map(row_of, expanded(line))
 
 
 def _compacted_rows(directory: Path) -> Iterator[Row | None]:

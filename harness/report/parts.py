@@ -9,7 +9,7 @@ import json
 import re
 import sys
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import lru_cache, partial
 from itertools import zip_longest
@@ -19,43 +19,32 @@ from typing import IO, Any, NamedTuple
 from msgspec import Struct, field
 
 from harness.errors import HarnessFault
-from harness.records import TABLES, Body, Scenario
+from harness.records import Body, Scenario
 from harness.report.events import PART_PATTERN
-from harness.report.lines import read, split
+from harness.report.lines import read
 
-__all__ = ["Execution", "Line", "Parts", "read_parts"]
+__all__ = ["Execution", "Parts", "read_parts"]
 
 _HEAD = re.compile(rb'\{"record":"(\w+)","scenario_id":("[^"\\]*(?:\\.[^"\\]*)*"),"attempt":(\d+),')
 _START = b'{"record":"'
 _BODY_OR_RESULT = re.compile(rb'\{"record":"(?:bodies|scenarios)"')
 _BLOCK = 4 << 20  # bytes looked at together
 _BODY_REFERENCE = re.compile(rb'"(?:request_body|response_body)":"([0-9a-f]{64})"')
-_TABLE_NAMES = {name.encode("ascii"): name for name in TABLES}
 _LOOKED_AT = frozenset({b"bodies", b"scenarios"})
-_WITH_BODIES = frozenset({"exchanges", "calendly_calls", "deliveries"})
-
 _CACHED_BODIES = 256
 
 Key = tuple[str, int]
 """A scenario's id and the attempt."""
 
 
-class Line(Struct, frozen=True, gc=False):
-    """One record: its table, its evidence, what was measured (each a JSON object)."""
-
-    table: str
-    evidence: bytes
-    measured: bytes
-
-
 class Execution(Struct, frozen=True):
-    """All records of one attempt at one case; `finished` when its Scenario record is there."""
+    """The lines (no newline) of one attempt at one case; `finished` when its Scenario record is there."""
 
     scenario_id: str
     attempt: int
     finished: bool
-    lines: tuple[Line, ...]
-    known_bodies: tuple[Line, ...] = ()
+    lines: Sequence[bytes]
+    known_bodies: Sequence[bytes] = ()
     """Bodies that it names and that an earlier execution brought."""
 
 
@@ -122,13 +111,16 @@ class Parts(Struct):
             streams = [stack.enter_context(path.open("rb")) for path in self.paths]
             read = lru_cache(_CACHED_BODIES)(partial(self._body, streams))
             for key in self._ordered(planned):
-                own = [line for span in self._spans(key) for line in _lines(streams[span.part], span)]
-                named = [at for body_id in _named_bodies(own) if (at := self.bodies.find(body_id)) is not None]
+                own = b"".join([_between(streams[span.part], span) for span in self._spans(key)])
+                bodies = dict.fromkeys(
+                    _BODY_REFERENCE.findall(own)
+                )  # a quote in a text is escaped: these are references
+                named = [at for body_id in bodies if (at := self.bodies.find(body_id)) is not None]
                 new = [_adopted(read(at), key) for at in named if not written[at]]
-                known = tuple(read(at) for at in named if written[at])
+                known = [read(at) for at in named if written[at]]
                 for at in named:
                     written[at] = True
-                yield Execution(key[0], key[1], key in self.places, (*new, *own), known)
+                yield Execution(key[0], key[1], key in self.places, [*new, *own[:-1].split(b"\n")], known)
 
     def note_span(self, key: Key, span: _Span) -> None:
         """These lines are of the execution `key`."""
@@ -144,9 +136,9 @@ class Parts(Struct):
         spans = self.spans[key]
         return (_Span(*spans[at : at + 3]) for at in range(0, len(spans), 3))
 
-    def _body(self, streams: Sequence[IO[bytes]], at: int) -> Line:
+    def _body(self, streams: Sequence[IO[bytes]], at: int) -> bytes:
         span = self.bodies.span(at)
-        return next(_lines(streams[span.part], span))
+        return _between(streams[span.part], span)[:-1]
 
     def _ordered(self, planned: Sequence[str]) -> list[Key]:
         position = {scenario_id: index for index, scenario_id in enumerate(planned)}
@@ -284,26 +276,14 @@ def _text(quoted: bytes) -> str:
     return sys.intern(json.loads(quoted))
 
 
-def _lines(stream: IO[bytes], span: _Span) -> Iterator[Line]:
+def _between(stream: IO[bytes], span: _Span) -> bytes:
     stream.seek(span.start)
-    for line in stream.read(span.end - span.start).split(b"\n"):
-        if line:
-            table = _TABLE_NAMES.get(line[len(_START) : line.index(b'"', len(_START))], "")
-            yield Line(table, *split(line, table))
+    return stream.read(span.end - span.start)
 
 
-def _named_bodies(lines: Iterable[Line]) -> list[bytes]:
-    """The ids of the bodies that `lines` name, each once, in order."""
-    found: dict[bytes, None] = {}
-    for line in lines:
-        if line.table in _WITH_BODIES:
-            found.update(dict.fromkeys(_BODY_REFERENCE.findall(line.evidence)))
-    return list(found)
-
-
-def _adopted(line: Line, key: Key) -> Line:
-    head = _HEAD.match(line.evidence)
+def _adopted(line: bytes, key: Key) -> bytes:
+    head = _HEAD.match(line)
     if head is None:
-        raise HarnessFault("A body's line lost its head.", "_lines yields only lines that have one.")
+        raise HarnessFault("A body's line lost its head.", "_note_line notes only lines that have one.")
     start = f'{{"record":"bodies","scenario_id":{json.dumps(key[0], ensure_ascii=False)},"attempt":{key[1]},'
-    return Line(line.table, start.encode("utf-8") + line.evidence[head.end() :], line.measured)
+    return start.encode("utf-8") + line[head.end() :]

@@ -15,6 +15,8 @@ from harness.scenario.instants import parse_date, parse_duration, parse_instant,
 
 __all__ = ["Typed", "equal", "order_key", "untyped"]
 
+_PLAIN = frozenset({str, int, bool, type(None)})
+
 Ordered: TypeAlias = Decimal | datetime | date
 
 
@@ -35,6 +37,8 @@ def equal(expected: Any, actual: Any, column_type: str | None = None) -> bool:
         actual, column_type = actual.value, actual.column_type
     if column_type and isinstance(actual, str) and isinstance(expected, str):
         return _same_text(expected, actual, column_type)
+    if type(expected) is type(actual) and type(expected) in _PLAIN:  # nearly all; what follows asks abstract classes
+        return bool(expected == actual)
     if isinstance(expected, Mapping):
         return (
             isinstance(actual, Mapping)

@@ -102,9 +102,9 @@ class _Comparer:
         return Comparison(path, "equals", *shown, passed, pattern.position)
 
     def map(self, pattern: MapPattern, actual: Any, path: str) -> Comparisons:
-        if not isinstance(actual, Mapping):
+        if not isinstance(actual, dict | Mapping):  # a dict, nearly always, is told at once
             actual = as_map(actual)
-        if not isinstance(actual, Mapping):
+        if not isinstance(actual, dict | Mapping):
             wanted = f"a map with {', '.join(pattern.entries)}" if pattern.entries else "a map"
             return [Comparison(path, "map", wanted, show(actual), False, pattern.position)]
         found: Comparisons = []

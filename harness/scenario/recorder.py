@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
@@ -21,9 +21,12 @@ from harness import records
 from harness.postgres import RowOperation
 from harness.redaction import Redactor
 
+if TYPE_CHECKING:
+    from harness.scenario.matching import Comparison
+
 __all__ = ["Kept", "Recorder", "compact"]
 
-Sink = Callable[[records.Happening], None]
+Sink = Callable[[records.Record], None]
 _Pending = tuple[type[records.Record], dict[str, Any], Mapping[str, Any] | None]
 R = TypeVar("R", bound=records.Record)
 
@@ -167,6 +170,24 @@ class Recorder:
         text = {"message": self.text(message), "fields": self.text(compact(fields))}
         self.write(records.Log, raw, level=level, logger=logger, **text, **self._here())
 
+    def checks(self, found: Sequence[Comparison], kind: records.CheckKind, tries: int = 1) -> None:
+        """One record a comparison."""
+        texts = iter(self.texts([text for each in found for text in (each.expected, each.actual)]))
+        common = {**self._identity, "step": self.step, "kind": kind, "tries": tries}
+        with self._lock:
+            for each in found:
+                record = records.Check(
+                    **common,
+                    path=each.path,
+                    matcher=each.matcher,
+                    expected=next(texts),
+                    actual=next(texts),
+                    outcome="passed" if each.passed else "failed",
+                    line=each.position.line,
+                    column=each.position.column,
+                )
+                self._sink(record)
+
     def row_changes(self, operations: Sequence[RowOperation]) -> None:
         """One record a changed cell, in the order of the operations."""
         for operation in operations:
@@ -184,8 +205,7 @@ class Recorder:
             left = iter(cells)
             olds = [next(left) if column in before else None for column in columns]
             news = [next(left) if column in after else None for column in columns]
-            changed = tuple(map(records.Cell, columns, olds, news))
-            first = records.RowChange(
+            changed = records.ChangedCells(
                 **self._identity,
                 step=self.step,
                 change=self._numbers["change"],
@@ -193,12 +213,10 @@ class Recorder:
                 table=operation.table,
                 key=key,
                 operation=operation.operation,
-                column=changed[0].column,
-                before=changed[0].before,
-                after=changed[0].after,
+                cells=tuple(map(records.Cell, columns, olds, news)),
             )
             with self._lock:
-                self._sink(records.ChangedCells(first, changed))
+                self._sink(changed)
 
 
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)

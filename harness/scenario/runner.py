@@ -157,7 +157,7 @@ class _Execution(Struct):
         if step.as_:
             capture(world.scope, step.as_, value)
         found = [*world.take_found(), *checks.expectation(world, step)]
-        self.note(found, "response")
+        self.recorder.checks(found, "response")
         world.take_changes()
         return _failed(found, step.position)
 
@@ -172,7 +172,7 @@ class _Execution(Struct):
                 if before or failed:
                     break
                 raise
-            self.note(found, checks.RECORD_KINDS[spec.kind], looks.times)
+            self.recorder.checks(found, checks.RECORD_KINDS[spec.kind], looks.times)
             fresh = _failed(found, spec.position)
             if fresh and (looks.times, looks.stopped) > (self.looks.times, self.looks.stopped):
                 self.looks = looks
@@ -182,7 +182,7 @@ class _Execution(Struct):
     def watch(self, world: World, position: Position) -> _Mismatches:
         """What must hold after every step and does not: no unexpected request, and the invariants wherever rows changed."""
         found = [*checks.unexpected_calls(world, position), *checks.invariants(world, position)]
-        self.note(found, "invariant")
+        self.recorder.checks(found, "invariant")
         return _failed(found, position)
 
     def conclude(self, world: World, specs: Sequence[CheckSpec]) -> None:
@@ -192,7 +192,7 @@ class _Execution(Struct):
         world.take_changes(look=True)
         failed += self.watch(world, position)
         found = checks.faults(world, position)
-        self.note(found, "fault")
+        self.recorder.checks(found, "fault")
         self.notes = [self.recorder.text(each.actual) for each in found if each.passed]
         self.judge(world, "then", [*failed, *_failed(found, position)])
 
@@ -204,23 +204,6 @@ class _Execution(Struct):
             raise StepFailed(failure)
 
     # -- evidence -----------------------------------------------------------------------------------------------
-
-    def note(self, found: Sequence[Comparison], kind: str, tries: int = 1) -> None:
-        texts = self.recorder.texts([text for c in found for text in (c.expected, c.actual)])
-        for number, c in enumerate(found):
-            self.recorder.write(
-                records.Check,
-                step=self.recorder.step,
-                kind=kind,
-                path=c.path,
-                matcher=c.matcher,
-                expected=texts[2 * number],
-                actual=texts[2 * number + 1],
-                outcome="passed" if c.passed else "failed",
-                line=c.position.line,
-                column=c.position.column,
-                tries=tries,
-            )
 
     def failure(
         self, world: World, verb: str, position: Position, mismatches: list[Comparison], error: str | None = None

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from harness import records
 from harness.errors import InputError, MachineError, Position
+from harness.jsontext import parse
 from harness.postgres import Sandbox, Server, question
 from harness.redaction import SHORTEST_SECRET, Redactor
 from harness.scenario.application import Application, open_application
@@ -60,7 +61,7 @@ class Stage:
     target: Target
     suite: Suite
     fixtures: Path
-    sink: Callable[[records.Happening], None]
+    sink: Callable[[records.Record], None]
     seed: int
     worker: int = 0
     redactor: Redactor = field(default_factory=Redactor)
@@ -264,12 +265,8 @@ class Stage:
         ]
         if not parts:
             return {}
-        import json
-
         text = f"SELECT * FROM ({' UNION ALL '.join(parts)}) AS broken WHERE rows IS NOT NULL"
-        return {
-            wanted[int(str(number))].name: json.loads(str(rows)) for number, rows in self.sandbox.ask(question(text))
-        }
+        return {wanted[int(str(number))].name: parse(str(rows)) for number, rows in self.sandbox.ask(question(text))}
 
     # -- the end ------------------------------------------------------------------------------------------------
 

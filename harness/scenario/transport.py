@@ -6,7 +6,6 @@ Both take the same request and give the same answer, so that a scenario cannot t
 from __future__ import annotations
 
 import io
-import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +16,7 @@ from urllib.parse import quote, unquote, urlsplit
 from msgspec import Struct, field
 
 from harness.interrupts import AskedToEnd
+from harness.jsontext import parse
 
 if TYPE_CHECKING:
     from harness.scenario.connection import HttpConnection
@@ -51,7 +51,7 @@ class HttpAnswer(Struct, frozen=True, dict=True):
     @cached_property
     def json(self) -> Any:
         try:
-            return json.loads(self.content)
+            return parse(self.content)
         except ValueError:
             return None
 

@@ -6,15 +6,17 @@ import threading
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import InputError, Position
+from harness.jsontext import parse_exact
 from harness.scenario.registry import bind
 from harness.scenario.transport import HttpAnswer, HttpRequest, NoAnswer
 from harness.scenario.visitors import Visitor, Visitors
 
 if TYPE_CHECKING:
-    from harness.postgres import RowOperation
+    from harness.postgres import Question, RowOperation
     from harness.provider import Fault, Provider
     from harness.scenario.fixtures import Catalogue
     from harness.scenario.matching import Comparison
@@ -288,23 +290,10 @@ class World:
 
     def rows(self, tables: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
         """Every row of each of `tables` as JSON data, ordered by its text, from one question to the database."""
-        import json
-        from decimal import Decimal
-
-        from psycopg import sql
-
-        parts = [
-            sql.SQL(
-                "SELECT {} AS name, (SELECT json_agg(line ORDER BY line::text) FROM (SELECT to_jsonb(t) FROM {} AS t) AS q (line))::text"
-            ).format(sql.Literal(table), sql.Identifier(table))
-            for table in tables
-        ]
-        if not parts:
+        if not tables:
             return {}
-        from harness.postgres import question
-
-        answer = self.stage.sandbox.ask(question(sql.SQL(" UNION ALL ").join(parts).as_string(None)))
-        return {str(name): json.loads(rows or "[]", parse_float=Decimal) for name, rows in answer}
+        answer = self.stage.sandbox.ask(_every_row_of(tuple(tables)))
+        return {str(name): parse_exact(rows or "[]") for name, rows in answer}
 
     def query(self, query: str, params: Mapping[str, Any], position: Position) -> list[dict[str, Any]]:
         """The answer to a query; what the database refuses is a mistake at `position`."""
@@ -381,3 +370,18 @@ class World:
             yield
         finally:
             self._gate = None
+
+
+@lru_cache(256)
+def _every_row_of(tables: tuple[str, ...]) -> Question:
+    from psycopg import sql
+
+    from harness.postgres import question
+
+    parts = [
+        sql.SQL(
+            "SELECT {} AS name, (SELECT json_agg(line ORDER BY line::text) FROM (SELECT to_jsonb(t) FROM {} AS t) AS q (line))::text"
+        ).format(sql.Literal(table), sql.Identifier(table))
+        for table in tables
+    ]
+    return question(sql.SQL(" UNION ALL ").join(parts).as_string(None))

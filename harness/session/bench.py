@@ -22,7 +22,7 @@ from harness.session.plan import suite_of
 
 __all__ = ["Bench", "cases_of"]
 
-Sink = Callable[[records.Happening], None]
+Sink = Callable[[records.Record], None]
 
 
 class Bench(Struct):
@@ -105,5 +105,5 @@ def cases_of(path: Path, root: Path) -> Sequence[Case]:
     return suite_of((str(path),), root).cases
 
 
-def _nowhere(_: records.Happening) -> None:
+def _nowhere(_: records.Record) -> None:
     """Nobody reads the records."""

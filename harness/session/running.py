@@ -198,7 +198,7 @@ class _CaseWorker:
         gc.set_threshold(20_000, 20, 20)
         return self._bench.about
 
-    def write(self, record: records.Happening) -> None:
+    def write(self, record: records.Record) -> None:
         assert self._writer is not None  # opened before the first case
         self._writer.write(record)
 

@@ -86,7 +86,7 @@ class Ground:
     def _built(self, server: Server, target: Target) -> Stage:
         return Stage(server, target, self.suite, self.root / "fixtures", self._hear, self.seed)
 
-    def _hear(self, record: records.Happening) -> None:
+    def _hear(self, record: records.Record) -> None:
         if isinstance(record, records.Check) and record.outcome == "failed":
             self._failed.append(f"{record.kind} {record.path}: expected {record.expected}, got {record.actual}"[:300])
 

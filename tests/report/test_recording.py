@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+import pandas as pd
 import pytest
 
 from harness.errors import MachineError
-from harness.records import BODY_LIMIT, Body, Step
+from harness.records import BODY_LIMIT, Body, Cell, ChangedCells, Step
 from harness.report import EventWriter, compare, finish, load, read_manifest
 from harness.report.manifest import Manifest
 from tests.report.planned import plans
@@ -39,6 +40,46 @@ def test_a_body_is_written_once_by_each_worker(tmp_path: Path) -> None:
         writer.write(body)
         writer.write(msgspec.structs.replace(body, scenario_id="t"))
     assert len(writer.path.read_bytes().splitlines()) == 1
+
+
+def test_the_cells_of_one_row_operation_are_rows_and_lines_of_their_own(tmp_path: Path) -> None:
+    texts = [
+        '},{"column":"x"}',
+        '"',
+        "[{},{}]",
+        '{"record":"changed_cells"',
+        "\\",
+        ',"cells":[{"column":',
+        "half \ud800",
+        None,
+    ]
+    cells = tuple(Cell(f"c{number}", text, text) for number, text in enumerate(texts))
+    plan = plans(1, failing=False)[0]
+    *before, scenario = records_of(plan)
+    ids = {"scenario_id": plan.scenario_id, "attempt": plan.attempt}
+    operation = ChangedCells(
+        **ids, step=1, change=9, transaction=3, table="T", key='{"id":"},{"}', operation="update", cells=cells
+    )
+    start_run(tmp_path, [plan])
+    with EventWriter(tmp_path, 0) as writer:
+        for record in (*before, operation, scenario):
+            writer.write(record)
+    killed = load(tmp_path).row_changes
+    finish(tmp_path, ended_at=END)
+    finished = load(tmp_path).row_changes
+    pd.testing.assert_frame_equal(killed, finished)
+    of_it = finished[finished["change"] == 9]
+    told = [text and text.replace("\ud800", "\N{REPLACEMENT CHARACTER}") for text in texts]
+    for column in ("before", "after"):
+        assert [None if pd.isna(text) else text for text in of_it[column]] == told
+    assert of_it["column"].tolist() == [cell.column for cell in cells]
+    assert set(of_it["key"]) == {operation.key}
+    lines = [json.loads(line) for line in (tmp_path / "events.jsonl").read_bytes().splitlines()]
+    changes = [line for line in lines if line["record"] == "row_changes"]
+    assert [line["after"] for line in changes if line["change"] == 9] == told
+    assert len(changes) == len(finished)
+    for line in changes:
+        assert list(line)[1:] == list(finished.columns)[1:], "the columns of the table, in its order"
 
 
 def test_a_long_body_is_cut_and_says_so() -> None:

@@ -105,8 +105,7 @@
     const [from, position] = one.attempts[number];
     const data = await chunk(from);
     if (shown[chosen] !== one) return;
-    const [events, measured, bodies] = data[position];
-    const records = events.map((line, index) => Object.assign(line, measured[index]));
+    const [records, bodies] = data[position];
     const of = name => records.filter(record => record.record === name);
     const texts = new Map(bodies.concat(of("bodies")).map(body => [body.body_id, body]));
     const scenario = of("scenarios")[0] || {failure_text: null, outcome: one.outcome, flaky: false};

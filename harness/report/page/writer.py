@@ -7,7 +7,7 @@ import json
 import tempfile
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
 from itertools import islice
 from pathlib import Path
@@ -16,10 +16,8 @@ from typing import IO, Any, Self
 
 from harness.report.cases import Case, Cases
 from harness.report.disk import disk_errors
-from harness.report.lines import Row
 from harness.report.manifest import Manifest
 from harness.report.page.summary import summary
-from harness.report.parts import Execution
 from harness.rules import RULES
 
 __all__ = ["Page"]
@@ -61,16 +59,10 @@ class Page:
     ) -> None:
         self._spool.close()
 
-    def add(self, execution: Execution, scenario: Row | None) -> None:
-        """Take one execution's evidence; one without a result is left to the DataFrames."""
-        if scenario is None:
-            return
+    def add(self, lines: Sequence[bytes], known_bodies: Sequence[bytes]) -> None:
+        """Take the lines of one execution with a result, and of the bodies that it names and an earlier one brought."""
         self._places.extend((self._chunks, len(self._pending)))
-        packed = b"[[%b],[%b],[%b]]" % (
-            b",".join([line.evidence for line in execution.lines]),
-            b",".join([line.measured for line in execution.lines]),
-            b",".join([line.evidence for line in execution.known_bodies]),
-        )
+        packed = b"[[%b],[%b]]" % (b",".join(lines), b",".join(known_bodies))
         self._pending.append(packed)
         self._size += len(packed)
         if self._size >= _CHUNK:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,14 +17,13 @@ from harness.scenario.matching import Comparison
 
 if TYPE_CHECKING:
     from harness.provider import Fault
+    from harness.records import CheckKind
     from harness.scenario.model import CheckSpec, Step
     from harness.scenario.world import World
 
 __all__ = ["RECORD_KINDS", "Looks", "evaluate", "expectation", "faults", "invariants", "unexpected_calls"]
 
-RecordKind = Literal["response", "row", "count", "log", "call", "delivery", "invariant", "outcome", "fault"]
-
-RECORD_KINDS: Mapping[str, RecordKind] = {
+RECORD_KINDS: Mapping[str, CheckKind] = {
     "response": "response",
     "rows": "row",
     "changed": "row",

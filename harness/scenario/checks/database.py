@@ -30,13 +30,12 @@ def rows(world: World, pattern: Pattern, within_step: bool) -> list[Comparison]:
     assert isinstance(pattern, MapPattern)  # the loader takes nothing else
     found: list[Comparison] = []
     every = world.rows([table for table, _ in pattern.items()])
+    scope, now = world.scope, world.clock()
     for table, inner in pattern.items():
         types = world.types.get(table, {})
         refuse_lost(inner, table, types, _columns(world, table, every[table]) or types)
         elements = [typed(row, types) for row in every[table]]
-        found += Quantified(elements, hold(world.scope, world.clock()), table, world.scope, world.clock()).compare(
-            inner
-        )
+        found += Quantified(elements, hold(scope, now), table, scope, now).compare(inner)
     return found
 
 

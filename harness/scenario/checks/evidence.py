@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from harness import records
+from harness.jsontext import parse
 from harness.scenario.checks.quantified import Element, Hold, Quantified, hold
 from harness.scenario.equality import equal
 from harness.scenario.matchers import ABSENT
@@ -35,10 +36,11 @@ def compare_answer(world: World, pattern: Pattern) -> list[Comparison]:
     if not isinstance(pattern, MapPattern):
         return compare(pattern, actual.get("status"), world.scope, "$.status", now=world.clock())
     found: list[Comparison] = []
+    scope, now = world.scope, world.clock()
     for key, inner in pattern.items():
         path = "$" if key == "body" else f"$.{key}"
         wanted = _lower(inner) if key == "headers" else inner
-        found += compare(wanted, actual.get(key, ABSENT), world.scope, path, now=world.clock())
+        found += compare(wanted, actual.get(key, ABSENT), scope, path, now=now)
     return found
 
 
@@ -145,7 +147,7 @@ def _parsed(text: str | None) -> Any:
     if not text:
         return None
     try:
-        return json.loads(text)
+        return parse(text)
     except ValueError:
         return dict(parse_qsl(text, keep_blank_values=True)) or text
 

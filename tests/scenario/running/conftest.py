@@ -57,7 +57,7 @@ def play(server: Server, tmp_path: Path) -> Play:
         for name, text in (files or {}).items():
             (tmp_path / name).write_text(text)
         path.write_text(head + "  - scenario: A case\n" + "\n".join(lines) + "\n")
-        written: list[records.Happening] = []
+        written: list[records.Record] = []
         suite = load([path], project=ROOT)
         stage = Stage(server, parse_target(target), suite, ROOT / "fixtures", written.append, seed)
         try:

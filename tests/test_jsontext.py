@@ -1,0 +1,52 @@
+"""JSON is read as the standard library reads it, whatever it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.jsontext import parse, parse_exact
+
+ODD = [
+    "NaN", "[-Infinity]", '"\\ud800"', "1e400", "-0.0", "1E5", "", " ", "[1,]", '{"a":1,"a":2}', '"\x01"', "\ufeff1", "[1]x", "01", "-", "1.",
+    b"\xef\xbb\xbf1", b"\xff", "9" * 40, "9" * 5000, "[" * 400 + "]" * 400, "9007199254740993.0", "0.1e-400", "\t[1]\n", "true", "nul",
+]  # fmt: skip
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+def read(how: Callable[[Any], Any], text: str | bytes) -> str:
+    try:
+        return repr(how(text))
+    except ValueError:
+        return "no JSON"
+
+
+def agrees(text: str | bytes) -> None:
+    assert read(parse, text) == read(json.loads, text)
+    assert read(parse_exact, text) == read(lambda given: json.loads(given, parse_float=Decimal), text)
+
+
+@pytest.mark.parametrize("text", ODD, ids=lambda text: repr(text)[:20])
+def test_odd_texts_are_read_alike(text: str | bytes) -> None:
+    agrees(text)
+
+
+@given(VALUES, st.booleans())
+def test_any_value_is_read_alike(value: Any, ascii_only: bool) -> None:
+    agrees(json.dumps(value, ensure_ascii=ascii_only))
+
+
+def test_a_number_with_a_fraction_keeps_its_digits() -> None:
+    assert str(parse_exact('{"price": 45.00}')["price"]) == "45.00"
+    assert parse('{"price": 45.00}')["price"] == 45.0
