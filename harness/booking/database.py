@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from .models import Base
+from .models import METADATA
 from .settings import ConfigurationError, Settings
 
 __all__ = ["NotReady", "check_ready", "open_engine"]
@@ -81,7 +81,7 @@ def check_ready(engine: Engine) -> None:
             f"The database {name} cannot be reached: {words[0] if words else 'no reason given'}.",
             "Check DATABASE_URL and that the server is up.",
         ) from None
-    needed = [(table.name, column.name) for table in Base.metadata.sorted_tables for column in table.columns]
+    needed = [(table.name, column.name) for table in METADATA.sorted_tables for column in table.columns]
     missing = [f"{table}.{column}" for table, column in needed if (table, column) not in there]
     if missing:
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""

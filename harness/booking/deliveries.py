@@ -10,13 +10,12 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from .models import WebhookDelivery, table_of
+from .models import WEBHOOK_DELIVERY as D
 
 __all__ = ["APPLIED", "FLAGGED", "IGNORED", "PARKED", "Deliveries", "Outcome", "Parked"]
 
 APPLIED, PARKED, FLAGGED, IGNORED = "applied", "parked", "flagged", "ignored"
 
-D = table_of(WebhookDelivery)
 TAKE = insert(D).on_conflict_do_nothing(index_elements=[D.c.provider, D.c.key]).returning(D.c.id)
 WAITING = (
     select(D.c.id, D.c.payload)

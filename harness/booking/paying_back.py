@@ -12,14 +12,13 @@ from sqlalchemy import Connection, or_, select, update
 from .confirmation import text_or_none
 from .context import Context
 from .machine_table import Event, State
-from .models import Refund, table_of
+from .models import REFUND as R
 from .progress import Progress
 from .refusals import Refusal
 from .stripe_client import StripeRefused, minor_units
 
 __all__ = ["Owed", "PayingBack", "advance_refund", "find_refund", "reopen_refunds"]
 
-R = table_of(Refund)
 COLUMNS = (
     R.c.id,
     R.c.bookingId,

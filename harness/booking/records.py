@@ -1,6 +1,6 @@
 """Rows as frozen records: what the rest of the flow reasons about.
 
-Field names are the models' attribute names; times are naive UTC as PostgreSQL stores them.
+Field names are those of the columns in snake case; times are naive UTC as PostgreSQL stores them.
 """
 
 from __future__ import annotations

@@ -9,12 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from .models import Refund, table_of
+from .models import REFUND as R
 from .records import Booking
 
 __all__ = ["Due", "RefundPolicy", "refund_row", "write_refund"]
 
-R = table_of(Refund)
 INSERT_REFUND = insert(R)
 CENT = Decimal("0.01")
 

@@ -5,13 +5,14 @@ Every statement is built once; methods take the connection, so that the caller o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, and_, any_, bindparam, insert, or_, select, text, update
+from sqlalchemy import Connection, Table, and_, any_, bindparam, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
@@ -21,15 +22,14 @@ from .records import Booking, SessionType
 __all__ = ["Store", "UserFound", "column_names"]
 
 
-def column_names(model: type[models.Base]) -> dict[str, str]:
-    """Attribute name → column name of a model, in order."""
-    return {attribute.key: attribute.columns[0].name for attribute in model.__mapper__.column_attrs}
+def column_names(table: Table) -> dict[str, str]:
+    """Attribute of a record (`builder_id`) → column of its table (`builderId`), in order."""
+    return {re.sub("(?=[A-Z])", "_", column.name).lower(): column.name for column in table.columns}
 
 
-B, S = models.table_of(models.Booking), models.table_of(models.SessionType)
-U, P = models.table_of(models.User), models.table_of(models.BuilderProfile)
-BOOKING_COLUMNS = column_names(models.Booking)
-SESSION_COLUMNS = column_names(models.SessionType)
+B, S, U, P = models.BOOKING, models.SESSION_TYPE, models.USER, models.BUILDER_PROFILE
+BOOKING_COLUMNS = column_names(B)
+SESSION_COLUMNS = column_names(S)
 BOOKING_FIELDS = tuple(BOOKING_COLUMNS[item.name] for item in fields(Booking))
 SESSION_FIELDS = tuple(SESSION_COLUMNS[item.name] for item in fields(SessionType) if item.name in SESSION_COLUMNS)
 
@@ -93,8 +93,8 @@ ONE_USER = (
 )
 HOLD = text("SELECT count(pg_advisory_xact_lock(key)) FROM unnest(CAST(:keys AS bigint[])) AS key")
 INSERT_BOOKING = insert(B)
-USE_TOKEN = insert(models.table_of(models.UsedToken))
-INSERT_TRANSITIONS = insert(models.table_of(models.BookingTransition))
+USE_TOKEN = insert(models.USED_TOKEN)
+INSERT_TRANSITIONS = insert(models.BOOKING_TRANSITION)
 
 
 class Store:

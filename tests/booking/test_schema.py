@@ -11,7 +11,7 @@ import sqlalchemy
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from harness.booking.models import Base
+from harness.booking.models import METADATA
 from harness.postgres import Database, Server
 
 from .conftest import migrations, populate
@@ -31,7 +31,7 @@ def differences(url: str) -> list[Any]:
             context = MigrationContext.configure(
                 connection, opts={"compare_type": True, "compare_server_default": True}
             )
-            return list(compare_metadata(context, Base.metadata))
+            return list(compare_metadata(context, METADATA))
     finally:
         engine.dispose()
 

@@ -56,9 +56,16 @@ def test_the_cells_of_one_row_operation_are_rows_and_lines_of_their_own(tmp_path
     cells = tuple(Cell(f"c{number}", text, text) for number, text in enumerate(texts))
     plan = plans(1, failing=False)[0]
     *before, scenario = records_of(plan)
-    ids = {"scenario_id": plan.scenario_id, "attempt": plan.attempt}
     operation = ChangedCells(
-        **ids, step=1, change=9, transaction=3, table="T", key='{"id":"},{"}', operation="update", cells=cells
+        scenario_id=plan.scenario_id,
+        attempt=plan.attempt,
+        step=1,
+        change=9,
+        transaction=3,
+        table="T",
+        key='{"id":"},{"}',
+        operation="update",
+        cells=cells,
     )
     start_run(tmp_path, [plan])
     with EventWriter(tmp_path, 0) as writer:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from harness.booking.context import Context
 from harness.booking.identity import Caller
-from harness.booking.models import User, table_of
+from harness.booking.models import USER
 
 __all__ = ["visitor"]
 
@@ -17,7 +17,7 @@ def visitor(context: Context, caller: Caller) -> dict[str, Any]:
     """Name and e-mail address of the one who is signed in, told to nobody else."""
     if caller.user_id is None:
         return {"success": True, "signedIn": False}
-    users = table_of(User).c
+    users = USER.c
     with context.reader.connect() as connection:
         row = connection.execute(select(users.name, users.email).where(users.id == caller.user_id)).one()
     return {"success": True, "signedIn": True, "name": row[0], "email": row[1]}
