@@ -18,14 +18,13 @@ from harness.migrations.hazards import finding
 from harness.migrations.rehearsal import Rehearsal, ordered_labels
 from harness.migrations.schema import Schema, quoted_label
 from harness.migrations.tracing import Failure
-from harness.migrations.writing import attempt
+from harness.migrations.writing import CODE_FIRST, attempt
 
 __all__ = ["check_usage"]
 
 PHASE = "compatibility"
 _USED = {"SELECT", "INSERT", "UPDATE", "DELETE", "USAGE", "EXECUTE"}  # by an application while it runs
 _NOT_CALLED = "SELECT oid::regprocedure::text FROM pg_proc WHERE prorettype = 'trigger'::regtype"
-_CODE_FIRST = "-- first release code that no longer does it, then migrate"
 
 
 def check_usage(
@@ -79,7 +78,7 @@ def _upserts(
                         evidence,
                         table=table,
                         status="predicted",
-                        remedy=_CODE_FIRST,
+                        remedy=CODE_FIRST,
                     )
 
 

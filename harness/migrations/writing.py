@@ -23,7 +23,7 @@ from harness.migrations.statements import Statement
 from harness.migrations.tracing import Failure, execute, failure_of
 from harness.migrations.values import SIZE, base_type
 
-__all__ = ["Writes", "attempt"]
+__all__ = ["CODE_FIRST", "Writes", "attempt"]
 
 PHASE = "compatibility"
 _OTHER = {
@@ -40,7 +40,7 @@ _MEANT = {
 }  # a trigger that refuses on purpose
 _OF_VALUES = {"22", "23"}  # where the value is made up or a check is new; that is tried elsewhere
 _BROKEN = "42"  # a name that is not there, a type that does not fit: nobody meant that
-_CODE_FIRST = "-- first release code that no longer does it, then migrate"
+CODE_FIRST = "-- first release code that no longer does it, then migrate"
 _TAKEN_ALONG = {
     "c": "takes {rows} of {child} with it",
     "n": "empties {column} in {rows} of {child}",
@@ -130,7 +130,7 @@ class Writes:
                 meant = now.sqlstate[:2] not in {_BROKEN, *_OF_VALUES}
                 severity = _MEANT[command] if meant else Severity.BLOCKER
                 evidence = f"{command} on {table} went through before ({_rows(then)}) and now says {now}"
-                yield self._found("compat.old-app-write-fails", severity, table, command, evidence, remedy=_CODE_FIRST)
+                yield self._found("compat.old-app-write-fails", severity, table, command, evidence, remedy=CODE_FIRST)
 
     def _trials(self, table: str) -> Iterator[tuple[str, str, bool]]:
         """First the UPDATE that leaves every value as it is: what refuses it refuses any. With each whether its values are
@@ -173,7 +173,7 @@ class Writes:
         if isinstance(now, Failure) and not isinstance(then, Failure) and then:
             evidence = f"DELETE of a row of {table} to which rows of {child} point went through and now says {now}"
             yield finding(
-                "compat.old-app-write-fails", Severity.MEDIUM, PHASE, cause, evidence, table=table, remedy=_CODE_FIRST
+                "compat.old-app-write-fails", Severity.MEDIUM, PHASE, cause, evidence, table=table, remedy=CODE_FIRST
             )
         elif isinstance(then, Failure) and then.sqlstate.startswith("23") and not isinstance(now, Failure) and now:
             what = _TAKEN_ALONG.get(new["on_delete"], "").format(
