@@ -11,6 +11,7 @@ A product that fails a check is none of these: it is a result (see `harness.reco
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
@@ -38,21 +39,55 @@ class Position(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """One mistake in the input: where, what, and what to do about it."""
+    """One mistake in the input: where, what, and what to do about it.
+
+    `source_line` is the line, or the part of it that begins `skipped` characters later.
+    """
 
     position: Position | None
     what: str
     remedy: str = ""
     source_line: str = ""
+    skipped: int = 0
 
     def __str__(self) -> str:
+        return self.shown(WIDTH)
+
+    def shown(self, width: int) -> str:
+        """The message, and the line with a caret, of which so much is shown as fits into `width` columns."""
         place = f"{self.position}: " if self.position else ""
         remedy = f" {self.remedy}" if self.remedy else ""
         text = f"{place}{self.what}{remedy}"
         if self.source_line and self.position:
-            caret = " " * (self.position.column - 1) + "^"
-            text += f"\n    {self.source_line}\n    {caret}"
+            at = self.position.column - 1 - self.skipped
+            start, part = around(self.source_line, at, max(width - len(_INDENT), 30))
+            before = "… " if start + self.skipped else ""
+            after = " …" if start + len(part) < len(self.source_line) else ""
+            caret = " " * _columns(before + part[: at - start]) + "^"
+            text += f"\n{_INDENT}{before}{part}{after}\n{_INDENT}{caret}"
         return text
+
+
+WIDTH = 160
+_INDENT = "    "
+_ELLIPSES = 4  # columns of "… " and " …"
+
+
+def around(line: str, at: int, width: int) -> tuple[int, str]:
+    """The part of `line` around character `at` that is at most `width` long with ellipses, and where it begins."""
+    if len(line) <= width and at <= width:
+        return 0, line
+    room = width - _ELLIPSES
+    start = 0 if at < room * 2 // 3 else at - room // 2
+    return start, line[start : start + room]
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal `text` takes."""
+    if text.isascii():
+        return len(text)
+    wide = {"W": 2, "F": 2}
+    return sum(0 if unicodedata.combining(char) else wide.get(unicodedata.east_asian_width(char), 1) for char in text)
 
 
 class HarnessError(Exception):
@@ -92,7 +127,11 @@ class InputErrors(InputError):
         self.problems = tuple(problems)
 
     def __str__(self) -> str:
-        return "\n".join(str(problem) for problem in self.problems)
+        return self.shown(WIDTH)
+
+    def shown(self, width: int) -> str:
+        """Every mistake, for a terminal of so many columns."""
+        return "\n".join(problem.shown(width) for problem in self.problems)
 
 
 class NothingSelected(HarnessError):

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["CaseFailed", "ScenarioFile", "ScenarioItem"]
 
 _BENCH = pytest.StashKey["Bench"]()
-_IS_SCENARIO_FILE = re.compile(rb"^(feature|scenarios)\s*:", re.MULTILINE)
+_SUFFIXES = (".yaml", ".yml")
+_READS_LIKE_ONE = re.compile(rb"""(?:\A(?:\xef\xbb\xbf)?|[\r\n])\{?[ ]*["']?(?:feature|scenarios)["']?\s*:""")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,16 +35,44 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Take a YAML file that holds scenarios."""
-    if file_path.suffix not in {".yaml", ".yml"}:
+    """Take a YAML file that holds scenarios: of those that `harness run` would read all, elsewhere what reads like one."""
+    if file_path.suffix not in _SUFFIXES:
         return None
-    if file_path.name.startswith(".") and not parent.session.isinitpath(file_path):
-        return None  # hidden, and not named: as `harness run` has it
-    with file_path.open("rb") as file:
-        if not _IS_SCENARIO_FILE.search(file.read(65536)):
-            return None
+    from harness.scenario.files import SUPPORT_FILES
+
+    named = parent.session.isinitpath(file_path)
+    if not named and (file_path.name.startswith(".") or file_path.name in SUPPORT_FILES):
+        return None  # hidden, or beside the scenarios, and not named: as `harness run` has it
+    if not named and not file_path.is_relative_to(_project(parent.config) / "scenarios"):
+        with file_path.open("rb") as file:
+            if not _READS_LIKE_ONE.search(file.read(65536)):
+                return None
     collector: ScenarioFile = ScenarioFile.from_parent(parent, path=file_path)
     return collector
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Count how the scenarios end."""
+    config.pluginmanager.register(_NothingRan(), "harness-nothing-ran")
+
+
+class _NothingRan:
+    """Ends a session with the code of "nothing collected" where scenarios, and nothing else, were there to run and every
+    one was skipped: as `harness run` has it, that is not green."""
+
+    def __init__(self) -> None:
+        self.skipped = 0
+        self.others = 0
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call" and report.skipped and report.nodeid.partition("::")[0].endswith(_SUFFIXES):
+            self.skipped += 1
+        elif report.when == "call" or report.outcome != "passed":
+            self.others += 1
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if exitstatus == pytest.ExitCode.OK and self.skipped and not self.others:
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -6,8 +6,10 @@ import json
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -16,20 +18,38 @@ if TYPE_CHECKING:
     from harness import records
     from harness.session import RunResult
 
-__all__ = ["Console"]
+__all__ = ["Console", "kept_for_documents"]
 
 _NOTES = 5  # that are told in the terminal
 _MARKS = {"passed": (".", "green"), "failed": ("F", "red"), "error": ("E", "magenta"), "skipped": ("s", "yellow")}
 
 
+@contextmanager
+def kept_for_documents(wanted: bool) -> Iterator[TextIO | None]:
+    """Standard output, for documents alone: what else is printed meanwhile (by verbs, the application, their children)
+    goes to standard error. None when that is not `wanted`."""
+    if not wanted:
+        yield None
+        return
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr), open(kept, "w", encoding="utf-8", closefd=False) as documents:
+            yield documents
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
 class Console:
-    """A listener of a run. With `json` everything but the document goes to standard error.
+    """A listener of a run. With `json`, where its document goes, everything else goes to standard error.
 
     `verbosity` is -1 for failures and the last line only, 0 for progress, 1 for a line a scenario.
     """
 
     def __init__(
-        self, *, color: bool | None, verbosity: int = 0, json: bool = False, annotations: bool = False
+        self, *, color: bool | None, verbosity: int = 0, json: TextIO | None = None, annotations: bool = False
     ) -> None:
         self._color = color
         self._verbosity = verbosity
@@ -110,7 +130,7 @@ class Console:
         if self._annotations:
             print("\n".join(result.annotations()), file=sys.stderr if self._json else sys.stdout)
         if self._json:
-            print(json.dumps(result.document(), ensure_ascii=False, default=str))
+            print(json.dumps(result.document(), ensure_ascii=False, default=str), file=self._json, flush=True)
 
     # -- parts --------------------------------------------------------------------------------------------------
 

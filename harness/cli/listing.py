@@ -128,9 +128,12 @@ def validate(paths: Paths = None) -> int:
 
       harness validate scenarios/anonymous
     """
+    from harness.errors import NothingSelected
     from harness.session.plan import suite_of
 
     suite = suite_of(from_here(paths or ()), project_root())
+    if not suite.features:
+        raise NothingSelected("There are no scenario files.", "Give a file or a folder that has some.")
     print(f"{_counted(len(suite.cases), 'case')} in {_counted(len(suite.features), 'file')}: no mistakes")
     return ExitCode.OK
 

@@ -181,7 +181,7 @@ def run(
     number, part, shown = _workers(workers), _shard(shard), _color(color)
     with _head_start(database, wanted=number == 1 and not watch) as server_of:
         with uninterrupted():
-            from harness.cli.console import Console
+            from harness.cli.console import Console, kept_for_documents
             from harness.project import from_here, project_root
             from harness.scenario.registry import builtin_registry
             from harness.session import RunOptions, watch_and_run
@@ -215,10 +215,11 @@ def run(
         )
         # Arrow imports pandas to ask whether a list is a Series: half a second at the end of a run, in which nothing is one.
         leave_out("pandas")
-        console = Console(color=shown, verbosity=-1 if quiet else verbose, json=as_json, annotations=annotations)
-        if watch:
-            return watch_and_run(options, console)
-        return run_session(options, console, server_of).exit_code
+        with kept_for_documents(as_json) as documents:
+            console = Console(color=shown, verbosity=-1 if quiet else verbose, json=documents, annotations=annotations)
+            if watch:
+                return watch_and_run(options, console)
+            return run_session(options, console, server_of).exit_code
 
 
 @contextmanager

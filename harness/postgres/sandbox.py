@@ -12,7 +12,11 @@ without an ORDER BY, until the scenario changes it; after that their order is th
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import partial
 from types import TracebackType
 from typing import Any, LiteralString, Self, TypeVar
 
@@ -20,7 +24,10 @@ import psycopg
 from msgspec.structs import replace
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
+from psycopg.types.string import TextLoader
 
+from harness.errors import InputError
 from harness.postgres.database import Database, check_mark
 from harness.postgres.evidence import Journal
 from harness.postgres.installing import install_journal, is_superuser
@@ -34,6 +41,10 @@ from harness.postgres.template import Template
 __all__ = ["Sandbox"]
 
 Answer = TypeVar("Answer")
+
+_RANGES = ("int4", "int8", "num", "date", "ts", "tstz")
+_TEXTS = ("time", "timetz", "inet", "cidr", *(f"{of}{kind}" for of in _RANGES for kind in ("range", "multirange")))
+"""The types that psycopg reads as objects of its own, or of Python's, that no scenario can write."""
 
 # The sandbox's own connection after a scenario ran SQL on it. (DISCARD ALL would also drop psycopg's statements.)
 _FRESH: LiteralString = """
@@ -175,7 +186,7 @@ class Sandbox:
         self._restart(start)
 
     def _connect(self) -> None:
-        self._own = self.database.connect()
+        self._own = _as_written(self.database.connect())
         self._exact = is_superuser(self._own)
         self._keeper = Keeper(self.database, exact=self._exact)
         self._keeper.spare(self._own)
@@ -203,12 +214,12 @@ class Sandbox:
         self._journal.settle()
         with self._own.cursor(row_factory=dict_row) as cursor:
             try:
-                cursor.execute(text, parameters or None)
+                cursor.execute(text, _sent(parameters) if parameters else None)
             finally:
                 _end_copy(self._own)
                 if self._own.info.transaction_status == TransactionStatus.INERROR:
                     self._own.rollback()  # its BEGIN came to nothing; whoever looks next must be answered
-            return cursor.fetchall() if cursor.description else []
+            return _rows_of_the_last(cursor)
 
     def _freshen(self) -> None:
         if self._own.closed:
@@ -232,6 +243,47 @@ class Sandbox:
         self._connect()
         self._journal.connection = self._own
         return ask()
+
+
+def _sent(parameters: Any) -> Any:
+    """Parameters as psycopg takes them: a map is JSON."""
+    if not isinstance(parameters, Mapping):
+        return parameters
+    return {name: Jsonb(value) if isinstance(value, dict) else value for name, value in parameters.items()}
+
+
+def _number(value: Any) -> Any:
+    """A decimal as JSON has numbers."""
+    if not isinstance(value, Decimal):
+        raise InputError(f"{type(value).__name__} is no value of JSON.", "Write it as text.")
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def _as_written(connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
+    """The connection, with values that JSON has no kind for as the server writes them, and decimals in JSON exact."""
+    set_json_loads(partial(json.loads, parse_float=Decimal), connection)
+    set_json_dumps(partial(json.dumps, default=_number), connection)
+    for name in _TEXTS:
+        connection.adapters.register_loader(name, TextLoader)
+    return connection
+
+
+def _rows_of_the_last(cursor: psycopg.Cursor[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of the last statement that gives any.
+
+    Raises:
+        InputError: two of its columns have one name, so that one of them would be lost.
+    """
+    rows: list[dict[str, Any]] = []
+    while True:
+        if cursor.description:
+            names = Counter(column.name for column in cursor.description)
+            twice = [name for name, count in names.items() if count > 1]
+            if twice:
+                raise InputError(f"Two columns are called {twice[0]}.", "Give each a name of its own, with AS.")
+            rows = cursor.fetchall()
+        if not cursor.nextset():
+            return rows
 
 
 def _end_copy(connection: psycopg.Connection[Any]) -> None:

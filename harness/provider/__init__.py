@@ -7,7 +7,7 @@ only `harness.errors`. Heavy transports (`responses`, the HTTP server) live in m
 from __future__ import annotations
 
 from harness.provider.calls import Call, Candidate
-from harness.provider.faults import Fault, FaultBook
+from harness.provider.faults import Fault, FaultBook, FaultError, FaultMistake
 from harness.provider.ids import Ids
 from harness.provider.messages import Answer, Request, Response, TransportFault
 from harness.provider.outbox import Attempt, Delivery, Outbox, RetryPolicy
@@ -23,6 +23,8 @@ __all__ = [
     "Delivery",
     "Fault",
     "FaultBook",
+    "FaultError",
+    "FaultMistake",
     "Ids",
     "Match",
     "Outbox",

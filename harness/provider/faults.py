@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.errors import InputError
 from harness.provider.messages import Request
 from harness.provider.routes import Router
 
-__all__ = ["NETWORK_FAULTS", "SPOILT", "Fault", "FaultBook", "hollowed"]
+__all__ = ["NETWORK_FAULTS", "SPOILT", "Fault", "FaultBook", "FaultError", "FaultMistake", "hollowed"]
 
 NETWORK_FAULTS: dict[str, str] = {
     "timeout": "no answer within the caller's patience",
@@ -72,6 +73,26 @@ class Fault:
         return f"{self.on}: {self.do} ({', '.join(extras)})"
 
 
+class FaultMistake(NamedTuple):
+    """What is wrong with one field of a fault, and what to do."""
+
+    field: str
+    what: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what[:1].upper()}{self.what[1:]} {self.remedy}".strip()
+
+
+class FaultError(InputError):
+    """A fault that could never strike, or that nobody knows; every mistake of it."""
+
+    def __init__(self, mistakes: list[FaultMistake]) -> None:
+        first, *rest = mistakes
+        super().__init__(first.what, " ".join([first.remedy, *map(str, rest)]).strip())
+        self.mistakes = tuple(mistakes)
+
+
 class FaultBook:
     """The faults of one provider, in the order in which they were added; the first that applies strikes."""
 
@@ -99,30 +120,40 @@ class FaultBook:
     def _check(self, fault: Fault) -> None:
         found = list(self._mistakes(fault))
         if found:
-            (first, *_), *_ = found
-            rest = [f"{what[:1].upper()}{what[1:]} {remedy}".strip() for what, remedy in found[1:]]
-            raise InputError(first, " ".join([found[0][1], *rest]).strip())
+            raise FaultError(found)
 
-    def _mistakes(self, fault: Fault) -> Iterator[tuple[str, str]]:
-        """Everything that keeps a fault from striking: what, and what to do."""
-        is_status = fault.do.isdigit() and 400 <= int(fault.do) <= 599
+    def _mistakes(self, fault: Fault) -> Iterator[FaultMistake]:
+        """Everything that keeps a fault from striking."""
+        is_status = fault.do.isascii() and fault.do.isdigit() and 400 <= int(fault.do) <= 599
         if fault.do not in self._kinds and not is_status:
             known = ", ".join(self._kinds)
-            yield f"unknown fault {fault.do!r}.", f"Use one of {known}, or a status from 400 to 599."
+            yield FaultMistake(
+                "do", f"unknown fault {fault.do!r}.", f"Use one of {known}, or a status from 400 to 599."
+            )
         if fault.times is not None and fault.times < 1:
-            yield f"a fault that strikes {fault.times} times never strikes.", "Use 1 or more."
+            yield FaultMistake("times", f"a fault that strikes {fault.times} times never strikes.", "Use 1 or more.")
         if fault.skip < 0:
-            yield f"skip {fault.skip} is less than 0.", ""
+            yield FaultMistake("skip", f"skip {fault.skip} is less than 0.", "Use 0 or more.")
         if not 0 < fault.probability <= 1:
-            yield f"probability {fault.probability} is not above 0 and at most 1.", ""
+            yield FaultMistake(
+                "probability",
+                f"probability {fault.probability:g} is not above 0 and at most 1.",
+                "Use for example 0.5.",
+            )
+        if not 0 <= fault.seconds < math.inf:
+            yield FaultMistake("seconds", f"an answer cannot be {fault.seconds:g} seconds late.", "Use 0 or more.")
+        if fault.since and fault.until and fault.until <= fault.since:
+            yield FaultMistake("until", "it ends before it begins, so it never strikes.", "Let until be after from.")
         try:
             method, path = _split(fault.on)
         except InputError as error:
-            yield error.what, error.remedy
+            yield FaultMistake("on", error.what, error.remedy)
             return
         if next(self._router.unifying(method, path), None) is None:
             near = ", ".join(c.endpoint for c in self._router.candidates(method, path, 3))
-            yield f"no endpoint matches {fault.on!r}, so the fault can never strike.", f"Near: {near}."
+            yield FaultMistake(
+                "on", f"no endpoint matches {fault.on!r}, so the fault can never strike.", f"Near: {near}."
+            )
 
     def _strikes(self, fault: Fault, request: Request, now: datetime) -> bool:
         if fault.times is not None and fault.struck >= fault.times:

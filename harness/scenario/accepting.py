@@ -13,7 +13,7 @@ from harness.errors import InputError
 from harness.scenario.equality import equal, order_key, untyped
 from harness.scenario.instants import parse_duration
 from harness.scenario.matchers import ABSENT, MATCHERS
-from harness.scenario.scope import resolve
+from harness.scenario.scope import inserted, resolve
 from harness.scenario.show import show
 from harness.scenario.values import ListPattern, Literal, MapPattern, Matcher, Opaque, Reference, Template
 
@@ -96,7 +96,7 @@ class Acceptance(Struct, frozen=True):
 
 def _contains(actual: Any, wanted: Any) -> bool:
     if isinstance(actual, str | Mapping):
-        return str(wanted) in actual
+        return inserted(wanted) in actual
     return isinstance(actual, Sequence) and any(equal(wanted, each) for each in actual)
 
 

@@ -18,6 +18,8 @@ __all__ = ["SUPPORT_FILES", "Place", "find_files", "read_bytes", "read_tree", "s
 SUPPORT_FILES = frozenset({"rules.yaml", "invariants.yaml"})
 """YAML beside the scenarios that holds none."""
 
+SUFFIXES = (".yaml", ".yml")
+
 _LINE = re.compile(r"(.+?):(\d{1,9})(?::\d{1,9})?\Z")
 
 
@@ -50,6 +52,8 @@ def find_files(places: Iterable[Place], project: Path) -> list[Path]:
             inside = list(_below(path))
             found.update(dict.fromkeys(sorted(each.resolve() for each in inside if each.is_file())))
             problems += [_missing(each, each) for each in sorted(inside) if not each.is_file()]
+        elif path.is_file() and (path.suffix not in {*SUFFIXES, ""} or path.name in SUPPORT_FILES):
+            problems.append(_other(place.path))
         elif path.is_file():
             found[path.resolve()] = None
         else:
@@ -63,16 +67,27 @@ def _below(directory: Path) -> Iterator[Path]:
     for path in directory.rglob("*.y*ml"):
         hidden = any(part.startswith(".") for part in path.relative_to(directory).parts)
         there = path.is_file() or path.is_symlink()
-        if path.suffix in {".yaml", ".yml"} and path.name not in SUPPORT_FILES and there and not hidden:
+        if path.suffix in SUFFIXES and path.name not in SUPPORT_FILES and there and not hidden:
             yield path
+
+
+def _other(shown: Path) -> Problem:
+    if shown.name in SUPPORT_FILES:
+        return Problem(None, f"{shown} holds no scenarios.", "It is read with every scenario file: name one of those.")
+    remedy = f"Give one that ends in {' or '.join(SUFFIXES)}, or a directory."
+    if shown.suffix == ".py":
+        remedy += " A file of verbs is read with the scenario file that names it under `use`."
+    return Problem(None, f"{shown} is no scenario file: those are YAML.", remedy)
 
 
 def _missing(shown: Path, path: Path) -> Problem:
     if path.is_symlink():
         what = f"{shown} is a link to {path.readlink()}, which is not there."
         return Problem(None, what, "Remove the link, or mend it.")
+    if path.exists():
+        return Problem(None, f"{shown} is neither a file nor a folder.", "Write what it gives into a file.")
     try:
-        siblings = [each.name for each in path.parent.iterdir() if each.is_dir() or each.suffix in {".yaml", ".yml"}]
+        siblings = [each.name for each in path.parent.iterdir() if each.is_dir() or each.suffix in SUFFIXES]
     except OSError:
         siblings = []
     hint = did_you_mean(path.name, siblings, noun="files") if siblings else "Give a file or a directory of scenarios."

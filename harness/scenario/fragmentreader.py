@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from harness.errors import Problem
 from harness.scenario.fragments import Fragment
 from harness.scenario.model import BUILTIN_NAMES
@@ -9,7 +11,7 @@ from harness.scenario.names import NameCheck
 from harness.scenario.shapes import found
 from harness.scenario.stepreader import StepReader
 from harness.scenario.suggest import did_you_mean
-from harness.scenario.values import Literal, Matcher, Pattern, compile_node, references
+from harness.scenario.values import Literal, Pattern, compile_node, references
 from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
 
 __all__ = ["read_fragment"]
@@ -18,7 +20,7 @@ __all__ = ["read_fragment"]
 def read_fragment(steps: StepReader, key: ScalarNode, node: Node) -> Fragment:
     """The fragment under `key`: a list of steps, or a map with `takes` and `steps`. Mistakes are noted."""
     problems = steps.reader.problems
-    parameters: dict[str, Pattern | None] = {}
+    takes: Node | None = None
     body: Node | None = node
     if isinstance(node, MapNode):
         for each in node.entries:
@@ -26,14 +28,15 @@ def read_fragment(steps: StepReader, key: ScalarNode, node: Node) -> Fragment:
                 problems.append(
                     node.keys[each].problem(f"A fragment has no key {each}.", did_you_mean(each, ["takes", "steps"]))
                 )
-        body = node.get("steps")
-        if "takes" in node.entries:
-            parameters = _parameters(node.entries["takes"], problems)
+        takes, body = node.get("takes"), node.get("steps")
     if body is None:
         problems.append(node.problem(f"The fragment {key.text} has no steps.", "Write `steps: [ … ]`."))
-        return Fragment(key.text, parameters, (), key.position)
     steps.calls = 0
-    made = Fragment(key.text, parameters, steps.steps(body), key.position)
+    made = Fragment(key.text, {}, steps.steps(body) if body is not None else (), key.position)
+    parameters = _parameters(takes, made.sent, problems) if takes is not None else {}
+    made = replace(made, parameters=parameters)
+    if body is None:
+        return made
     check = NameCheck({*BUILTIN_NAMES, *parameters})
     check.steps(made.steps)
     problems += check.problems
@@ -41,8 +44,9 @@ def read_fragment(steps: StepReader, key: ScalarNode, node: Node) -> Fragment:
     return made
 
 
-def _parameters(node: Node, problems: list[Problem]) -> dict[str, Pattern | None]:
-    """`[name, …]`: all must be given; `{name: default}`: `<any>` stands for none."""
+def _parameters(node: Node, sent: frozenset[str], problems: list[Problem]) -> dict[str, Pattern | None]:
+    """`[name, …]`: all must be given; `{name: default}`: `<any>` stands for none. A default may be a matcher, unless the
+    steps send it (`sent`)."""
     if isinstance(node, ListNode):
         names = [item for item in node.items if isinstance(item, ScalarNode) and isinstance(item.value, str)]
         return {item.text: None for item in names}
@@ -51,10 +55,9 @@ def _parameters(node: Node, problems: list[Problem]) -> dict[str, Pattern | None
         return {}
     parameters: dict[str, Pattern | None] = {}
     for name, value in node.entries.items():
-        pattern = compile_node(
-            value, sending=value.text != "<any>" if isinstance(value, ScalarNode) else True, problems=problems
-        )
-        parameters[name] = None if isinstance(pattern, Matcher) else pattern
+        needed = isinstance(value, ScalarNode) and value.text == "<any>"
+        pattern = compile_node(value, sending=name in sent and not needed, problems=problems)
+        parameters[name] = None if needed else pattern
         for reference in references(pattern):
             if reference.name not in BUILTIN_NAMES:
                 problems.append(value.problem(f"A default cannot name {reference.text}.", "Give it in the call."))

@@ -198,5 +198,15 @@ def compile_regex(text: str) -> re.Pattern[str] | str:
 
 
 def split_one_of(rest: str) -> Sequence[str]:
-    """The alternatives of `<one of a|b>`."""
-    return [part.strip() for part in rest.split("|")]
+    """The alternatives of `<one of a|b>`; a bar inside a matcher, such as `<re ^(a|b)$>`, belongs to it."""
+    pieces, parts = rest.split("|"), list[str]()
+    for piece in pieces:
+        if parts and _unclosed(parts[-1]):
+            parts[-1] += f"|{piece}"
+        else:
+            parts.append(piece)
+    return [part.strip() for part in (pieces if _unclosed(parts[-1]) else parts)]
+
+
+def _unclosed(part: str) -> bool:
+    return part.lstrip().startswith("<") and part.count("<") > part.count(">")

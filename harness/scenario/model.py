@@ -44,6 +44,10 @@ DEFAULT_CLOCK = datetime(2030, 3, 4, 9, 0, tzinfo=UTC)
 """When a scenario begins that gives no clock: a Monday morning, far from any change of summer time."""
 
 
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+"""The methods of requests that change nothing."""
+
+
 class Eventually(Struct, frozen=True):
     """How long a check may be tried again. `stop_if` is a response-like pattern that ends the waiting as a failure."""
 
@@ -84,6 +88,12 @@ class Step(Struct, frozen=True):
     def checks(self) -> tuple[CheckSpec, ...]:
         """`expect` and `then`, in order."""
         return ((self.expect,) if self.expect else ()) + self.then
+
+    @property
+    def asks_again(self) -> bool:
+        """Whether it is sent again until its answer fits: a request that only reads, and `eventually` beside it."""
+        reads = self.verb == "http" and not READING.isdisjoint(self.args.entries)
+        return reads and self.eventually is not None and self.expect is not None
 
 
 class DeliveryPolicy(Struct, frozen=True):

@@ -85,6 +85,8 @@ class NameCheck(Struct):
             if name not in given:
                 remedy = did_you_mean(name, given, noun="params") if given else f"Write params: {{{name}: …}}."
                 self.note(statement.position, f"%({name})s has no value in params.", remedy)
+        if given and "%" in _PLACEHOLDER.sub("", text):
+            self.note(statement.position, "A % stands alone, beside parameters.", "Write %% for a percent sign.")
         for name, value in given.items() if isinstance(statement, Literal) else ():
             if name not in named:
                 remedy = (

@@ -9,13 +9,12 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import InputError
 from harness.scenario.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from harness.provider import Provider
+    from harness.provider import FaultMistake, Provider
 
-__all__ = ["known_call", "known_event", "known_path", "takes_fault"]
+__all__ = ["fault_mistakes", "known_call", "known_event", "known_path"]
 
 
 _PLACEHOLDER = re.compile(r"\{[^}]*\}")
@@ -33,19 +32,18 @@ def known_event(text: str, *, globs: bool = True) -> str:
     return text
 
 
-def takes_fault(provider: str, on: str, do: str, **rest: Any) -> None:
-    """Try a fault on a provider of that name, as a scenario would set it.
+def fault_mistakes(provider: str, on: str, do: str, **rest: Any) -> Sequence[FaultMistake]:
+    """What keeps a fault from ever striking at a provider of that name, as a scenario would set it."""
+    from harness.provider import FaultError
 
-    Raises:
-        ValueError: it could never strike, or nobody knows what it does; with a remedy.
-    """
     simulator = _trial(provider)
     try:
         simulator.add_fault(on, do, **rest)
-    except InputError as error:
-        raise ValueError(f"{error.what[:1].upper()}{error.what[1:]} {error.remedy}") from None
+    except FaultError as error:
+        return error.mistakes
     finally:
         simulator.clear_faults()
+    return ()
 
 
 def known_call(text: str) -> str:

@@ -30,6 +30,7 @@ from harness.scenario.checkshapes import CHECK_SHAPES, CheckShape
 from harness.scenario.structures import Keys
 
 __all__ = [
+    "VERB_MODULE",
     "CheckKind",
     "Compare",
     "Duration",
@@ -46,6 +47,8 @@ __all__ = [
     "verb",
 ]
 
+VERB_MODULE = "harness_verbs_"
+"""How the modules made of files of verbs begin."""
 VerbKind: TypeAlias = Literal["flow", "provider", "low"]
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -61,6 +64,11 @@ class Verb(Struct, frozen=True, dict=True):
     beside: tuple[str, ...] = ()
     summary: str = ""
     doc: str = ""
+
+    @property
+    def own(self) -> bool:
+        """Whether it is a project's own, from a file named by its path."""
+        return self.run.__module__.startswith(VERB_MODULE)
 
     @cached_property
     def shape(self) -> Keys:
@@ -141,6 +149,7 @@ def verb(
     """
 
     def register(function: F) -> F:
+        _plain(function)
         args_type = args or _annotated(function)
         doc = inspect.getdoc(function) or ""
         summary = doc.partition("\n\n")[0].replace("\n", " ")
@@ -169,6 +178,22 @@ def builtin_registry() -> Registry:
     import_module("harness.scenario.verbs")
     import_module("harness.scenario.checks")
     return Registry(_BUILTIN)
+
+
+def _plain(function: Callable[..., Any]) -> None:
+    """Refuses a function that a call only prepares: a step would pass, and nothing of it would have run."""
+    kinds = {
+        "a coroutine": inspect.iscoroutinefunction,
+        "a generator": inspect.isgeneratorfunction,
+        "an asynchronous generator": inspect.isasyncgenfunction,
+    }
+    for kind, is_so in kinds.items():
+        if is_so(function):
+            where = f"{function.__module__}.{function.__qualname__}"
+            raise InputError(
+                f"The verb {where} is {kind}, so a step would run nothing of it.",
+                "Write a plain `def` that returns what the step gives; `asyncio.run(…)` may stand in it.",
+            )
 
 
 def _annotated(function: Callable[..., Any]) -> type[Any]:

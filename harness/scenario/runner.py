@@ -22,8 +22,8 @@ from harness.scenario.changes import net
 from harness.scenario.failure import Failure, render
 from harness.scenario.matching import Comparison
 from harness.scenario.recorder import Recorder, compact
+from harness.scenario.registry import VERB_MODULE
 from harness.scenario.scope import capture
-from harness.scenario.userverbs import VERB_MODULE
 
 if TYPE_CHECKING:
     from harness.scenario.model import Case, CheckSpec, Step
@@ -79,11 +79,11 @@ class _Execution(Struct):
                 self.play(self.world)
         except StepFailed as failed:
             return self.broken("error" if failed.failure.error else "failed", failed.failure)
-        except (MachineError, AskedToEnd):
+        except (MachineError, AskedToEnd, KeyboardInterrupt):
             raise
         except HarnessError as error:
             return self.broken("error", self.faulty(str(error), fault=isinstance(error, HarnessFault)))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a fault of ours is an outcome of its own: never a pass, never the product's failure
+        except BaseException as error:  # noqa: BLE001 - a fault of ours is an outcome of its own: never a pass, never the product's failure
             after_sql = self.world is not None and self.world.ran_sql
             return self.broken("error", self.faulty(*_told(error, after_sql=after_sql)))
         return self.ended("passed", None, None)
@@ -152,14 +152,18 @@ class _Execution(Struct):
     def attempt_step(self, world: World, step: Step) -> _Mismatches:
         """Run the verb, capture what it gave, compare what it answered; what did not fit."""
         with world.acting(step.by):
-            value = world.perform(step)
-        world.start_looking()
+            world.perform(step)
+            if not step.asks_again:  # what a further request changes would be missed
+                world.start_looking()
+            answer, looks = checks.answered(world, step)
         if step.as_:
-            capture(world.scope, step.as_, value)
-        found = [*world.take_found(), *checks.expectation(world, step)]
-        self.recorder.checks(found, "response")
+            capture(world.scope, step.as_, world.value)
+        found = [*world.take_found(), *answer]
+        self.recorder.checks(found, "response", looks.times)
         world.take_changes()
-        return _failed(found, step.position)
+        failed = _failed(found, step.position)
+        self.waited(looks, failed)
+        return failed
 
     def look(self, world: World, specs: Sequence[CheckSpec], before: _Mismatches, *, within_step: bool) -> _Mismatches:
         """What does not fit of each of `specs`. Where something did not fit already (`before`), what a check cannot
@@ -174,10 +178,14 @@ class _Execution(Struct):
                 raise
             self.recorder.checks(found, checks.RECORD_KINDS[spec.kind], looks.times)
             fresh = _failed(found, spec.position)
-            if fresh and (looks.times, looks.stopped) > (self.looks.times, self.looks.stopped):
-                self.looks = looks
+            self.waited(looks, fresh)
             failed += fresh
         return failed
+
+    def waited(self, looks: checks.Looks, failed: _Mismatches) -> None:
+        """Keeps for the message how long was waited in vain, if longer than for the checks before."""
+        if failed and (looks.times, looks.stopped) > (self.looks.times, self.looks.stopped):
+            self.looks = looks
 
     def watch(self, world: World, position: Position) -> _Mismatches:
         """What must hold after every step and does not: no unexpected request, and the invariants wherever rows changed."""
@@ -312,10 +320,10 @@ def _told(error: BaseException, *, after_sql: bool) -> tuple[str, bool]:
 
     from psycopg import Error as DatabaseError
 
-    if after_sql and isinstance(error, DatabaseError):
-        return f"After this scenario's own SQL the database refuses what the harness asks: {error}", False
     frames = list(traceback.walk_tb(error.__traceback__))
     own = [each for each in frames if str(each[0].f_globals.get("__name__")).startswith(VERB_MODULE)]
+    if after_sql and not own and isinstance(error, DatabaseError):
+        return f"After this scenario's own SQL the database refuses what the harness asks: {error}", False
     frame, line = (own or frames)[-1]
     whose = "This verb failed" if own else "A fault of the harness"
     place = f"{frame.f_code.co_name}, {Path(frame.f_code.co_filename).name} line {line}"

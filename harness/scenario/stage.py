@@ -252,6 +252,8 @@ class Stage:
 
         try:
             yield
+        except InputError as error:
+            raise InputError(error.what, error.remedy, error.position or position) from error
         except psycopg.Error as error:
             if _gone(error) and not isinstance(error, psycopg.errors.AdminShutdown):  # which SQL can bring about too
                 raise
@@ -322,7 +324,11 @@ def _plans(connection: Any, query: str) -> bool:
 def _gone(error: psycopg.Error) -> bool:
     """Whether the server is gone, or has no room, rather than refusing what it was asked: it then gives no code, or one of
     those classes."""
-    return error.sqlstate is None or error.sqlstate.startswith(("08", "53", "57P", "58"))
+    import psycopg
+
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return error.sqlstate.startswith(("08", "53", "57P", "58"))
 
 
 def _first_line(error: Exception) -> str:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from harness.errors import InputError, Problem
+from harness.errors import InputError, InputErrors, Problem
 from harness.scenario.arguments import DURATION
 from harness.scenario.checkshapes import TEXT
 from harness.scenario.fragments import Fragment, instantiate
@@ -15,6 +15,7 @@ from harness.scenario.model import CheckSpec, Eventually, Step
 from harness.scenario.registry import Registry, Verb, bind
 from harness.scenario.shapes import Reader, found
 from harness.scenario.suggest import did_you_mean, nearest
+from harness.scenario.titles import brief, title
 from harness.scenario.values import Literal, MapPattern, Pattern, compile_node, references
 from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
 
@@ -25,11 +26,11 @@ MODIFIERS: Mapping[str, str] = {
     "by": "who does it: an actor of `given`, or a role",
     "expect": "what the answer must be: {status, headers, body, text, outcome}",
     "then": "checks to make right after this step",
-    "eventually": "how long the checks of this step may be tried again: 5s, or {within, every, stop_if}",
+    "eventually": "how long the checks under then may be tried again, and a GET be sent again until expect holds: 5s, or "
+    "{within, every, stop_if}",
     "name": "what reports call this step",
 }
 _CALL_KEYS = ("fragment", "with")
-_TITLE = 80
 
 
 class StepReader:
@@ -44,7 +45,7 @@ class StepReader:
         invariants: frozenset[str] | None = None,
     ) -> None:
         self.registry = registry
-        self.reader = Reader(reader.problems, reader.tables, self.steps)
+        self.reader = Reader(reader.problems, reader.tables, self.branch)
         self.fragment = fragment
         self.invariants = invariants
         self.calls = 0
@@ -55,6 +56,25 @@ class StepReader:
             self.note(node, f"Expected a list of steps; found {found(node)}.", "Begin each step with `- `.")
             return ()
         return tuple(step for item in node.items for step in self.step(item))
+
+    def branch(self, node: Node) -> tuple[Step, ...]:
+        """The steps of a list inside a step. They run beside others, so nothing can be looked at between them."""
+        read: list[Step] = []
+        for item in node.items if isinstance(node, ListNode) else ():
+            steps = self.step(item)
+            looking = next((step for step in steps if step.then or step.eventually), None)
+            if looking is not None:
+                called = isinstance(item, MapNode) and "call" in item.entries
+                word = "then" if looking.then else "eventually"
+                where = item.keys[word] if isinstance(item, MapNode) and word in item.entries else item
+                what = f"The fragment has {word} in a step" if called else f"A step here has no {word}"
+                self.note(
+                    where,
+                    f"{what}: what is seen meanwhile may be another branch's doing.",
+                    "Write expect for its answer; put checks under the then of the step around it.",
+                )
+            read += steps
+        return tuple(read)
 
     def step(self, node: Node) -> tuple[Step, ...]:
         """One step; several when it calls a fragment; none when it is mistaken beyond reading."""
@@ -112,12 +132,18 @@ class StepReader:
             as_=self.name_of(node),
             by=self.text(node, "by"),
             expect=self.response(expect) if expect is not None else None,
-            then=self.checks(node.entries["then"]) if "then" in node.entries else (),
+            then=self.checks(node.entries["then"], eventually) if "then" in node.entries else (),
             eventually=eventually,
             name=name,
         )
-        if eventually and not step.checks:
-            self.note(node.keys["eventually"], "Nothing to try again: the step has no checks.", "Add expect or then.")
+        if eventually and not step.then and not step.asks_again:
+            what = (
+                f"{verb.name} is not sent again, so its answer stays as it is."
+                if step.expect
+                else "Nothing to try again: the step has no checks."
+            )
+            remedy = "Add checks under then: they are looked at again. A request by GET is sent again."
+            self.note(node.keys["eventually"], what, remedy if step.expect else "Add then.")
         return step
 
     def arguments(self, node: MapNode, verb: Verb, value: Node) -> MapPattern:
@@ -163,6 +189,8 @@ class StepReader:
             return
         try:
             bind(verb.args_type, args, {})
+        except InputErrors as errors:
+            self.reader.problems += errors.problems
         except InputError as error:
             position = error.position or args.position
             self.reader.problems.append(Problem(position, error.what, error.remedy))
@@ -238,14 +266,20 @@ class StepReader:
                 )
         return fits
 
-    def checks(self, node: Node) -> tuple[CheckSpec, ...]:
-        """The checks of a list."""
+    def checks(self, node: Node, eventually: Eventually | None = None) -> tuple[CheckSpec, ...]:
+        """The checks of a list; those that say nothing of it themselves are tried again as `eventually` says."""
         if not isinstance(node, ListNode):
             self.note(node, f"Expected a list of checks; found {found(node)}.", "Begin each check with `- `.")
             return ()
         if not node.items:
             self.note(node, "An empty list checks nothing.", "Fill it, or remove it.")
-        return tuple(check for item in node.items if (check := self.check(item)) is not None)
+        read = [check for item in node.items if (check := self.check(item)) is not None]
+        if eventually is None:
+            return tuple(read)
+        stays = {"response"}  # the answer that came is what it is
+        return tuple(
+            each if each.eventually or each.kind in stays else replace(each, eventually=eventually) for each in read
+        )
 
     def check(self, node: Node) -> CheckSpec | None:
         """One check, or None when it is mistaken beyond reading."""
@@ -359,24 +393,3 @@ class StepReader:
 
     def note(self, node: Node, what: str, remedy: str = "") -> None:
         self.reader.note(node, what, remedy)
-
-
-def title(verb: Verb, value: Node) -> str:
-    """A step as a person reads it: the verb and what matters most of its arguments."""
-    if isinstance(value, MapNode):
-        preferred = value.get(verb.shorthand) if verb.shorthand else None
-        first = next(iter(value.entries.items()), None)
-        if preferred is None and first is not None and isinstance(first[1], ScalarNode):
-            return f"{verb.name} {first[0]} {brief(first[1])}"[:_TITLE]
-        value = preferred or value
-    shown = brief(value) if isinstance(value, ScalarNode) else ""
-    return f"{verb.name} {shown}".strip()[:_TITLE]
-
-
-def brief(node: Node) -> str:
-    """A tree on one line, as one would write it in a flow map."""
-    if isinstance(node, ScalarNode):
-        return " ".join(node.text.split()) if node.text or not node.plain else ""
-    if isinstance(node, ListNode):
-        return "[" + ", ".join(map(brief, node.items)) + "]"
-    return "{" + ", ".join(f"{key}: {brief(value)}" for key, value in node.entries.items()) + "}"

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import reduce
 from typing import Any
 
 from msgspec import Struct
 
-from harness.errors import InputError, Position
+from harness.errors import InputError, InputErrors, Problem
 from harness.scenario.plain import as_map
 from harness.scenario.shapes import REFERENCE, Choice, Reader, Schema, Shape, described, found, nothing, refuse
 from harness.scenario.suggest import did_you_mean, slip_of
 from harness.scenario.values import ListPattern, Literal, MapPattern, Matcher, Pattern, compile_node
 from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
 
-__all__ = ["AnyKeys", "Either", "Field", "Items", "Keys"]
+__all__ = ["AnyKeys", "Either", "Field", "Items", "Keys", "Misplaced"]
+
+
+class Misplaced(ValueError):
+    """What a constructor of arguments refuses, by the path of keys where it stands."""
+
+    def __init__(self, told: Mapping[tuple[str, ...], str]) -> None:
+        super().__init__(" ".join(told.values()))
+        self.told = told
 
 
 class Items(Struct, frozen=True):
@@ -136,16 +145,20 @@ class Keys(Struct, frozen=True):
             raise InputError(
                 f"{self.noun} needs {missing[0]}: {self.fields[missing[0]].shape.expected}.", position=pattern.position
             )
-        return self.build(converted, pattern.position)
+        return self.build(converted, pattern)
 
-    def build(self, converted: dict[str, Any], position: Position) -> Any:
-        """The typed object of converted fields; what its constructor refuses is an InputError at `position`."""
+    def build(self, converted: dict[str, Any], pattern: Pattern) -> Any:
+        """The typed object of converted fields; what its constructor refuses is an InputError where that stands."""
         if self.make is None:
             return converted
         try:
             return self.make(converted)
+        except Misplaced as error:
+            raise InputErrors(
+                [Problem(reduce(_under, path, pattern).position, what) for path, what in error.told.items()]
+            ) from None
         except ValueError as error:
-            raise InputError(str(error), position=position) from None
+            raise InputError(str(error), position=pattern.position) from None
 
     def schema(self, reader: Reader) -> Schema:
         properties = {key: described(each.shape.schema(reader), each.doc) for key, each in self.fields.items()}

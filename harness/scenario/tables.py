@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from harness.errors import InputError, Position
 if TYPE_CHECKING:
     from psycopg import Connection
 
-__all__ = ["Tables", "load_tables", "read_tables", "tables_text"]
+__all__ = ["Tables", "load_tables", "read_columns", "read_tables", "tables_text"]
 
 _COLUMNS = """
 SELECT c.relname AS "table", a.attname AS "column", format_type(a.atttypid, a.atttypmod) AS type
@@ -46,12 +46,22 @@ class Tables(Struct, frozen=True):
 
 def read_tables(connection: Connection[Any]) -> Tables:
     """The tables of schema `public` on an open connection."""
-    columns: dict[str, dict[str, str]] = {}
     with connection.cursor() as cursor:
-        for table, column, kind in _tuples(cursor.execute(_COLUMNS)):
-            columns.setdefault(table, {})[column] = kind
+        columns = _by_table(_tuples(cursor.execute(_COLUMNS)))
         enums = {name: tuple(labels) for name, labels in _tuples(cursor.execute(_ENUMS))}
     return Tables(columns, enums)
+
+
+def read_columns(query: Callable[[str], list[dict[str, Any]]]) -> Mapping[str, Mapping[str, str]]:
+    """Table → column → type of schema `public` as `query` (text → rows) finds them now."""
+    return _by_table([tuple(row.values()) for row in query(_COLUMNS)])
+
+
+def _by_table(rows: Iterable[tuple[Any, ...]]) -> dict[str, dict[str, str]]:
+    columns: dict[str, dict[str, str]] = {}
+    for table, column, kind in rows:
+        columns.setdefault(table, {})[column] = kind
+    return columns
 
 
 def _tuples(cursor: Any) -> list[tuple[Any, ...]]:

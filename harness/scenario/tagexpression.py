@@ -30,7 +30,7 @@ def tag_filter(text: str, known: Collection[str]) -> Callable[[Case], bool]:
 
 def every_one(texts: Sequence[str]) -> str | None:
     """One expression for several that must all hold; None for none."""
-    return " and ".join(f"({text})" if len(texts) > 1 else text for text in texts) or None
+    return " and ".join(f"({text})" if len(texts) > 1 else text for text in texts) if texts else None
 
 
 class _Parser:

@@ -10,12 +10,9 @@ from pathlib import Path
 
 from harness.errors import HarnessError, InputError, Position
 from harness.interrupts import AskedToEnd
-from harness.scenario.registry import Registry
+from harness.scenario.registry import VERB_MODULE, Registry
 
-__all__ = ["VERB_MODULE", "load_verbs"]
-
-VERB_MODULE = "harness_verbs_"
-"""How the modules made of such files begin."""
+__all__ = ["load_verbs"]
 
 
 def load_verbs(path: Path, registry: Registry, *, shown: str = "") -> None:
@@ -40,9 +37,9 @@ def load_verbs(path: Path, registry: Registry, *, shown: str = "") -> None:
         ) from None
     except HarnessError as error:
         raise InputError(error.what, error.remedy, Position(name, _line(error, path))) from None
-    except AskedToEnd:
+    except (AskedToEnd, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's file does must become a message with its line
+    except BaseException as error:  # noqa: BLE001 - whatever a user's file does must become a message with its line
         raise InputError(
             f"Loading it failed: {type(error).__name__}: {error}.", "", Position(name, _line(error, path))
         ) from None

@@ -70,7 +70,9 @@ class World:
         self._step_from = 0
         self._looked_from = 0
         self._dirty = False
-        self.ran_sql = False  # the scenario's own, which may have changed what the harness asks for
+        self.ran_sql = (
+            False  # the scenario's own, or a verb's of its project: it may have changed what the harness asks for
+        )
         self._unexpected: list[tuple[str, str]] = []
         self._detail: dict[str, Any] = {}
         self._held: set[str] = set()
@@ -165,6 +167,9 @@ class World:
                 step.position,
             )
         args = bind(verb.args_type, step.args, self.scope)
+        if verb.own:
+            self.touched()
+            self.ran_sql = True
         try:
             value = self._moment.value = verb.run(self, args)
         except Refusal as refusal:
@@ -294,6 +299,12 @@ class World:
             return {}
         answer = self.stage.sandbox.ask(_every_row_of(tuple(tables)))
         return {str(name): parse_exact(rows or "[]") for name, rows in answer}
+
+    def types_now(self) -> Mapping[str, Mapping[str, str]]:
+        """Table → column → type as they are now: those of `types` until something ran that may have changed the schema."""
+        from harness.scenario.tables import read_columns
+
+        return read_columns(self.stage.sandbox.query) if self.ran_sql else self.types
 
     def query(self, query: str, params: Mapping[str, Any], position: Position) -> list[dict[str, Any]]:
         """The answer to a query; what the database refuses is a mistake at `position`."""

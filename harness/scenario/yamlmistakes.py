@@ -10,6 +10,8 @@ _ADVICE: tuple[tuple[str, str, str], ...] = (
         "A `: ` is not possible here.",
         "Quote the text before it, or mend the indentation.",
     ),
+    ("mapping keys are not allowed", "A `? ` begins a key, and none is possible here.", "Quote the text."),
+    ("tab character", "A tab cannot indent.", "Indent with spaces."),
     ("cannot start any token", "The character {char} cannot begin a value.", "Quote the text; indent with spaces."),
     ("could not find expected ':'", "A `key: value` is expected; the colon is missing.", "Write `key: value`."),
     (
@@ -39,7 +41,7 @@ _ADVICE: tuple[tuple[str, str, str], ...] = (
         "Both are left out: quote the text.",
     ),
     (
-        "expected the node content",
+        "expected node content",
         "A value is missing here, or a character needs quotes.",
         "Write a value, or quote the text.",
     ),

@@ -19,7 +19,7 @@ from typing import Any, NoReturn, TypeAlias
 import yaml
 from msgspec import Struct, field
 
-from harness.errors import InputErrors, Position, Problem
+from harness.errors import WIDTH, InputErrors, Position, Problem, around
 from harness.scenario.yamlmistakes import advice
 
 try:
@@ -32,7 +32,6 @@ __all__ = ["ListNode", "MapNode", "Node", "ScalarNode", "Source", "parse", "scal
 MAX_BYTES = 2_000_000
 MAX_DEPTH = 40
 MAX_NODES = 200_000
-_LINE_SHOWN = 160
 
 Plain: TypeAlias = str | int | Decimal | bool | None
 
@@ -70,10 +69,10 @@ class Source(Struct, eq=False):
 
     def problem(self, line: int, column: int, what: str, remedy: str = "") -> Problem:
         """A mistake at a place of this file, with the line it stands on."""
-        shown = self.line(line)
-        if len(shown) > max(_LINE_SHOWN, column + 40):
-            shown = shown[: max(_LINE_SHOWN, column + 40)] + " …"
-        return Problem(Position(self.file, line, column), what, remedy, shown)
+        whole = self.line(line)
+        start, shown = around(whole, column - 1, WIDTH - 8)  # room for the indentation and what stands for the rest
+        rest = " …" if start + len(shown) < len(whole) else ""
+        return Problem(Position(self.file, line, column), what, remedy, shown + rest, start)
 
 
 class _Placed(Struct, eq=False):

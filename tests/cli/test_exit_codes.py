@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,45 @@ def test_every_mistake_of_every_file_is_told_at_once(tmp_path: Path) -> None:
         assert f"{name}.yaml:6:13: " in done.err, done
         assert f"{name}.yaml:9:" in done.err, done
     assert "Did you mean http?" in done.err
+
+
+def test_what_is_no_scenario_file_is_told_as_that(tmp_path: Path) -> None:
+    (tmp_path / "verbs.py").write_text("x = 1\n")
+    (tmp_path / "rules.yaml").write_text("R01: One\n")
+    for name, said in (("verbs.py", "A file of verbs is read with"), ("rules.yaml", "holds no scenarios")):
+        done = harness("validate", str(tmp_path / name))
+        assert (done.code, said in done.err) == (4, True), done
+    done = harness("validate", str(tmp_path))
+    assert (done.code, "There are no scenario files" in done.err) == (5, True), done
+
+
+def test_a_json_document_is_alone_on_standard_output(tmp_path: Path) -> None:
+    (tmp_path / "verbs.py").write_text(TALKING)
+    path = tmp_path / "talking.yaml"
+    path.write_text(
+        "feature: F\nuse: [verbs.py]\ngiven: {catalog: production, visitor: anonymous}\n"
+        "scenarios: [{scenario: One, when: [{talk: {}, expect: {gives: 1}}]}]\n"
+    )
+    done = run(path, "--report", tmp_path / "r", "--json")
+    assert json.loads(done.out)["totals"]["passed"] == 1, done
+    assert ("said by a verb" in done.err, "said by a child" in done.err) == (True, True), done
+
+
+TALKING = """
+import subprocess
+from dataclasses import dataclass
+from harness.scenario.registry import verb
+
+@dataclass(frozen=True)
+class Nothing:
+    pass
+
+@verb("talk", kind="low")
+def talk(world, args: Nothing):
+    print("said by a verb")
+    subprocess.run(["echo", "said by a child"], check=True)
+    return 1
+"""
 
 
 def test_a_full_disk_is_told_and_leaves_no_traceback(suite: Path) -> None:

@@ -120,3 +120,45 @@ def test_the_suite_agrees_case_by_case(folders: tuple[str, ...], cases: int, tmp
     ours, theirs = outcomes_of_harness(*paths, report=tmp_path / "r"), outcomes_of_pytest(*paths)
     assert len(ours) > cases
     assert theirs == {name: outcome for name, outcome in ours.items() if outcome != "skipped"}
+
+
+def test_scenarios_that_were_all_skipped_are_not_green_for_either(tmp_path: Path) -> None:
+    path = tmp_path / "mixed.yaml"
+    path.write_text(MIXED)
+    chosen = ["--database", "embedded", "--report", str(tmp_path / "r")]
+    for text, code in (("This is not ready", 5), ("This", 1), ("This holds", 0)):
+        ours = harness("run", str(path), "-k", text, *chosen)
+        theirs = pytest_of(path, "-k", text.replace(" ", " and "))
+        assert (ours.code, theirs.returncode) == (code, code), (text, ours, theirs.stdout)
+
+
+def test_pytest_collects_every_file_that_is_there_to_be_run(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
+    one = "{scenario: One, when: [{http: {GET: /nowhere}, expect: 404}]}"
+    given = "given: {catalog: production, visitor: anonymous}"
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "flow.yaml").write_text(f'{{"feature": F, {given}, scenarios: [{one}]}}')
+    (tmp_path / "elsewhere" / "old.yaml").write_bytes(f"# F\rfeature: F\r{given}\rscenarios: [{one}]\r".encode())
+    (tmp_path / "elsewhere" / "other.yaml").write_text("services: {feature: 1}")
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "slip.yaml").write_text("featrue: F\nscenarois: []\n")
+    done = pytest_of("elsewhere", "--collect-only", cwd=tmp_path)
+    assert "2 tests collected" in done.stdout, done.stdout
+    done = pytest_of("scenarios", cwd=tmp_path)
+    assert "A scenario file has no key featrue" in done.stdout, done.stdout
+
+
+def pytest_of(*words: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        *map(str, words),
+        "-p",
+        "no:cacheprovider",
+        "-q",
+        "--harness-database",
+        "embedded",
+    ]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600, check=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -18,10 +18,10 @@ from harness.scenario.matching import Comparison
 if TYPE_CHECKING:
     from harness.provider import Fault
     from harness.records import CheckKind
-    from harness.scenario.model import CheckSpec, Step
+    from harness.scenario.model import CheckSpec, Eventually, Step
     from harness.scenario.world import World
 
-__all__ = ["RECORD_KINDS", "Looks", "evaluate", "expectation", "faults", "invariants", "unexpected_calls"]
+__all__ = ["RECORD_KINDS", "Looks", "answered", "evaluate", "expectation", "faults", "invariants", "unexpected_calls"]
 
 RECORD_KINDS: Mapping[str, CheckKind] = {
     "response": "response",
@@ -62,14 +62,20 @@ def evaluate(world: World, spec: CheckSpec, *, within_step: bool) -> tuple[list[
     if spec.kind == "logs" and world.stage.target.url is not None:
         world.tell(not_looked_at="logs: a deployment's log is its own")
         return [], Looks()
-    eventually = spec.eventually
+    return patiently(world, spec.eventually, lambda: run(world, spec.pattern, within_step), within_step=within_step)
+
+
+def patiently(
+    world: World, eventually: Eventually | None, look: Callable[[], list[Comparison]], *, within_step: bool
+) -> tuple[list[Comparison], Looks]:
+    """What `look` finds: once, or until nothing fails, `stop_if` holds or the time is over."""
     if eventually is None:
-        return run(world, spec.pattern, within_step), Looks()
+        return look(), Looks()
     deadline = time.monotonic() + eventually.within.total_seconds()
     tries, before = 0, dict[str, Comparison]()
     while True:
         tries += 1
-        found: list[Comparison] = run(world, spec.pattern, within_step)
+        found = look()
         failed = [c for c in found if not c.passed]
         stopped = eventually.stop_if is not None and _holds(world, eventually.stop_if, within_step=within_step)
         if not failed or stopped or time.monotonic() >= deadline:
@@ -86,6 +92,20 @@ def _holds(world: World, spec: CheckSpec, *, within_step: bool) -> bool:
 def _earlier(failed: list[Comparison], before: dict[str, Comparison]) -> list[Comparison]:
     now = {f"{c.path} {c.actual}" for c in failed}
     return [replace(c, actual=f"{c.actual} (at an earlier look)") for key, c in before.items() if key not in now]
+
+
+def answered(world: World, step: Step) -> tuple[list[Comparison], Looks]:
+    """The comparisons of the answer that came. A step that only reads asks again while its `eventually` lasts."""
+    asked = False
+
+    def look() -> list[Comparison]:
+        nonlocal asked
+        if asked:
+            world.perform(step)
+        asked = True
+        return expectation(world, step)
+
+    return patiently(world, step.eventually if step.asks_again else None, look, within_step=True)
 
 
 def expectation(world: World, step: Step) -> list[Comparison]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError, Position
@@ -29,31 +29,28 @@ def rows(world: World, pattern: Pattern, within_step: bool) -> list[Comparison]:
     """The rows of tables as they are now, ordered by their first column."""
     assert isinstance(pattern, MapPattern)  # the loader takes nothing else
     found: list[Comparison] = []
+    now = world.types_now()
+    for table, inner in pattern.items():
+        if table not in now and table in world.types:
+            what = f"There is no table {table} any more, so nothing can be compared: what ran before renamed or dropped it."
+            raise InputError(what, did_you_mean(table, now, noun="tables"), inner.position)
     every = world.rows([table for table, _ in pattern.items()])
     scope, now = world.scope, world.clock()
     for table, inner in pattern.items():
-        types = world.types.get(table, {})
-        refuse_lost(inner, table, types, _columns(world, table, every[table]) or types)
+        types = now.get(table, {})
+        refuse_lost(inner, table, world.types.get(table, {}), types)
         elements = [typed(row, types) for row in every[table]]
         found += Quantified(elements, hold(scope, now), table, scope, now).compare(inner)
     return found
-
-
-def _columns(world: World, table: str, rows: Sequence[Mapping[str, Any]]) -> Collection[str]:
-    """The columns that `table` has now; none when nothing can have changed them."""
-    if rows or not world.ran_sql:
-        return rows[0] if rows else ()
-    named = (
-        "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%(table)s) AND attnum > 0 AND NOT attisdropped"
-    )
-    return [str(row["attname"]) for row in world.stage.sandbox.query(named, {"table": f'"{table}"'})]
 
 
 @check("changed")
 def changed(world: World, pattern: Pattern, within_step: bool) -> list[Comparison]:
     """The rows that changed since the step (or the scenario) began, and no others."""
     changes = net(world.changes(within_step=within_step))
-    return compare_changes(pattern, changes, world.types, world.scope, world.clock())
+    now = world.types_now()
+    types = {table: {**columns, **now.get(table, {})} for table, columns in world.types.items()}
+    return compare_changes(pattern, changes, types, world.scope, world.clock())
 
 
 @check("sql")

@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from harness.scenario.matching import Comparison, compare
+from harness.scenario.pairing import pair
 from harness.scenario.show import show
 from harness.scenario.values import ListPattern, Literal, MapPattern, Pattern
 
@@ -72,24 +73,36 @@ class Quantified(Struct, frozen=True):
         return self.nearest(pattern, elements, path, "some", "at least one")
 
     def only(self, pattern: ListPattern, elements: Sequence[Element], path: str, *, ordered: bool) -> list[Comparison]:
-        """Each pattern takes an element: the next one when `ordered`, else the first that fits; what is left over fails."""
-        rest = list(elements)
+        """Each pattern takes an element: the one at its place when `ordered`, else so that as many as possible fit; what
+        is left over fails."""
         found: list[Comparison] = []
-        for index, each in enumerate(pattern.items):
-            here = f"{path}[{index}]"
-            chosen = rest[0] if rest else None
-            if not ordered or pattern.mode != "exact":
-                chosen = next(iter(self.fitting(each, rest)), chosen)
-            if chosen is None:
+        free = list(range(len(elements)))
+        taken = {} if ordered else self.taken(pattern, elements)
+        spare = [index for index in free if index not in taken.values()]
+        for number, each in enumerate(pattern.items):
+            here = f"{path}[{number}]"
+            index = free[0] if ordered and free else taken.get(number)
+            if index is None and spare and not ordered:
+                index = min(spare, key=lambda one: self.misses(each, elements[one]))
+                spare.remove(index)
+            if index is None:
                 found.append(Comparison(here, "present", "one more", "none", False, each.position))
                 continue
-            rest.remove(chosen)
-            found += self.hold(each, chosen, here)
-        found.append(Comparison(f"{path}.count", "no others", "no others", describe(rest), not rest, pattern.position))
+            free.remove(index)
+            found += self.hold(each, elements[index], here)
+        rest = describe([elements[index] for index in free])
+        found.append(Comparison(f"{path}.count", "no others", "no others", rest, not free, pattern.position))
         return found
 
+    def taken(self, pattern: ListPattern, elements: Sequence[Element]) -> dict[int, int]:
+        """Pattern → its element, no element twice, as many as possible."""
+        return pair([[not self.misses(each, element) for element in elements] for each in pattern.items], len(elements))
+
+    def misses(self, pattern: Pattern, element: Element) -> int:
+        return sum(not c.passed for c in self.hold(pattern, element, ""))
+
     def fitting(self, pattern: Pattern, elements: Sequence[Element]) -> list[Element]:
-        return [element for element in elements if all(c.passed for c in self.hold(pattern, element, ""))]
+        return [element for element in elements if not self.misses(pattern, element)]
 
     def nearest(
         self, pattern: Pattern, elements: Sequence[Element], path: str, matcher: str, expected: str

@@ -6,14 +6,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from harness.errors import InputError
 from harness.scenario.matchers import ABSENT
-from harness.scenario.providing import takes_fault
+from harness.scenario.providing import fault_mistakes
 from harness.scenario.registry import Duration, Instant, Value, verb
 from harness.scenario.scope import inserted
+from harness.scenario.structures import Misplaced
 from harness.scenario.transport import HttpAnswer, HttpRequest, NoAnswer
 from harness.scenario.world import World
 
@@ -94,7 +96,6 @@ def shown(answer: HttpAnswer) -> dict[str, Any]:
 
 def jsonable(value: Any) -> Any:
     from datetime import date, datetime, time
-    from decimal import Decimal
     from uuid import UUID
 
     from harness.scenario.instants import show_instant
@@ -146,11 +147,11 @@ class ProviderFault:
     skip: Annotated[int, "let this many matching calls through first"] = 0
     after_effect: Annotated[bool, "the provider did its work, only the answer is lost or spoilt"] = False
     probability: Annotated[
-        Value, "strike with this chance, by the seed; never to have struck is then a note, not a failure"
-    ] = 1
+        Decimal, "strike with this chance, by the seed; never to have struck is then a note, not a failure"
+    ] = Decimal(1)
     from_: Annotated[Instant | None, "from this moment on"] = None
     until: Annotated[Instant | None, "until this moment"] = None
-    seconds: Annotated[Value, "how late a delayed answer comes"] = 5
+    seconds: Annotated[Decimal, "how late a delayed answer comes"] = Decimal(5)
 
     def when(self) -> dict[str, Any]:
         """When and how often it strikes, as `Provider.add_fault` takes it."""
@@ -165,6 +166,10 @@ class ProviderFault:
         }
 
 
+_WRITTEN = {"since": "from"}
+"""How a scenario writes a field of a fault, where it is not the field's name."""
+
+
 @dataclass(frozen=True)
 class FaultArgs:
     """A fault of one provider, or of both."""
@@ -175,8 +180,13 @@ class FaultArgs:
     def __post_init__(self) -> None:
         if self.calendly is None and self.stripe is None:
             raise ValueError("fault takes calendly or stripe.")
-        for name, wanted in self.named():
-            takes_fault(name, wanted.on, str(wanted.do), **wanted.when())
+        wrong = {
+            (name, _WRITTEN.get(each.field, each.field)): str(each)
+            for name, wanted in self.named()
+            for each in fault_mistakes(name, wanted.on, str(wanted.do), **wanted.when())
+        }
+        if wrong:
+            raise Misplaced(wrong)
 
     def named(self) -> list[tuple[Literal["calendly", "stripe"], ProviderFault]]:
         """The faults asked for, each with its provider's name."""

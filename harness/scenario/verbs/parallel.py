@@ -91,6 +91,7 @@ class Gate:
 @dataclass
 class _Branch:
     steps: tuple[Step, ...]
+    judged: bool  # `outcomes` says how it must end
     buffer: Any = ()
     names: Mapping[str, Any] | None = None
     outcome: str = ""
@@ -103,8 +104,9 @@ def parallel(world: World, args: ParallelArgs) -> Any:
     """Run branches of steps at the same time. Their requests are built first, then released together.
 
     Gives the outcomes as text, in the order of the branches; a branch whose request got no answer is `unknown`.
+    A step without `expect` must succeed, as anywhere; `outcomes` judges the last step of each branch instead.
     """
-    branches = [_Branch(tuple(steps)) for steps in args.branches for _ in range(args.copies)]
+    branches = [_Branch(tuple(steps), args.outcomes is not None) for steps in args.branches for _ in range(args.copies)]
     gate = Gate(len(branches))
     threads = [threading.Thread(target=_run, args=(world, branch, gate), daemon=True) for branch in branches]
     with world.gate(gate):
@@ -132,16 +134,19 @@ def _run(world: World, branch: _Branch, gate: Gate) -> None:
     found: list[Comparison] = []
     try:
         with world.recorder.branch() as branch.buffer, world.branch() as names:
-            for step in branch.steps:
+            for number, step in enumerate(branch.steps, 1):
                 with world.acting(step.by):
                     value = world.perform(step)
                 if step.as_:
                     captured[step.as_] = value
                     capture(names, step.as_, value)
                 branch.outcome = _outcome(world.answer, world.refusal, answered=world.answered)
-                if step.expect is not None:
+                if step.expect is not None or not (branch.judged and number == len(branch.steps)):
                     found += checks.expectation(world, step)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a thread would drop it: raised again in the scenario's own
+    except InputError as error:
+        if all(each.passed for each in found):  # else what it needs never came: a consequence of that
+            branch.error = error
+    except BaseException as error:  # noqa: BLE001 - a thread would drop it: raised again in the scenario's own
         branch.error = error
     finally:
         gate.arrive(wait=False)

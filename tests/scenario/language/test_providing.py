@@ -52,3 +52,21 @@ def test_it_is_refused_when_the_file_is_read(step: str, said: str, tmp_path: Pat
 @pytest.mark.parametrize("text", ["invitee.created", "invitee*", "checkout.session.completed", "*"])
 def test_what_a_provider_sends_is_known(text: str) -> None:
     assert known_event(text) == text
+
+
+def test_each_mistake_of_a_fault_stands_where_it_was_made(tmp_path: Path) -> None:
+    written = "fault: {calendly: {on: GET /nowhere, do: explode, times: 0, skip: -1, probability: 2, seconds: -1, from: 2030-03-05T10:00Z, until: 2030-03-05T10:00Z}}"
+    path = tmp_path / "a.yaml"
+    path.write_text(f"{HEAD}      - {written}\n    then: [{{changed: none}}]\n")
+    with pytest.raises(InputErrors) as caught:
+        load([path], project=ROOT)
+    places = {problem.what.split(" ")[0]: problem.position for problem in caught.value.problems}
+    shown = {
+        word: written[place.column - 9 :].split(",", maxsplit=1)[0].rstrip("}")
+        for word, place in places.items()
+        if place
+    }
+    assert shown == {
+        "No": "GET /nowhere", "Unknown": "explode", "A": "0", "Skip": "-1", "Probability": "2", "An": "-1",
+        "It": "2030-03-05T10:00Z",
+    }  # fmt: skip

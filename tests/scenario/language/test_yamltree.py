@@ -114,6 +114,20 @@ def test_a_long_line_is_cut_in_the_message() -> None:
     assert all(len(problem.source_line) < 250 for problem in caught.value.problems)
 
 
+@pytest.mark.parametrize("before", [0, 20, 100, 300, 5000])
+@pytest.mark.parametrize("after", [0, 100, 5000])
+@pytest.mark.parametrize("letter", ["x", "日"])
+def test_a_long_line_is_shown_around_its_mistake(before: int, after: int, letter: str) -> None:
+    with pytest.raises(InputErrors) as caught:
+        parse(f"{{v: '{letter * before}', w: 01, x: '{'y' * after}'}}")
+    for width in (60, 160):
+        _, line, caret = caught.value.problems[0].shown(width).splitlines()
+        assert len(line) <= width
+        columns = [char for char in line for _ in range(2 if char == "日" else 1)]
+        assert columns[caret.index("^")] == "0"
+        assert ("…" in line) is (before + after > width or len(line) >= width)
+
+
 @pytest.mark.parametrize("data", [b"\xff\xfe\x00", b"a: \xe9", b"\x00", b"a: \x1b[31m", b"\xed\xa0\x80", b"a: '\x7f'"])
 def test_bytes_that_are_no_text_have_a_position(data: bytes) -> None:
     assert refused(data)[0].startswith("a.yaml:1:")

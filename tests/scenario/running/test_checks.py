@@ -170,3 +170,108 @@ def test_a_column_that_is_gone_may_be_said_to_be(play: Play) -> None:
     body = f"{MADE}  - sql: 'ALTER TABLE \"Booking\" DROP COLUMN title'\nthen:\n  - rows: {{Booking: [{{id: <uuid>, title: %s}}]}}"
     assert play(body % "<absent>").outcome == "passed"
     assert play(body % "<not null>").outcome == "error"
+
+
+def test_eventually_of_a_step_is_that_of_its_checks(play: Play) -> None:
+    played = play(
+        "when:\n  - sql: SELECT 1\n    eventually: {within: 300ms, every: 20ms}\n    then: [{rows: {Booking: 1}}, {calls: 0}]"
+    )
+    assert played.outcome == "failed"
+    tries = {c.path: c.tries for c in played.tables["checks"]}
+    assert tries["$.Booking.count"] >= 3
+    assert tries["$.calls.count"] == 1
+    assert "looked" in played.failure
+
+
+def test_a_get_is_sent_again_until_its_answer_fits_and_what_it_changed_last_is_seen(play: Play) -> None:
+    played = play(
+        """
+when:
+  - http: {GET: /api/nowhere}
+    eventually: {within: 300ms, every: 20ms}
+    expect: 200
+then: [{changed: none}]
+"""
+    )
+    assert played.outcome == "failed"
+    assert len(played.tables["exchanges"]) >= 3
+    assert f"looked         {len(played.tables['exchanges'])} times" in played.failure
+    stopped = play(
+        "when:\n  - http: {GET: /api/nowhere}\n    expect: 200\n"
+        "    eventually: {within: 30s, stop_if: {response: {status: 404}}}\nthen: [{changed: none}]"
+    )
+    assert len(stopped.tables["exchanges"]) == 1
+    assert "looked         once, until stop_if held" in stopped.failure
+
+
+def test_these_and_no_others_are_paired_so_that_all_fit(play: Play) -> None:
+    more = """'{CLIENT}', now(), now()"""
+    body = (
+        f"""when:\n  - sql: >-\n      INSERT INTO "User" (id, name, email, roles, "createdAt", "updatedAt") VALUES\n"""
+        f"""      ('a1', 'A', 'a@x.test', {more}), ('a2', 'B', 'b@x.test', {more})\nthen:\n  - changed: {{User: {{added: {{only: %s}}}}}}"""
+    )
+    assert play(body % "[{id: <re ^a>}, {id: a1}]").outcome == "passed"
+    failed = play(body % "[{id: <re ^a>}, {id: a3}]")
+    assert "$.changed.User.added.only[1].id   expected a3   got a2" in failed.failure
+
+
+@pytest.mark.parametrize(
+    ("change", "check", "outcome"),
+    [
+        ("name TYPE timestamp USING '2030-01-01'", 'name: "2030-01-01T01:00+01:00"', "passed"),
+        ("name TYPE uuid USING '3f2504e0-4f89-41d3-9a0c-0305e82c3301'", "name: 3F2504E0-4F89-41D3-9A0C-0305E82C3301", "passed"),
+        ("\"createdAt\" TYPE text USING '2030-01-01T00:00:00'", 'createdAt: "2030-01-01T00:00Z"', "failed"),
+    ],
+)  # fmt: skip
+def test_a_column_is_compared_by_the_type_that_it_has_now(play: Play, change: str, check: str, outcome: str) -> None:
+    played = play(
+        f'when:\n  - sql: ALTER TABLE "User" ALTER COLUMN {change}\nthen: [{{rows: {{User: {{every: {{{check}}}}}}}}}]'
+    )
+    assert played.outcome == outcome, played.failure
+
+
+def test_a_changed_cell_is_compared_by_the_type_that_its_column_has_now(play: Play) -> None:
+    played = play(
+        """
+when:
+  - sql: ALTER TABLE "User" ALTER COLUMN name TYPE timestamptz USING '2030-01-01T00:00:00Z'
+  - sql: UPDATE "User" SET name = '2031-01-01T00:00:00Z' WHERE id = (SELECT min(id) FROM "User")
+    then: [{changed: {User: {updated: [{name: {to: "2031-01-01T01:00+01:00"}}]}}}]
+"""
+    )
+    assert played.outcome == "passed", played.failure
+
+
+def test_a_table_that_is_gone_is_a_mistake_of_its_scenario(play: Play) -> None:
+    played = play('when:\n  - sql: ALTER TABLE "User" RENAME TO "Users"\nthen: [{rows: {User: none}}]')
+    assert played.outcome == "error"
+    assert "There is no table User any more" in played.failure
+    assert "Did you mean Users?" in played.failure
+
+
+EMPTYING = '''
+from dataclasses import dataclass
+import psycopg
+from harness.scenario.registry import verb
+
+@dataclass(frozen=True)
+class EmptyArgs:
+    table: str
+
+@verb("empty", shorthand="table", kind="low")
+def empty(world, args: EmptyArgs):
+    """Empty a table and take a column from it, over a connection of its own, and tell nobody."""
+    with psycopg.connect(world.stage.sandbox.database.dsn, autocommit=True) as connection:
+        connection.execute(f'TRUNCATE "{args.table}" CASCADE; ALTER TABLE "{args.table}" DROP COLUMN description')
+'''
+
+
+def test_what_a_verb_of_ones_own_does_to_rows_and_columns_is_seen(play: Play) -> None:
+    head = "feature: A test\nuse: [emptying.py]\ngiven: {catalog: production, visitor: anonymous}\nscenarios:\n"
+    body, files = "when: [{empty: SessionType}]\nthen: [{%s}]", {"emptying.py": EMPTYING}
+    changed = play(body % "changed: none", head=head, files=files)
+    assert changed.outcome == "failed"
+    assert "got SessionType -" in changed.failure
+    asked = play(body % "rows: {SessionType: {none: {description: Anything}}}", head=head, files=files)
+    assert asked.outcome == "error"
+    assert "SessionType has no column description any more" in asked.failure

@@ -129,7 +129,7 @@ class LeaveArgs:
 @verb("leave", shorthand="how", kind="low")
 def leave(world, args: LeaveArgs):
     """Leave the process, as a script does."""
-    raise {"exit": SystemExit(0), "fail": ValueError("no"), "signal": AskedToEnd(143)}[args.how]
+    raise {"exit": SystemExit(0), "fail": ValueError("no"), "signal": AskedToEnd(143), "odd": GeneratorExit()}[args.how]
 '''
 LEAVING_HEAD = "feature: A test\nuse: [leaving.py]\ngiven: {catalog: production, visitor: anonymous}\nscenarios:\n"
 
@@ -138,6 +138,8 @@ LEAVING_HEAD = "feature: A test\nuse: [leaving.py]\ngiven: {catalog: production,
     ("step", "told"),
     [
         ("leave: exit", "This verb failed: SystemExit: 0 (leave, leaving.py line 13)"),
+        ("leave: odd", "This verb failed: GeneratorExit:  (leave, leaving.py line 13)"),
+        ("parallel: [[{leave: odd}]]", "This verb failed: GeneratorExit:  (leave, leaving.py line 13)"),
         ("parallel: [[{leave: exit}]]", "This verb failed: SystemExit: 0 (leave, leaving.py line 13)"),
         ("parallel: [[{leave: fail}]]", "This verb failed: ValueError: no (leave, leaving.py line 13)"),
     ],
@@ -178,6 +180,32 @@ then: [{{rows: {{Booking: 1}}}}]
     )
     assert played.outcome == "failed"
     assert "404: 1" in played.failure
+
+
+@pytest.mark.parametrize(
+    ("parallel", "said"),
+    [
+        ("[[{http: {GET: /api/nowhere}}]]", "$.status   expected success   got 404"),
+        ("[[{select_session: group-build}]]", "$.refused   expected no refusal"),
+        (
+            "[[{http: {GET: /api/nowhere}}, {http: {GET: /api/scheduling/session-types}}]], outcomes: {200: 1}",
+            "$.status   expected success   got 404",
+        ),
+        (
+            "[[{http: {GET: /api/nowhere}, as: gone, expect: 200}, {http: {GET: /x/$gone.body.nothing}}]]",
+            "$.status   expected 200   got 404",
+        ),
+    ],
+)
+def test_a_step_of_a_branch_must_succeed_unless_told_otherwise(play: Play, parallel: str, said: str) -> None:
+    played = play(f"when: [{{parallel: {parallel}}}]\nthen: [{{changed: none}}]")
+    assert played.outcome == "failed", played.failure
+    assert said in played.failure
+
+
+def test_outcomes_judge_the_last_step_of_each_branch(play: Play) -> None:
+    played = play("when: [{parallel: [[{http: {GET: /api/nowhere}}]], outcomes: {404: 1}}]\nthen: [{changed: none}]")
+    assert played.outcome == "passed", played.failure
 
 
 def test_time_moves_only_when_the_scenario_moves_it(play: Play) -> None:

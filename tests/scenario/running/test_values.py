@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.scenario.running.conftest import Play, Played
 
 GIVING = """
@@ -90,3 +92,50 @@ when:
     assert [each.path for each in played.tables["exchanges"]] == [
         "/api/nowhere?open=true&kind=null&at=2030-03-04T09%3A00%3A00Z&of=1&of=two+words"
     ]
+
+
+def test_rows_of_sql_are_written_as_the_server_writes_them_and_handed_on(play: Play) -> None:
+    played = play(
+        """
+when:
+  - sql: >-
+      SELECT '12:30'::time AS at, int4range(1, 5) AS within, '10.0.0.1'::inet AS ip, '{"a": [1.10, 12345678901234567.25]}'::jsonb AS data
+    as: one
+    expect: {gives: [{at: "12:30:00", within: "[1,5)", ip: 10.0.0.1, data: {a: [1.1, 12345678901234567.25]}}]}
+  - sql: {run: "SELECT %(d)s AS data, %(w)s::int4range AS within", params: {d: "$one[0].data", w: "$one[0].within"}}
+    expect: {gives: [{data: {a: [1.1, <number>]}, within: "[1,5)"}]}
+"""
+    )
+    assert played.outcome == "passed", played.failure
+
+
+def test_several_statements_give_the_rows_of_the_last_that_has_any(play: Play) -> None:
+    played = play(
+        "when:\n  - sql: CREATE TEMP TABLE t (n int); INSERT INTO t VALUES (1); SELECT n FROM t; SELECT 2 AS n; DELETE FROM t\n"
+        "    expect: {gives: [{n: 2}]}"
+    )
+    assert played.outcome == "passed", played.failure
+
+
+@pytest.mark.parametrize("steps", ["when: [{sql: 'SELECT 1, 2', expect: {gives: <any>}}]", "when: [{sql: SELECT 1}]\nthen: [{sql: {query: 'SELECT 1, 2', value: 2}}]"])  # fmt: skip
+def test_columns_that_hide_each_other_are_a_mistake(play: Play, steps: str) -> None:
+    played = play(steps)
+    assert played.outcome == "error"
+    assert "test.yaml:" in played.failure
+    assert "Two columns are called ?column?. Give each a name of its own, with AS." in played.failure
+
+
+def test_what_cannot_be_sent_to_the_database_is_the_scenarios_mistake(play: Play) -> None:
+    played = play('when: [{sql: {run: "SELECT %(x)s", params: {x: "a\\0b"}}, expect: {gives: <any>}}]')
+    assert (played.outcome, played.scenario.fault) == ("error", False)
+    assert "cannot contain NUL" in played.failure
+
+
+def test_decimals_in_given_json_are_stored(play: Play) -> None:
+    row = "id: 0b000000-0000-4000-8000-000000000001, builderId: $catalog.builder.id, sessionTypeId: $catalog.intro-call.id, title: x"
+    times = 'startTime: "2030-03-06T10:00Z", endTime: "2030-03-06T10:30Z", currentState: IDLE, status: PENDING'
+    played = play(
+        f"given: {{rows: {{Booking: [{{{row}, {times}, stateData: {{a: 1.50}}}}]}}}}\nwhen: [{{sql: SELECT 1}}]\n"
+        "then: [{rows: {Booking: [{stateData: {a: 1.5}}]}}]"
+    )
+    assert played.outcome == "passed", played.failure
