@@ -72,8 +72,9 @@ def _interrupted() -> int:
 def _told(error: Exception) -> str:
     from harness.errors import InputErrors
 
-    narrow = isinstance(error, InputErrors) and sys.stderr.isatty()
-    text = error.shown(os.get_terminal_size(sys.stderr.fileno()).columns) if narrow else str(error)
+    text = str(error)
+    if isinstance(error, InputErrors) and sys.stderr.isatty():
+        text = error.shown(os.get_terminal_size(sys.stderr.fileno()).columns)
     return text if text.startswith(("harness:", "/")) or ":" in text.split(" ", maxsplit=1)[0] else f"harness: {text}"
 
 

@@ -164,13 +164,14 @@ LOG = Keys(
     others=ANY,
     slips=True,
 )
+HEADERS = Either((), None, ANY, "a map of headers")
 RESPONSE = Either(
     (STATUS,),
     None,
     Keys(
         {
             "status": Field(STATUS, "the status: 200, <one of 502|503>"),
-            "headers": Field(AnyKeys(ANY), "headers by name, in any case of letters"),
+            "headers": Field(HEADERS, "headers by name, in any case of letters"),
             "body": Field(ANY, "the JSON body; a map matches a subset"),
             "text": Field(ANY, "the body as text"),
             "gives": Field(ANY, "what the step gives, the same that `as` keeps"),

@@ -126,9 +126,9 @@ def test_scenarios_that_were_all_skipped_are_not_green_for_either(tmp_path: Path
     path = tmp_path / "mixed.yaml"
     path.write_text(MIXED)
     chosen = ["--database", "embedded", "--report", str(tmp_path / "r")]
-    for text, code in (("This is not ready", 5), ("This", 1), ("This holds", 0)):
+    for text, code in (("ready", 5), ("This", 1), ("holds", 0)):
         ours = harness("run", str(path), "-k", text, *chosen)
-        theirs = pytest_of(path, "-k", text.replace(" ", " and "))
+        theirs = pytest_of(path, "-k", text)
         assert (ours.code, theirs.returncode) == (code, code), (text, ours, theirs.stdout)
 
 

@@ -180,7 +180,7 @@ class FaultArgs:
     def __post_init__(self) -> None:
         if self.calendly is None and self.stripe is None:
             raise ValueError("fault takes calendly or stripe.")
-        wrong = {
+        wrong: dict[tuple[str, ...], str] = {
             (name, _WRITTEN.get(each.field, each.field)): str(each)
             for name, wanted in self.named()
             for each in fault_mistakes(name, wanted.on, str(wanted.do), **wanted.when())

@@ -36,6 +36,10 @@ HEAD = (
             "fault: {stripe: {on: POST /v1/refunds, do: timeout, times: 0}}",
             "A fault that strikes 0 times never strikes.",
         ),
+        (
+            "sql: {run: 'SELECT 7 % 2, %(x)s', params: {x: 1}}",
+            "A % stands alone, beside parameters. Write %% for a percent sign.",
+        ),
         ("sql: ''", "sql needs a statement."),
         ("rows: {Booking: 1}", "There is no verb rows. rows is a check: it stands under then."),
         ("wait: 5s", "There is no verb wait. Verbs: calendly, cancel, clock,"),

@@ -139,3 +139,12 @@ def test_decimals_in_given_json_are_stored(play: Play) -> None:
         "then: [{rows: {Booking: [{stateData: {a: 1.5}}]}}]"
     )
     assert played.outcome == "passed", played.failure
+
+
+def test_headers_may_be_compared_as_a_whole(play: Play) -> None:
+    step = "when: [{http: {GET: /nowhere}, expect: {status: 404, headers: %s}}]"
+    assert play(step % "{Content-Type: <string>, X-Nothing: <absent>}").outcome == "passed"
+    whole = play(step % "{exactly: {Content-Type: <string>}}")
+    assert whole.outcome == "failed"
+    assert "$.headers.cache-control   expected <absent>   got no-store" in whole.failure
+    assert "$.headers.exactly" not in whole.failure
