@@ -1,5 +1,16 @@
--- The guards: a change of the schema is written into the journal too, and a table made by it is watched from then on.
+-- The guards: a change of the schema is written into the journal too, and a table made by it is watched from then on, with
+-- the rows that it was made with, and with a table that is dropped go its rows; who disables the triggers of a table does not disable those of the harness.
 -- Event triggers need a superuser; without one the harness takes a new clone after every scenario instead.
+
+CREATE FUNCTION harness.wake(watched oid) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+DECLARE
+    name text;
+BEGIN
+    FOR name IN SELECT tgname FROM pg_trigger
+                WHERE tgrelid = watched AND tgname LIKE '00\_harness\_%' AND tgenabled <> 'A' LOOP
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', watched::regclass, name);
+    END LOOP;
+END $$;
 
 CREATE FUNCTION harness.note_ddl() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog AS $$
@@ -17,6 +28,16 @@ BEGIN
             PERFORM harness.watch(oid) FROM harness.watched WHERE oid = made.objid;
             PERFORM set_config('harness.quiet', 'off', true);
         END IF;
+        IF made.command_tag IN ('CREATE TABLE AS', 'SELECT INTO') AND made.object_type = 'table' THEN
+            EXECUTE format(
+                'INSERT INTO harness.journal (relation, operation, after)
+                 SELECT %s, ''insert'', row_to_json("the row") FROM ONLY %s "the row"', made.objid, made.object_identity);
+        END IF;
+        IF made.command_tag = 'ALTER TABLE' THEN
+            PERFORM set_config('harness.quiet', 'on', true);
+            PERFORM harness.wake(made.objid);
+            PERFORM set_config('harness.quiet', 'off', true);
+        END IF;
     END LOOP;
 END $$;
 
@@ -29,6 +50,16 @@ BEGIN
     INSERT INTO harness.journal (relation, operation, after)
     SELECT 0, 'ddl', json_build_object('command', TG_TAG, 'object', object_identity)
     FROM pg_event_trigger_dropped_objects() WHERE original AND NOT is_temporary;
+    -- With a table go its rows: those that were there in the beginning or came since, but for those that went.
+    INSERT INTO harness.journal (relation, operation, before)
+    SELECT relation, 'delete', said::json
+    FROM (SELECT relation, said, sum(count) AS count
+          FROM (SELECT relation, said::text, 1 FROM harness.base
+                UNION ALL SELECT relation, after::text, 1 FROM harness.journal
+                UNION ALL SELECT relation, before::text, -1 FROM harness.journal) it (relation, said, count)
+          WHERE said IS NOT NULL AND relation IN
+                (SELECT objid FROM pg_event_trigger_dropped_objects() WHERE object_type = 'table' AND objsubid = 0)
+          GROUP BY relation, said) alive, generate_series(1, count);
 END $$;
 
 CREATE EVENT TRIGGER harness_ddl ON ddl_command_end EXECUTE FUNCTION harness.note_ddl();

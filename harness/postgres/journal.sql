@@ -26,7 +26,8 @@ CREATE UNLOGGED TABLE harness.base (
     place bigint GENERATED ALWAYS AS IDENTITY,   -- the order in which the table gave its rows
     relation oid NOT NULL,
     key text[],                  -- NULL for a table without a key
-    line text NOT NULL
+    line text NOT NULL,
+    said json NOT NULL           -- the same, as the journal tells a row
 );
 
 -- The settings make the JSON of a row the same whatever the session of the application says (they cost one

@@ -105,9 +105,15 @@ _SEQUENCE: LiteralString = """
     END IF;"""
 
 
+_AS_THE_JOURNAL_TELLS: LiteralString = """
+    SET LOCAL timezone = 'UTC'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'
+"""
+
+
 def install_restoring(connection: psycopg.Connection[Any]) -> None:
     """Keep the rows of every watched table in `harness.base`, and write the functions that put them back."""
     tables = read_tables(connection)
+    connection.execute(_AS_THE_JOURNAL_TELLS)
     rows = {table.oid: connection.execute(_keep(table)).rowcount for table in tables}
     connection.execute("CREATE INDEX base_key ON harness.base (relation, key)")
     restorable = [table for table in tables if table.in_place]
@@ -130,7 +136,7 @@ def _keep(table: Table) -> sql.Composed:
     columns = [sql.SQL('"the row".{}::text').format(sql.Identifier(column.name)) for column in table.key]
     key = sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(columns)) if table.comparable else sql.SQL("NULL::text[]")
     return sql.SQL(
-        'INSERT INTO harness.base (relation, key, line) SELECT {}, {}, "the row"::text FROM ONLY {} "the row"'
+        'INSERT INTO harness.base (relation, key, line, said) SELECT {}, {}, "the row"::text, row_to_json("the row") FROM ONLY {} "the row"'
     ).format(sql.Literal(table.oid), key, table.identifier)
 
 

@@ -49,11 +49,12 @@ def net(operations: Sequence[RowOperation]) -> list[Change]:
     rows: dict[tuple[Any, ...], Change] = {}
     for op in operations:
         old_key, new_key = _key(op, op.before), _key(op, op.after)
+        keyed = op.key not in (op.before, op.after)
         if op.operation == "update" and old_key != new_key:
-            _touch(rows, op.table, old_key, op.before, None)
-            _touch(rows, op.table, new_key, None, op.after)
+            _touch(rows, op.table, old_key, op.before, None, keyed=keyed)
+            _touch(rows, op.table, new_key, None, op.after, keyed=keyed)
         else:
-            _touch(rows, op.table, new_key or old_key, op.before, op.after)
+            _touch(rows, op.table, new_key or old_key, op.before, op.after, keyed=keyed)
     return [row for row in rows.values() if row.kind]
 
 
@@ -69,11 +70,17 @@ def _touch(
     key: tuple[tuple[str, Any], ...],
     before: dict[str, Any] | None,
     after: dict[str, Any] | None,
+    *,
+    keyed: bool,
 ) -> None:
-    known = rows.get((table, key))
-    while known is not None and before is None and known.after is not None:
-        key = (*key, ("again", len(rows)))  # a table without a key may hold the same row twice
+    first, known = key, rows.get((table, key))
+    turn = 0
+    while known is not None and (known.after is None) != (before is None):
+        turn += 1  # a table without a key may hold the same row twice
+        key = (*first, ("again", turn))
         known = rows.get((table, key))
+    if known is None and before is not None and keyed:
+        known, key = rows.get((table, first)), first
     if known is None:
         rows[table, key] = Change(table, key, before, after)
     else:

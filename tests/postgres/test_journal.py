@@ -230,3 +230,33 @@ def test_an_attached_table_stays_watched(sandbox: Sandbox, app: Connection) -> N
     app.execute("ALTER TABLE event ATTACH PARTITION loose FOR VALUES FROM (2030) TO (2031)")
     app.execute("INSERT INTO event VALUES (1, 2030, 'x')")
     assert told(sandbox.changes()) == [("event", "insert", {"id": 1, "year": 2030})]
+
+
+def test_rows_that_come_and_go_with_a_table_are_told(sandbox: Sandbox, app: Connection) -> None:
+    app.execute("CREATE TABLE made AS SELECT n, 'x' AS text FROM generate_series(1, 2) n")
+    assert [(op.table, op.operation, op.after) for op in sandbox.take()] == [
+        ("made", "insert", {"n": 1, "text": "x"}), ("made", "insert", {"n": 2, "text": "x"}),
+    ]  # fmt: skip
+    app.execute("DELETE FROM made WHERE n = 1")
+    sandbox.take()
+    app.execute("DROP TABLE made")
+    assert [(op.operation, op.before) for op in sandbox.take()] == [("delete", {"n": 2, "text": "x"})]
+
+
+def test_a_table_of_the_beginning_is_dropped_with_its_rows_as_they_were_then(sandbox: Sandbox, app: Connection) -> None:
+    rows = app.execute("SELECT count(*) FROM customer").fetchone()
+    app.execute("UPDATE customer SET name = 'Changed' WHERE id = (SELECT min(id) FROM customer)")
+    sandbox.take()
+    app.execute("DROP TABLE customer CASCADE")
+    gone = [op for op in sandbox.take() if op.table == "customer"]
+    assert {op.operation for op in gone} == {"delete"}
+    assert (len(gone),) == rows
+    assert [op.before["name"] for op in gone if op.before].count("Changed") == 1
+
+
+def test_who_disables_the_triggers_of_a_table_is_watched_all_the_same(sandbox: Sandbox, app: Connection) -> None:
+    app.execute("ALTER TABLE customer DISABLE TRIGGER ALL")
+    app.execute("UPDATE customer SET name = 'Quiet'")
+    app.execute("ALTER TABLE customer ENABLE TRIGGER ALL")
+    app.execute("SET session_replication_role = replica; DELETE FROM customer")
+    assert {op.operation for op in sandbox.take() if op.table == "customer"} == {"update", "delete"}

@@ -275,3 +275,28 @@ def test_what_a_verb_of_ones_own_does_to_rows_and_columns_is_seen(play: Play) ->
     asked = play(body % "rows: {SessionType: {none: {description: Anything}}}", head=head, files=files)
     assert asked.outcome == "error"
     assert "SessionType has no column description any more" in asked.failure
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("CREATE TABLE made AS SELECT 1 AS n", "got made +1"),
+        ("""DROP TABLE "User" CASCADE""", "got User -5"),
+        ("""ALTER TABLE "User" DISABLE TRIGGER ALL; UPDATE "User" SET name = 'Sam'""", "got User ~5"),
+    ],
+)
+def test_rows_that_change_with_the_schema_are_changes(play: Play, change: str, said: str) -> None:
+    played = play(f"when:\n  - sql: {change}\nthen: [{{changed: none}}]")
+    assert played.outcome == "failed", played.failure
+    assert said in played.failure
+
+
+def test_equal_rows_of_a_table_without_a_key_are_counted(play: Play) -> None:
+    played = play(
+        "when:\n  - sql: CREATE TABLE twins (n int); INSERT INTO twins VALUES (1), (1), (2)\n"
+        "    then: [{sql: {query: SELECT count(*) FROM twins, value: 3}}]\n"
+        "  - sql: DELETE FROM twins WHERE n = 1\n"
+        "then: [{changed: none}]"
+    )
+    assert played.outcome == "failed"
+    assert "got twins +1" in played.failure
