@@ -151,26 +151,70 @@ def _word_hint(word: str, rest: str) -> str:
 
 def argument_mistake(word: str, rest: str) -> tuple[str, str] | None:
     """What is wrong with an argument that holds no reference."""
-    if "$" in rest and word not in {"re"}:
+    if "$" in rest and word not in {"re", "len", "now"}:
         return None
-    example = f"Write for example {MATCHERS[word].example}."
-    if word in {"gt", "gte", "lt", "lte", "between"}:
-        bad = [part for part in ([rest] if word != "between" else rest.split()) if not _orderable(part)]
-        return (f"<{word}> compares numbers, dates and instants; {bad[0]} is none.", example) if bad else None
-    if word == "now" and not (rest.startswith("+-") and parse_duration(rest[2:]) is not None):
-        return f"<now> takes a tolerance such as +-5s; here it has {rest}.", example
-    if word == "len" and not _length(rest):
-        return f"<len> takes a whole number, or gt, gte, lt, lte and a number; here it has {rest}.", example
-    if word == "re":
-        reason = compile_regex(rest)
-        return (f"The regular expression {rest} is wrong: {reason}.", example) if isinstance(reason, str) else None
+    judge = _JUDGES.get(word)
+    return judge(word, rest, f"Write for example {MATCHERS[word].example}.") if judge else None
+
+
+def _bad_order(word: str, rest: str, example: str) -> tuple[str, str] | None:
+    bad = [part for part in ([rest] if word != "between" else rest.split()) if _ordered(part) is None]
+    if bad:
+        return f"<{word}> compares numbers, dates and instants; {bad[0]} is none.", example
+    return _never_between(*rest.split()) if word == "between" else None
+
+
+def _bad_now(_: str, rest: str, example: str) -> tuple[str, str] | None:
+    good = rest.startswith("+-") and parse_duration(rest[2:]) is not None
+    return None if good else (f"<now> takes a tolerance such as +-5s; here it has {rest}.", example)
+
+
+def _bad_length(_: str, rest: str, example: str) -> tuple[str, str] | None:
+    told = f"<len> takes a whole number, or gt, gte, lt, lte and a number; here it has {rest}."
+    return None if _length(rest) else (told, example)
+
+
+def _bad_regex(_: str, rest: str, example: str) -> tuple[str, str] | None:
+    reason = compile_regex(rest)
+    return (f"The regular expression {rest} is wrong: {reason}.", example) if isinstance(reason, str) else None
+
+
+def _bad_not(_: str, rest: str, __: str) -> tuple[str, str] | None:
+    told = "<not any> never holds: <any> is whatever is there."
+    return (told, "Write <absent> for what is not there.") if rest in {"any", "<any>"} else None
+
+
+def _bad_contains(_: str, rest: str, __: str) -> tuple[str, str] | None:
+    told = "<contains> of no text holds of every text."
+    return (told, "Write <string>, or what the text must hold.") if rest in {'""', "''"} else None
+
+
+_JUDGES: Mapping[str, Callable[[str, str, str], tuple[str, str] | None]] = {
+    **dict.fromkeys(("gt", "gte", "lt", "lte", "between"), _bad_order),
+    "now": _bad_now,
+    "len": _bad_length,
+    "re": _bad_regex,
+    "not": _bad_not,
+    "contains": _bad_contains,
+}
+
+
+def _never_between(low: str, high: str) -> tuple[str, str] | None:
+    """What is wrong with limits between which nothing can be."""
+    first, last = _ordered(low), _ordered(high)
+    if type(first) is not type(last):
+        return f"<between> has limits of two kinds: {low} and {high}.", "Write two numbers, two dates or two instants."
+    if first > last:
+        return f"<between {low} {high}> never holds: the first is the greater.", f"Write <between {high} {low}>."
     return None
 
 
-def _orderable(text: str) -> bool:
+def _ordered(text: str) -> Any:
+    """A number, an instant or a date; None when `text` is neither."""
     from harness.scenario.yamltree import scalar_value
 
-    return _number(scalar_value(text)) or parse_instant(text) is not None or parse_date(text) is not None
+    value = scalar_value(text)
+    return Decimal(value) if _number(value) else parse_instant(text) or parse_date(text)  # type: ignore[arg-type]  # a number
 
 
 def _length(text: str) -> bool:

@@ -246,20 +246,24 @@ class _Compiler:
                 return tuple(self.argument(node, part) for part in rest.split())
             case "one of":
                 return tuple(
-                    self.inner(node, part) if part[:1] == "<" else self.argument(node, part)
+                    self.inner(node, part, nested=True)
+                    if part[:1] == "<" and part[-1:] == ">"
+                    else self.argument(node, part)
                     for part in split_one_of(rest)
                 )
             case "not":
-                return (self.inner(node, rest if rest[:1] == "<" else f"<{rest}>"),)  # <not <int>> is <not int>
+                nested = rest[:1] == "<"
+                return (self.inner(node, rest if nested else f"<{rest}>", nested=nested),)  # <not <int>> is <not int>
             case "len" | "now":
                 return (rest,)
             case _:
                 return (self.argument(node, rest),) if rest else ()
 
-    def inner(self, node: ScalarNode, text: str) -> Pattern:
-        """The matcher `<text>` inside another one; the text itself where its word is none."""
+    def inner(self, node: ScalarNode, text: str, *, nested: bool) -> Pattern:
+        """The matcher `<text>` inside another one; the text itself where its word is none, unless it has brackets of its own
+        (`nested`)."""
         split = split_matcher(text)
-        if split and _is_word(*split):
+        if split and (nested or _is_word(*split)):
             return self.split_matcher(node, text, *split)
         return self.argument(node, text[1:-1] if text[-1:] == ">" else text)
 

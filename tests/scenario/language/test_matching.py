@@ -261,3 +261,24 @@ def test_comparing_never_fails_otherwise_than_by_telling(value: Any, other: Any)
 @given(st.lists(st.integers(0, 3), max_size=6), st.lists(st.integers(0, 3), max_size=6))
 def test_any_order_is_equality_of_multisets(wanted: list[int], actual: list[int]) -> None:
     assert ok("{any_order: " + json.dumps(wanted) + "}", actual) is (sorted(wanted) == sorted(actual))
+
+
+@pytest.mark.parametrize(
+    ("matcher", "said"),
+    [
+        ("<between 5 1>", "<between 5 1> never holds: the first is the greater. Write <between 1 5>."),
+        ("<not between 5 1>", "<between 5 1> never holds"),
+        ("<between 2030-01-01 5>", "<between> has limits of two kinds: 2030-01-01 and 5."),
+        ("<not any>", "<not any> never holds"),
+        ("<not <any>>", "<not any> never holds"),
+        ('<contains "">', "<contains> of no text holds of every text."),
+        ("<one of <it>|x>", "<it> is no matcher: the word it is unknown. Did you mean int?"),
+        ("<not <uid>>", "<uid> is no matcher: the word uid is unknown. Did you mean uuid?"),
+        ("<len $n>", "<len> takes a whole number, or gt, gte, lt, lte and a number; here it has $n."),
+        ("<now +-$n>", "<now> takes a tolerance such as +-5s; here it has +-$n."),
+    ],
+)
+def test_a_matcher_that_compares_nothing_is_a_mistake(matcher: str, said: str) -> None:
+    with pytest.raises(InputErrors) as caught:
+        pattern(json.dumps(matcher))
+    assert said in str(caught.value)
