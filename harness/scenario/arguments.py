@@ -104,7 +104,7 @@ def _shape(hint: Any, where: str) -> Shape:
         shape = shape_of(hint)
     shape = shape or _collection(origin or hint, args, where)
     if shape is None:
-        remedy = "Use str, int, bool, Decimal, Instant, Duration, Literal, list, dict, Value or a dataclass."
+        remedy = "Use str, int, bool, Decimal, float, Instant, Duration, Literal, list, dict, Value or a dataclass."
         raise HarnessFault(f"{where} has the type {hint}, which no scenario can write.", remedy)
     return shape
 
@@ -201,6 +201,7 @@ _KINDS: dict[Any, Shape] = {
     int: Kind("a whole number", _int, {"type": "integer"}),
     bool: Kind("true or false", _bool, {"type": "boolean"}),
     Decimal: Kind("a number", _decimal, {"type": "number"}),
+    float: Kind("a number", lambda value: float(_decimal(value)), {"type": "number"}),
     datetime: INSTANT,
     timedelta: DURATION,
     date: Kind("a date such as 2030-03-06", _date, {"type": "string", "format": "date"}),

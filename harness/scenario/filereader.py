@@ -42,7 +42,9 @@ class FileReader:
         self.making: list[str] = []
         self.borrowed: dict[str, Fragment] = {}
         reader = Reader(loader.problems, loader.around.tables)
-        self.steps = StepReader(loader.around.registry, reader, self.fragment, loader.around.known.invariants)
+        self.steps = StepReader(
+            loader.around.registry, reader, self.fragment, loader.around.known.invariants, loader.unread
+        )
 
     def read(self) -> Feature:
         """The feature; mistakes are noted in the loader."""

@@ -112,6 +112,7 @@ class Loading:
         self.sources: dict[str, Source] = {}
         self.libraries: dict[str, dict[str, Fragment]] = {}
         self.verb_files: set[Path] = set()
+        self.unread: list[str] = []  # files of verbs that were begun and not read to their end
         self.uses: dict[str, list[Path]] = {}
         self.around: Surroundings
 
@@ -167,7 +168,10 @@ class Loading:
         if path.resolve() in self.verb_files:
             return
         self.verb_files.add(path.resolve())
-        load_verbs(path, self.around.registry, shown=relative(path, self.project))
+        shown = relative(path, self.project)
+        self.unread.append(shown)
+        load_verbs(path, self.around.registry, shown=shown)
+        self.unread.remove(shown)
         self.digest(path)
 
     def catalogues(

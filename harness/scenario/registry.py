@@ -14,13 +14,14 @@ A verb of one's own, in `scenarios/verbs.py`:
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import is_dataclass
 from functools import cached_property
 from importlib import import_module
-from typing import Any, Literal, TypeAlias, TypeVar, cast
+from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args
 
 from msgspec import Struct
 
@@ -148,8 +149,11 @@ def verb(
     The docstring is what editors and the reference show.
     """
 
+    if not isinstance(name, str):
+        raise InputError("A verb needs a name.", 'Write @verb("name") above the function.')
+
     def register(function: F) -> F:
-        _plain(function)
+        _fitting(name, kind, function)
         args_type = args or _annotated(function)
         doc = inspect.getdoc(function) or ""
         summary = doc.partition("\n\n")[0].replace("\n", " ")
@@ -180,20 +184,36 @@ def builtin_registry() -> Registry:
     return Registry(_BUILTIN)
 
 
-def _plain(function: Callable[..., Any]) -> None:
-    """Refuses a function that a call only prepares: a step would pass, and nothing of it would have run."""
-    kinds = {
-        "a coroutine": inspect.iscoroutinefunction,
-        "a generator": inspect.isgeneratorfunction,
-        "an asynchronous generator": inspect.isasyncgenfunction,
-    }
-    for kind, is_so in kinds.items():
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\Z")
+_PREPARED: Mapping[str, Callable[[Any], bool]] = {
+    "a coroutine": inspect.iscoroutinefunction,
+    "a generator": inspect.isgeneratorfunction,
+    "an asynchronous generator": inspect.isasyncgenfunction,
+}
+"""Functions that a call only prepares: a step would pass, and nothing of it would have run."""
+
+
+def _fitting(name: str, kind: str, function: Callable[..., Any]) -> None:
+    """Refuses what cannot be a verb: its name, its kind, or a function that takes something else, or runs nothing."""
+    if not _NAME.match(name):
+        raise InputError(f"{name!r} cannot be the name of a verb.", "Use letters, digits, _ and -.")
+    if kind not in get_args(VerbKind):
+        raise InputError(f"The verb {name} has the kind {kind!r}.", f"Use one of {', '.join(get_args(VerbKind))}.")
+    if not inspect.isfunction(function):
+        raise InputError(f"The verb {name} is no function.", "Write `def verb(world: World, args: SomeArgs)`.")
+    for prepared, is_so in _PREPARED.items():
         if is_so(function):
-            where = f"{function.__module__}.{function.__qualname__}"
             raise InputError(
-                f"The verb {where} is {kind}, so a step would run nothing of it.",
+                f"The verb {name} is {prepared}, so a step would run nothing of it.",
                 "Write a plain `def` that returns what the step gives; `asyncio.run(…)` may stand in it.",
             )
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError as error:
+        raise InputError(
+            f"The verb {name} is called with world and args, and that is not what it takes: {error}.",
+            "Write `def verb(world: World, args: SomeArgs)`.",
+        ) from None
 
 
 def _annotated(function: Callable[..., Any]) -> type[Any]:

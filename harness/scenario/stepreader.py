@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from msgspec.structs import replace
@@ -35,7 +35,7 @@ _CALL_KEYS = ("fragment", "with")
 
 class StepReader:
     """Reads the steps of one file; `fragment` finds a fragment by name (None: there is none); `invariants` are the
-    project's, None when they are not known."""
+    project's, None when they are not known; `unread` names the files of verbs that cannot be read."""
 
     def __init__(
         self,
@@ -43,11 +43,13 @@ class StepReader:
         reader: Reader,
         fragment: Callable[[str, Node], Fragment | None],
         invariants: frozenset[str] | None = None,
+        unread: Sequence[str] = (),
     ) -> None:
         self.registry = registry
         self.reader = Reader(reader.problems, reader.tables, self.branch)
         self.fragment = fragment
         self.invariants = invariants
+        self.unread = unread
         self.calls = 0
 
     def steps(self, node: Node) -> tuple[Step, ...]:
@@ -115,6 +117,8 @@ class StepReader:
         """What to do about a key that a step does not have: the nearest one, or where it belongs."""
         if key in self.registry.checks:
             return f"{key} is a check: it stands under then."
+        if self.unread:
+            return f"It may be one of {', '.join(self.unread)}, which cannot be read."
         close = nearest(key, known)
         return f"Did you mean {close[0]}?" if close else f"Verbs: {', '.join(sorted(self.registry.verbs))}."
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from harness.errors import InputError, InputErrors, Problem
+from harness.errors import HarnessError, InputError, InputErrors, Problem
 from harness.scenario.plain import as_map
 from harness.scenario.shapes import REFERENCE, Choice, Reader, Schema, Shape, described, found, nothing, refuse
 from harness.scenario.suggest import did_you_mean, slip_of
@@ -159,6 +159,10 @@ class Keys(Struct, frozen=True):
             ) from None
         except ValueError as error:
             raise InputError(str(error), position=pattern.position) from None
+        except HarnessError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a constructor of a project's own raises is a message too
+            raise InputError(f"{type(error).__name__}: {error}", position=pattern.position) from None
 
     def schema(self, reader: Reader) -> Schema:
         properties = {key: described(each.shape.schema(reader), each.doc) for key, each in self.fields.items()}

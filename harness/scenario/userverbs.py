@@ -8,7 +8,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from harness.errors import HarnessError, InputError, Position
+from harness.errors import HarnessError, InputError, InputErrors, Position, Problem
 from harness.interrupts import AskedToEnd
 from harness.scenario.registry import VERB_MODULE, Registry
 
@@ -43,6 +43,28 @@ def load_verbs(path: Path, registry: Registry, *, shown: str = "") -> None:
         raise InputError(
             f"Loading it failed: {type(error).__name__}: {error}.", "", Position(name, _line(error, path))
         ) from None
+
+    _shapes(module_name, registry, name)
+
+
+def _shapes(module_name: str, registry: Registry, shown: str) -> None:
+    """Makes the shapes of the arguments of a file's verbs, so that a type which no scenario can write is told with its verb.
+
+    Raises:
+        InputErrors: each of those; their verbs are taken out of `registry`.
+    """
+    problems: list[Problem] = []
+    for verb in [each for each in registry.verbs.values() if each.run.__module__ == module_name]:
+        try:
+            verb.shape  # noqa: B018 - made once and kept
+        except Exception as error:  # noqa: BLE001 - NameError, RecursionError: whatever an annotation brings about
+            what = error.what if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}."
+            where = Position(shown, verb.run.__code__.co_firstlineno)
+            remedy = error.remedy if isinstance(error, HarnessError) else ""
+            problems.append(Problem(where, f"The arguments of {verb.name} cannot be read: {what}", remedy))
+            del registry.verbs[verb.name]
+    if problems:
+        raise InputErrors(problems)
 
 
 def _line(error: BaseException, path: Path) -> int:

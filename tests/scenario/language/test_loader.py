@@ -365,8 +365,11 @@ def test_bad_invariants(project: Path, registry: Registry, text: str, message: s
     [
         ("def (:\n", "scenarios/verbs.py:1:5: This is not Python: "),
         ("class Skipped(BaseException): ...\nraise Skipped\n", "scenarios/verbs.py:2:1: Loading it failed: Skipped: ."),
-        (VERBS.replace("def think", "async def think"), "think is a coroutine, so a step would run nothing of it."),
-        (f"{VERBS}\n    yield 1\n", "think is a generator, so a step would run nothing of it."),
+        (
+            VERBS.replace("def think", "async def think"),
+            "The verb think is a coroutine, so a step would run nothing of it.",
+        ),
+        (f"{VERBS}\n    yield 1\n", "The verb think is a generator, so a step would run nothing of it."),
         ("x = 1\nraise OSError('no')\n", "scenarios/verbs.py:2:1: Loading it failed: OSError: no."),
         ("import sys\nsys.exit(0)\n", "scenarios/verbs.py:2:1: Loading it failed: SystemExit: 0."),
         (VERBS.replace('"think"', '"create"'), "The verb create exists already"),

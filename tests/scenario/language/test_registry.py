@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -13,6 +14,7 @@ from harness.errors import HarnessFault, InputError
 from harness.scenario.arguments import shape_of
 from harness.scenario.registry import Compare, Duration, Instant, Registry, Value, bind, check, verb
 from harness.scenario.shapes import Reader
+from harness.scenario.userverbs import load_verbs
 from harness.scenario.values import MapPattern
 from harness.scenario.yamltree import parse
 
@@ -179,3 +181,56 @@ def test_checks_are_declared_before_they_can_be_run() -> None:
             check("row")(lambda world: [])
     assert registry.checks["rows"].run is not None
     assert set(registry.checks) == {"response", "rows", "changed", "calls", "deliveries", "logs", "sql", "invariant"}
+
+
+GOOD = """
+from __future__ import annotations
+import functools
+from dataclasses import dataclass
+from harness.scenario.registry import verb
+
+@dataclass(frozen=True)
+class A:
+    x: int = 1
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('@verb("v")\ndef v(world): ...', "The verb v is called with world and args, and that is not what it takes: too many"),
+        ('@verb("v")\ndef v(world, *, args: A): ...', "that is not what it takes"),
+        ('@verb("v")\ndef v(world, args: A, more): ...', "missing a required argument: 'more'"),
+        ('@verb("v", args=A)\nclass V: ...', "The verb v is no function."),
+        ('verb("v")(functools.partial(print))', "The verb v is no function."),
+        ('@verb("a b")\ndef v(world, args: A): ...', "'a b' cannot be the name of a verb."),
+        ("@verb\ndef v(world, args: A): ...", "A verb needs a name."),
+        ('@verb("v", kind="other")\ndef v(world, args: A): ...', "The verb v has the kind 'other'."),
+        ("@dataclass\nclass B:\n    x: set[int]\n" + '@verb("v")\ndef v(world, args: B): ...', "which no scenario can write"),
+        ("@dataclass\nclass B:\n    x: Nowhere\n" + '@verb("v")\ndef v(world, args: B): ...', "name 'Nowhere' is not defined"),
+        ("@dataclass\nclass B:\n    x: B | None\n" + '@verb("v")\ndef v(world, args: B): ...', "RecursionError"),
+    ],
+)  # fmt: skip
+def test_a_function_that_cannot_be_a_verb_is_told_where_it_stands(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "verbs.py").write_text(GOOD + text + "\n")
+    registry = Registry()
+    with pytest.raises(InputError) as caught:
+        load_verbs(tmp_path / "verbs.py", registry, shown="verbs.py")
+    assert said in str(caught.value)
+    assert str(caught.value).startswith("verbs.py:1")
+    assert not registry.verbs
+
+
+def test_whatever_a_constructor_raises_is_the_inputs_mistake() -> None:
+    @dataclass(frozen=True)
+    class Odd:
+        a: float
+
+        def __post_init__(self) -> None:
+            raise KeyError(self.a)
+
+    pattern = shape_of(Odd).read(parse("{a: 1.5}"), Reader([]))
+    assert isinstance(pattern, MapPattern)
+    with pytest.raises(InputError, match="<text>:1:1: KeyError: 1.5"):
+        bind(Odd, pattern, {})
