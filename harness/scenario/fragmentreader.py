@@ -37,6 +37,13 @@ def read_fragment(steps: StepReader, key: ScalarNode, node: Node) -> Fragment:
     made = replace(made, parameters=parameters)
     if body is None:
         return made
+    if isinstance(body, ListNode) and not body.items:
+        problems.append(body.problem(f"The fragment {key.text} has no steps.", "Add one: an empty list does nothing."))
+    for step in made.steps:
+        captured = (step.as_ or "").partition(".")[0]
+        if captured in parameters:
+            what = f"The fragment {key.text} takes {captured}, and captures it here."
+            problems.append(key.source.problem(*step.position[1:], what, "Choose another name."))
     check = NameCheck({*BUILTIN_NAMES, *parameters})
     check.steps(made.steps)
     problems += check.problems
@@ -48,8 +55,17 @@ def _parameters(node: Node, sent: frozenset[str], problems: list[Problem]) -> di
     """`[name, …]`: all must be given; `{name: default}`: `<any>` stands for none. A default may be a matcher, unless the
     steps send it (`sent`)."""
     if isinstance(node, ListNode):
-        names = [item for item in node.items if isinstance(item, ScalarNode) and isinstance(item.value, str)]
-        return {item.text: None for item in names}
+        names: dict[str, Pattern | None] = {}
+        for item in node.items:
+            if not isinstance(item, ScalarNode) or not isinstance(item.value, str):
+                problems.append(
+                    item.problem(f"takes is a list of names; found {found(item)}.", "Write `takes: [session]`.")
+                )
+            elif item.text in names:
+                problems.append(item.problem(f"takes has {item.text} twice.", "Remove one."))
+            else:
+                names[item.text] = None
+        return names
     if not isinstance(node, MapNode):
         problems.append(node.problem(f"takes is a list of names, or a map with defaults; found {found(node)}."))
         return {}

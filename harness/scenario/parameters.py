@@ -107,8 +107,10 @@ class ParameterReader:
         """A list of lists: the first has the names."""
         lines = node.items[1:]
         names = [item.text for item in head.items if isinstance(item, ScalarNode)]
-        for item in head.items:
+        for number, item in enumerate(head.items):
             self.parameter(item)
+            if isinstance(item, ScalarNode) and item.text in names[:number]:
+                self.note(item, f"The column {item.text} stands here twice.", "Remove one.")
         rows = []
         for line in lines:
             if not isinstance(line, ListNode) or len(line.items) != len(head.items):

@@ -144,7 +144,7 @@ class ScenarioReader:
         words: dict[str, None] = {}
         for item in given.items:
             text = item.text if isinstance(item, ScalarNode) else ""
-            if not _TAG.match(text):
+            if not _TAG.match(text) or (key == "tags" and text in {"and", "or", "not"}):
                 self.note(item, f"{found(item)} cannot stand in {key}.", "Use letters, digits, ., _, : and -.")
             elif text in words:
                 self.note(item, f"{text} stands here twice.", "Remove one.")

@@ -43,3 +43,30 @@ def test_a_default_that_is_only_compared_may_be_a_matcher(load: Callable[[str], 
 
 def test_a_default_that_is_sent_may_not(problems: Callable[[str], str]) -> None:
     assert "a.yaml:5:19: <re x> is a matcher, and a value is sent here." in problems(HEAD % ("<re x>", "ask"))
+
+
+@pytest.mark.parametrize(
+    ("fragment", "said"),
+    [
+        ("{takes: [a, 5], steps: [{http: {GET: $a}}]}", "a.yaml:4:18: takes is a list of names; found 5."),
+        ("{takes: [a, a], steps: [{http: {GET: $a}}]}", "a.yaml:4:18: takes has a twice."),
+        ("[]", "a.yaml:4:6: The fragment f has no steps."),
+        ("{takes: [a], steps: [{http: {GET: $a}, as: a}]}", "a.yaml:4:28: The fragment f takes a, and captures it here."),
+    ],
+)  # fmt: skip
+def test_slips_in_a_fragment_are_told(problems: Callable[[str], str], fragment: str, said: str) -> None:
+    scenario = "scenarios: [{scenario: One, when: [{http: {GET: /x}, expect: 404}]}]"
+    text = f"feature: F\ngiven: {{catalog: production, visitor: anonymous}}\nfragments:\n  f: {fragment}\n{scenario}\n"
+    assert said in problems(text)
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("examples: [[x, x], [1, 2]]", "a.yaml:3:44: The column x stands here twice."),
+        ("tags: [smoke, and]", "a.yaml:3:43: the text and cannot stand in tags."),
+    ],
+)
+def test_slips_in_a_scenario_are_told(problems: Callable[[str], str], part: str, said: str) -> None:
+    scenario = f"scenarios: [{{scenario: One, {part}, when: [{{http: {{GET: /x}}, expect: 404, name: $x}}]}}]"
+    assert said in problems(f"feature: F\ngiven: {{catalog: production, visitor: anonymous}}\n{scenario}\n")

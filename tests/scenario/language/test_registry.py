@@ -232,5 +232,5 @@ def test_whatever_a_constructor_raises_is_the_inputs_mistake() -> None:
 
     pattern = shape_of(Odd).read(parse("{a: 1.5}"), Reader([]))
     assert isinstance(pattern, MapPattern)
-    with pytest.raises(InputError, match="<text>:1:1: KeyError: 1.5"):
+    with pytest.raises(InputError, match=r"<text>:1:1: KeyError: 1\.5"):
         bind(Odd, pattern, {})
