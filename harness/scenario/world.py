@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Refusal", "World"]
 
-
 ON_ITS_OWN = frozenset({"http", "sessions", "select_session", "initialize", "resume", "confirm", "parallel"})
 """The verbs that need nothing but the target's URL."""
 
@@ -46,6 +45,7 @@ class _Moment(threading.local):
     value: Any = None
     visitor: Visitor | None = None
     scope: MutableMapping[str, Any] | None = None
+    position: Position | None = None
 
 
 @dataclass
@@ -160,6 +160,7 @@ class World:
             InputError: an argument that cannot be resolved or is of another type, with its position.
         """
         verb = self.registry.verbs[step.verb]
+        self._moment.position = step.position
         if not self.stage.target.observed and step.verb not in ON_ITS_OWN:
             raise InputError(
                 f"`{step.verb}` needs the deployment's database and providers, and they are not this run's.",
@@ -167,9 +168,8 @@ class World:
                 step.position,
             )
         args = bind(verb.args_type, step.args, self.scope)
-        if verb.own:
-            self.touched()
-            self.ran_sql = True
+        self._dirty |= verb.own
+        self.ran_sql |= verb.own
         try:
             value = self._moment.value = verb.run(self, args)
         except Refusal as refusal:
@@ -188,6 +188,11 @@ class World:
     def step_detail(self) -> dict[str, Any]:
         """What was told in this step."""
         return self._detail
+
+    @property
+    def position(self) -> Position:
+        """Where the step of this thread stands."""
+        return self._moment.position or self.case.scenario.position
 
     def refuse(self, why: str) -> None:
         """The page refused something in this step, which went on all the same."""
@@ -243,8 +248,7 @@ class World:
             error = str(lost)
             raise
         finally:
-            duration = round((time.perf_counter() - began) * 1_000_000)
-            self._record(request, actor, answer, error, duration)
+            self._record(request, actor, answer, error, round((time.perf_counter() - began) * 1_000_000))
         return answer
 
     def _record(
@@ -312,7 +316,7 @@ class World:
             return self.stage.sandbox.query(query, params)
 
     def due_invariants(self) -> Sequence[Invariant]:
-        """The invariants to look at now: all that are not waived if rows changed since the last look, else none."""
+        """Those to look at now: all that are not waived if rows changed since the last look, else none."""
         if len(self._operations) == self._looked_from:
             return ()
         self._looked_from = len(self._operations)

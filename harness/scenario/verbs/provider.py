@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from harness.errors import InputError
 from harness.provider import Delivery, Signing
 from harness.scenario.credentials import CALENDLY_WEBHOOK_KEYS, STRIPE_WEBHOOK_KEYS
+from harness.scenario.matching import Comparison
 from harness.scenario.providing import known_event
 from harness.scenario.registry import Duration, Instant, Value, verb
 from harness.scenario.world import World
@@ -54,7 +55,7 @@ def deliver(world: World, args: DeliverArgs) -> Any:
     """Deliver webhooks to the application: all that are due, or those of an event; once or more, in any order.
 
     Gives the attempts as `[{event, status, outcome}]`. Without `expect` an answer of 400 or more is no failure here: see
-    the check `deliveries`.
+    the check `deliveries`. Where none waits the step fails: it would deliver nothing.
     """
     attempts = []
     for name in _providers(world, args):
@@ -76,16 +77,29 @@ def deliver(world: World, args: DeliverArgs) -> Any:
 
 
 def _providers(world: World, args: DeliverArgs) -> list[Literal["calendly", "stripe"]]:
-    if args.provider is not None:
-        return [args.provider]
     both: list[Literal["calendly", "stripe"]] = ["calendly", "stripe"]
+    names = both if args.provider is None else [args.provider]
+    waiting = [d.event for name in names for d in world.provider(name).outbox]
     if args.event is None and args.of is None:
-        return [name for name in both if world.provider(name).due()] or both[:1]
-    found = [name for name in both if _chosen(args, world.provider(name).deliveries)]
-    if not found:
-        queued = ", ".join(d.event for name in both for d in world.provider(name).outbox) or "nothing"
-        raise InputError(f"No webhook {args.event or args.of!r} was ever queued.", f"Waiting: {queued}.")
-    return found
+        if not waiting:
+            _none(world, "a webhook")
+        return [name for name in names if world.provider(name).due()] or names[:1]
+    queued = {name: world.provider(name).deliveries for name in names}
+    for pattern in _wanted(args):
+        if any(_fitting(pattern, args, deliveries) for deliveries in queued.values()):
+            continue
+        if args.provider is not None:
+            _none(world, _told(pattern, args))
+            continue
+        raise InputError(
+            f"No webhook {_told(pattern, args)} was ever queued.", f"Waiting: {', '.join(waiting) or 'nothing'}."
+        )
+    return [name for name in names if _chosen(args, queued[name])]
+
+
+def _none(world: World, wanted: str) -> None:
+    """Fails the step: it would deliver nothing, and it may be the application that never did what sends a webhook."""
+    world.found([Comparison("$.deliver", "queued", wanted, "none queued", False, world.position)])
 
 
 def _which(args: DeliverArgs, deliveries: list[Delivery]) -> list[Delivery] | None:
@@ -96,16 +110,28 @@ def _which(args: DeliverArgs, deliveries: list[Delivery]) -> list[Delivery] | No
 
 def _chosen(args: DeliverArgs, deliveries: list[Delivery]) -> list[Delivery]:
     """The messages meant: those still waiting, else (a replay) those already sent."""
+    fitting = [message for pattern in _wanted(args) for message in _fitting(pattern, args, deliveries)]
+    return [message for message in fitting if message.state == "pending"] or fitting
+
+
+def _wanted(args: DeliverArgs) -> list[str]:
+    return [args.event] if isinstance(args.event, str) else args.event or ["*"]
+
+
+def _told(pattern: str, args: DeliverArgs) -> str:
+    return repr(pattern if args.event is not None else args.of) + (
+        f" with {args.of!r} in it" if args.event is not None and args.of is not None else ""
+    )
+
+
+def _fitting(pattern: str, args: DeliverArgs, deliveries: list[Delivery]) -> list[Delivery]:
     from fnmatch import fnmatchcase
 
-    wanted = [args.event] if isinstance(args.event, str) else args.event or ["*"]
-    fitting = [
+    return [
         message
-        for pattern in wanted
         for message in deliveries
         if fnmatchcase(message.event, pattern) and (args.of is None or args.of.encode() in message.body)
     ]
-    return [message for message in fitting if message.state == "pending"] or fitting
 
 
 def _extra(message: Delivery, args: DeliverArgs) -> Delivery:
@@ -113,9 +139,12 @@ def _extra(message: Delivery, args: DeliverArgs) -> Delivery:
     body = json.loads(message.body)
     for path, value in args.altered.items():
         inner, key = _at(body, path)
+        if isinstance(inner, list):
+            _there(inner, key, path)
         inner[key] = value
     for path in args.without:
         inner, key = _at(body, path)
+        _there(inner, key, path)
         del inner[key]
     content = json.dumps(body, separators=(",", ":"), ensure_ascii=False, default=_sendable).encode()
     return replace(message, id=f"{message.id}, altered", body=content, attempts=[], state="pending")
@@ -131,7 +160,14 @@ def _at(body: Any, path: str) -> tuple[Any, str | int]:
             raise InputError(f"The message has no {path}: there is no {part}.") from None
     if not isinstance(body, dict | list):
         raise InputError(f"The message has no {path}.")
-    return body, int(last) if isinstance(body, list) else last
+    return body, int(last) if isinstance(body, list) and last.isdecimal() else last
+
+
+def _there(inner: Any, key: str | int, path: str) -> None:
+    """Refuses a key that a map has not, or a place that a list has not."""
+    places = inner if isinstance(inner, dict) else range(len(inner))
+    if key not in places:
+        raise InputError(f"The message has no {path}: there is no {key}.")
 
 
 def _sendable(value: Any) -> Any:

@@ -203,6 +203,41 @@ def test_a_step_of_a_branch_must_succeed_unless_told_otherwise(play: Play, paral
     assert said in played.failure
 
 
+@pytest.mark.parametrize(
+    ("deliver", "outcome", "said"),
+    [
+        ("{}", "failed", "$.deliver   expected a webhook   got none queued"),
+        ("{lose: true}", "failed", "$.deliver   expected a webhook   got none queued"),
+        (
+            "{provider: stripe, event: refund.updated}",
+            "failed",
+            "$.deliver   expected 'refund.updated'   got none queued",
+        ),
+        ("invitee.canceled", "error", "No webhook 'invitee.canceled' was ever queued."),
+    ],
+)
+def test_a_deliver_that_delivers_nothing_does_not_pass(play: Play, deliver: str, outcome: str, said: str) -> None:
+    played = play(f"when: [{{deliver: {deliver}}}]\nthen: [{{changed: none}}]")
+    assert played.outcome == outcome, played.failure
+    assert said in played.failure
+
+
+@pytest.mark.parametrize(
+    ("rest", "said"),
+    [
+        ("event: [invitee.created, invitee.canceled]", "No webhook 'invitee.canceled' was ever queued. Waiting: invitee.created."),
+        ("event: invitee.created, of: nowhere", "No webhook 'invitee.created' with 'nowhere' in it was ever queued."),
+        ("event: invitee.created, without: [payload.nothing]", "The message has no payload.nothing: there is no nothing."),
+        ("event: invitee.created, altered: {payload.questions_and_answers.9: 1}", "there is no 9."),
+        ("event: invitee.created, without: [payload.questions_and_answers.x]", "there is no x."),
+    ],
+)  # fmt: skip
+def test_a_message_that_is_not_there_is_the_scenarios_mistake(play: Play, rest: str, said: str) -> None:
+    played = play(f"when:{BOOKING}  - create: {{}}\n  - deliver: {{{rest}}}\nthen: [{{rows: {{Booking: 1}}}}]")
+    assert (played.outcome, played.scenario.fault) == ("error", False), played.failure
+    assert said in played.failure
+
+
 def test_outcomes_judge_the_last_step_of_each_branch(play: Play) -> None:
     played = play("when: [{parallel: [[{http: {GET: /api/nowhere}}]], outcomes: {404: 1}}]\nthen: [{changed: none}]")
     assert played.outcome == "passed", played.failure
