@@ -42,9 +42,11 @@ def list_(
 
       harness list --rules
     """
+    from harness.cli.console import kept_for_documents
     from harness.session.plan import suite_of
 
-    suite = suite_of(from_here(paths or ()), project_root())
+    with kept_for_documents(as_json):  # files of verbs are run
+        suite = suite_of(from_here(paths or ()), project_root())
     if rules:
         return _rules(suite, as_json=as_json)
     if tags:

@@ -135,6 +135,8 @@ def test_a_json_document_is_alone_on_standard_output(tmp_path: Path) -> None:
     done = run(path, "--report", tmp_path / "r", "--json")
     assert json.loads(done.out)["totals"]["passed"] == 1, done
     assert ("said by a verb" in done.err, "said by a child" in done.err) == (True, True), done
+    (tmp_path / "verbs.py").write_text(f"{TALKING}\nprint('said by the file')\n")
+    assert len(json.loads(harness("list", str(path), "--json").out)) == 1
 
 
 TALKING = """
