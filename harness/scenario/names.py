@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -40,7 +40,7 @@ _FACTS: Mapping[str, Callable[[], frozenset[str]]] = {
 
 class NameCheck(Struct):
     """Walks steps in their order; what it finds is in `problems`. `catalogue` has the rows by key, when it is known;
-    `secrets` are the names that given has."""
+    `secrets` are the names that given has; `parameters` those of a matrix or of examples."""
 
     known: set[str]
     catalogue: Mapping[str, Any] | None = None
@@ -50,6 +50,7 @@ class NameCheck(Struct):
     later: set[str] = field(default_factory=set)
     beside: set[str] = field(default_factory=set)
     secrets: Iterable[str] = ()
+    parameters: Collection[str] = ()
 
     def steps(self, steps: Iterable[Step]) -> None:
         """Checks `steps`; what they capture is known after them."""
@@ -99,6 +100,8 @@ class NameCheck(Struct):
         if name in BUILTIN_NAMES:
             self.note(step.position, f"{name} is a name of the language.", "Choose another name.")
             return
+        if name in self.parameters and not step.via:
+            self.note(step.position, f"{name} is a parameter of this scenario.", "Choose another name.")
         self.known.add(name)
         if not step.via:
             self.captures.setdefault(name, step.position)

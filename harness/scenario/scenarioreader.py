@@ -225,7 +225,7 @@ class ScenarioReader:
         catalogue = self.catalogue(given)
         named = given.patterns.get("secrets")
         secrets = tuple(named.entries) if isinstance(named, MapPattern) else ()
-        check = NameCheck({*BUILTIN_NAMES, *names}, catalogue, secrets=secrets)
+        check = NameCheck({*BUILTIN_NAMES, *names}, catalogue, secrets=secrets, parameters=names)
         before = NameCheck({"catalog", "now", "seed", "secrets", "case", *names}, catalogue, secrets=secrets)
         before.pattern(given.patterns)
         before.steps(given.faults)

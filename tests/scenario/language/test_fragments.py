@@ -64,9 +64,10 @@ def test_slips_in_a_fragment_are_told(problems: Callable[[str], str], fragment: 
     ("part", "said"),
     [
         ("examples: [[x, x], [1, 2]]", "a.yaml:3:44: The column x stands here twice."),
+        ("matrix: {x: [1, 2]}", "a.yaml:3:58: x is a parameter of this scenario."),
         ("tags: [smoke, and]", "a.yaml:3:43: the text and cannot stand in tags."),
     ],
 )
 def test_slips_in_a_scenario_are_told(problems: Callable[[str], str], part: str, said: str) -> None:
-    scenario = f"scenarios: [{{scenario: One, {part}, when: [{{http: {{GET: /x}}, expect: 404, name: $x}}]}}]"
+    scenario = f"scenarios: [{{scenario: One, {part}, when: [{{http: {{GET: /x}}, as: x, expect: {{status: $x}}}}]}}]"
     assert said in problems(f"feature: F\ngiven: {{catalog: production, visitor: anonymous}}\n{scenario}\n")
