@@ -28,6 +28,7 @@ from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
 from psycopg.types.string import TextLoader
 
 from harness.errors import InputError
+from harness.jsontext import parse_exact
 from harness.postgres.database import Database, check_mark
 from harness.postgres.evidence import Journal
 from harness.postgres.installing import install_journal, is_superuser
@@ -261,7 +262,7 @@ def _number(value: Any) -> Any:
 
 def _as_written(connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
     """The connection, with values that JSON has no kind for as the server writes them, and decimals in JSON exact."""
-    set_json_loads(partial(json.loads, parse_float=Decimal), connection)
+    set_json_loads(parse_exact, connection)
     set_json_dumps(partial(json.dumps, default=_number), connection)
     for name in _TEXTS:
         connection.adapters.register_loader(name, TextLoader)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from harness.errors import InputError, Position
 from harness.jsontext import parse_exact
 from harness.scenario.registry import bind
+from harness.scenario.tables import read_columns
 from harness.scenario.transport import HttpAnswer, HttpRequest, NoAnswer
 from harness.scenario.visitors import Visitor, Visitors
 
@@ -306,8 +307,6 @@ class World:
 
     def types_now(self) -> Mapping[str, Mapping[str, str]]:
         """Table → column → type as they are now: those of `types` until something ran that may have changed the schema."""
-        from harness.scenario.tables import read_columns
-
         return read_columns(self.stage.sandbox.query) if self.ran_sql else self.types
 
     def query(self, query: str, params: Mapping[str, Any], position: Position) -> list[dict[str, Any]]:

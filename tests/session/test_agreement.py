@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import ROOT, harness, python
+from tests.support.commands import ROOT, Finished, harness, python
 
 LEAN = ("-p", "no:hypothesispytest", "-p", "no:anyio")
 """Plugins that whoever runs scenarios has not: two seconds of imports for each run."""
@@ -129,7 +129,7 @@ def test_scenarios_that_were_all_skipped_are_not_green_for_either(tmp_path: Path
     for text, code in (("ready", 5), ("This", 1), ("holds", 0)):
         ours = harness("run", str(path), "-k", text, *chosen)
         theirs = pytest_of(path, "-k", text)
-        assert (ours.code, theirs.returncode) == (code, code), (text, ours, theirs.stdout)
+        assert (ours.code, theirs.code) == (code, code), (text, ours, theirs.out)
 
 
 def test_pytest_collects_every_file_that_is_there_to_be_run(tmp_path: Path) -> None:
@@ -144,21 +144,11 @@ def test_pytest_collects_every_file_that_is_there_to_be_run(tmp_path: Path) -> N
     (tmp_path / "scenarios").mkdir()
     (tmp_path / "scenarios" / "slip.yaml").write_text("featrue: F\nscenarois: []\n")
     done = pytest_of("elsewhere", "--collect-only", cwd=tmp_path)
-    assert "2 tests collected" in done.stdout, done.stdout
+    assert "2 tests collected" in done.out, done.out
     done = pytest_of("scenarios", cwd=tmp_path)
-    assert "A scenario file has no key featrue" in done.stdout, done.stdout
+    assert "A scenario file has no key featrue" in done.out, done.out
 
 
-def pytest_of(*words: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        *map(str, words),
-        "-p",
-        "no:cacheprovider",
-        "-q",
-        "--harness-database",
-        "embedded",
-    ]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600, check=False)
+def pytest_of(*words: object, cwd: Path = ROOT) -> Finished:
+    options = (*LEAN, "-p", "no:cacheprovider", "-q", "--harness-database", "embedded")
+    return python("pytest", *map(str, words), *options, cwd=cwd, timeout=600)

@@ -29,15 +29,15 @@ def rows(world: World, pattern: Pattern, within_step: bool) -> list[Comparison]:
     """The rows of tables as they are now, ordered by their first column."""
     assert isinstance(pattern, MapPattern)  # the loader takes nothing else
     found: list[Comparison] = []
-    now = world.types_now()
+    current = world.types_now()
     for table, inner in pattern.items():
-        if table not in now and table in world.types:
+        if table not in current and table in world.types:
             what = f"There is no table {table} any more, so nothing can be compared: what ran before renamed or dropped it."
-            raise InputError(what, did_you_mean(table, now, noun="tables"), inner.position)
+            raise InputError(what, did_you_mean(table, current, noun="tables"), inner.position)
     every = world.rows([table for table, _ in pattern.items()])
     scope, now = world.scope, world.clock()
     for table, inner in pattern.items():
-        types = now.get(table, {})
+        types = current.get(table, {})
         refuse_lost(inner, table, world.types.get(table, {}), types)
         elements = [typed(row, types) for row in every[table]]
         found += Quantified(elements, hold(scope, now), table, scope, now).compare(inner)
