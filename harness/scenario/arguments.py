@@ -1,17 +1,18 @@
-"""Arguments of verbs: from the annotations of a frozen dataclass to a shape that reads, checks and binds them."""
+"""Arguments of verbs: from the annotations of a Struct or a dataclass to a shape that reads, checks and binds them."""
 
 from __future__ import annotations
 
 import collections.abc
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from dataclasses import Field as DataField
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, TypeAlias, TypeVar, Union, cast, get_args, get_origin
+
+from msgspec import NODEFAULT, Struct
 
 from harness.errors import HarnessFault
 from harness.scenario.instants import parse_date, parse_duration, parse_instant
@@ -23,7 +24,18 @@ from harness.scenario.structures import AnyKeys, Either, Field, Items, Keys
 from harness.scenario.tableshapes import TableRows as TableRowsShape
 from harness.scenario.values import MapPattern, Pattern
 
-__all__ = ["Compare", "Duration", "Instant", "Steps", "TableRows", "Value", "bind", "key_of", "shape_of"]
+__all__ = [
+    "Compare",
+    "Duration",
+    "Instant",
+    "Steps",
+    "TableRows",
+    "Value",
+    "bind",
+    "key_of",
+    "shape_of",
+    "takes_arguments",
+]
 
 Instant: TypeAlias = datetime
 """An aware datetime, written `2030-03-06T10:00Z`."""
@@ -52,14 +64,32 @@ def bind(args_type: type[T], args: MapPattern, scope: Mapping[str, Any]) -> T:
     return cast(T, bound)
 
 
-def key_of(field: DataField[Any]) -> str:
+def key_of(name: str) -> str:
     """How a scenario writes a field's name: `from_` is `from`."""
-    return field.name.removesuffix("_")
+    return name.removesuffix("_")
+
+
+def takes_arguments(hint: Any) -> bool:
+    """Whether `hint` is a class of arguments. The harness's own are Structs, which are defined in a thirtieth of the time."""
+    return isinstance(hint, type) and (is_dataclass(hint) or issubclass(hint, Struct))
+
+
+def _declared(args_type: type[Any]) -> Iterator[tuple[str, bool, str]]:
+    """Each field's name, whether it must be given, and what its metadata says of it."""
+    if is_dataclass(args_type):
+        for field in fields(args_type):
+            if field.init:
+                required = field.default is MISSING and field.default_factory is MISSING
+                yield field.name, required, str(field.metadata.get("doc", ""))
+    else:
+        names, defaults = args_type.__struct_fields__, args_type.__struct_defaults__
+        for name, default in zip(names, [NODEFAULT] * (len(names) - len(defaults)) + [*defaults], strict=True):
+            yield name, default is NODEFAULT, ""
 
 
 @cache
 def shape_of(args_type: type[Any], noun: str = "") -> Keys:
-    """The shape of a frozen dataclass of arguments.
+    """The shape of a class of arguments.
 
     Raises:
         HarnessFault: a field has a type that no scenario can write.
@@ -67,13 +97,10 @@ def shape_of(args_type: type[Any], noun: str = "") -> Keys:
     hints = typing.get_type_hints(args_type, include_extras=True)
     declared: dict[str, Field] = {}
     names: dict[str, str] = {}
-    for field in fields(args_type):
-        if not field.init:
-            continue
-        shape, doc = _described(hints[field.name], f"{args_type.__name__}.{field.name}")
-        required = field.default is MISSING and field.default_factory is MISSING
-        declared[key_of(field)] = Field(shape, doc or str(field.metadata.get("doc", "")), required)
-        names[key_of(field)] = field.name
+    for name, required, told in _declared(args_type):
+        shape, doc = _described(hints[name], f"{args_type.__name__}.{name}")
+        declared[key_of(name)] = Field(shape, doc or told, required)
+        names[key_of(name)] = name
 
     def make(values: dict[str, Any]) -> Any:
         return args_type(**{names[key]: value for key, value in values.items()})
@@ -100,7 +127,7 @@ def _shape(hint: Any, where: str) -> Shape:
         shape = Choice(args)
     elif shape is None and origin in (Union, types.UnionType):
         shape = Compared() if hint == Pattern else _union(args, where)
-    elif shape is None and is_dataclass(hint) and isinstance(hint, type):
+    elif shape is None and takes_arguments(hint):
         shape = shape_of(hint)
     shape = shape or _collection(origin or hint, args, where)
     if shape is None:

@@ -18,7 +18,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import is_dataclass
 from functools import cached_property
 from importlib import import_module
 from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args
@@ -26,7 +25,17 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args
 from msgspec import Struct
 
 from harness.errors import HarnessFault, InputError
-from harness.scenario.arguments import Compare, Duration, Instant, Steps, TableRows, Value, bind, shape_of
+from harness.scenario.arguments import (
+    Compare,
+    Duration,
+    Instant,
+    Steps,
+    TableRows,
+    Value,
+    bind,
+    shape_of,
+    takes_arguments,
+)
 from harness.scenario.checkshapes import CHECK_SHAPES, CheckShape
 from harness.scenario.structures import Keys
 
@@ -221,7 +230,7 @@ def _annotated(function: Callable[..., Any]) -> type[Any]:
     hint = parameters[1].annotation if len(parameters) > 1 else None
     if isinstance(hint, str):
         hint = getattr(function, "__globals__", {}).get(hint)
-    if isinstance(hint, type) and is_dataclass(hint):
+    if isinstance(hint, type) and takes_arguments(hint):
         return hint
     where = f"{function.__module__}.{function.__qualname__}"
     raise InputError(

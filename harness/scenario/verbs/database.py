@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Annotated, Any
+
+from msgspec import Struct, field
 
 from harness.scenario.registry import Value, verb
 from harness.scenario.world import World
@@ -11,8 +12,7 @@ from harness.scenario.world import World
 __all__ = ["SqlArgs", "sql"]
 
 
-@dataclass(frozen=True)
-class SqlArgs:
+class SqlArgs(Struct, frozen=True):
     """A statement and the values of its parameters."""
 
     run: Annotated[str, "SQL; parameters are written %(name)s"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
+
+from msgspec import Struct, field
 
 from harness.booking.flow import Answer, NotAllowed
 from harness.errors import InputError
@@ -28,8 +29,7 @@ PAGE_FAILED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueErr
 """What a mistake in the page raises. The page is part of the product, so it is a result and no fault of the harness."""
 
 
-@dataclass(frozen=True)
-class NoArgs:
+class NoArgs(Struct, frozen=True):
     """Nothing."""
 
 
@@ -45,8 +45,7 @@ def sessions(world: World, args: NoArgs) -> Any:
     return {"keys": [keys.get(each["id"], each["id"]) for each in shown], "titles": [each["title"] for each in shown]}
 
 
-@dataclass(frozen=True)
-class SelectArgs:
+class SelectArgs(Struct, frozen=True):
     """Which session, and how it was reached."""
 
     session: Annotated[str, "a session type: its key in the catalogue, or an id"]
@@ -80,8 +79,7 @@ def _session(world: World, named: str) -> Mapping[str, Any]:
     return found
 
 
-@dataclass(frozen=True)
-class SentArgs:
+class SentArgs(Struct, frozen=True):
     """What the page sends beyond what it knows."""
 
     body: Annotated[dict[str, Value], "fields to send beside (or instead of) the page's own"] = field(
@@ -95,8 +93,7 @@ def initialize(world: World, args: SentArgs) -> Any:
     return _ask(lambda: world.visitor.flow.initialize(**args.body))
 
 
-@dataclass(frozen=True)
-class ScheduleArgs:
+class ScheduleArgs(Struct, frozen=True):
     """When, and who the visitor says to be."""
 
     at: Annotated[Instant, "when the session begins"]
@@ -152,8 +149,7 @@ def create(world: World, args: SentArgs) -> Any:
     return _ask(lambda: world.visitor.flow.create(**args.body))
 
 
-@dataclass(frozen=True)
-class PayArgs:
+class PayArgs(Struct, frozen=True):
     """How the payment goes."""
 
     outcome: Annotated[
@@ -177,8 +173,7 @@ def pay(world: World, args: PayArgs) -> Any:
     return value
 
 
-@dataclass(frozen=True)
-class CancelArgs:
+class CancelArgs(Struct, frozen=True):
     """Why."""
 
     reason: Annotated[str | None, "what the visitor writes"] = None
@@ -190,8 +185,7 @@ def cancel(world: World, args: CancelArgs) -> Any:
     return _ask(lambda: world.visitor.flow.cancel(reason=args.reason))
 
 
-@dataclass(frozen=True)
-class RescheduleArgs:
+class RescheduleArgs(Struct, frozen=True):
     """To when."""
 
     at: Annotated[Instant, "the new time"]

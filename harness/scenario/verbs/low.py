@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
+
+from msgspec import Struct, field
 
 from harness.errors import InputError
 from harness.scenario.matchers import ABSENT
@@ -24,8 +25,7 @@ __all__ = ["ClockArgs", "FaultArgs", "HttpArgs", "ProviderFault", "clock", "faul
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
-@dataclass(frozen=True)
-class HttpArgs:
+class HttpArgs(Struct, frozen=True):
     """One request. Exactly one of the methods names its path."""
 
     GET: Annotated[str | None, "path to GET"] = None
@@ -114,8 +114,7 @@ def jsonable(value: Any) -> Any:
     return named
 
 
-@dataclass(frozen=True)
-class ClockArgs:
+class ClockArgs(Struct, frozen=True):
     """Where time goes: on by a duration, or to an instant."""
 
     by: Annotated[Duration | None, "move on by this: +15m"] = None
@@ -134,8 +133,7 @@ def clock(world: World, args: ClockArgs) -> None:
     world.tell(clock=world.clock().isoformat())
 
 
-@dataclass(frozen=True)
-class ProviderFault:
+class ProviderFault(Struct, frozen=True):
     """What goes wrong, on which endpoint, how often, before the provider's effect or after it."""
 
     on: Annotated[str, 'METHOD /path; * is one segment, ** any: "GET /scheduled_events/*"']
@@ -170,8 +168,7 @@ _WRITTEN = {"since": "from"}
 """How a scenario writes a field of a fault, where it is not the field's name."""
 
 
-@dataclass(frozen=True)
-class FaultArgs:
+class FaultArgs(Struct, frozen=True):
     """A fault of one provider, or of both."""
 
     calendly: Annotated[ProviderFault | None, "a fault at Calendly"] = None

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from msgspec import Struct
+
 from harness.errors import HarnessFault, InputError
 from harness.scenario import checks
 from harness.scenario.matching import Comparison, compare
@@ -25,8 +27,7 @@ _WORDS = ("unknown", "refused", "done")
 """Outcomes of a branch whose last step got no status: no answer came, the page refused, or it asked nothing."""
 
 
-@dataclass(frozen=True)
-class ParallelArgs:
+class ParallelArgs(Struct, frozen=True):
     """Branches, each a list of steps; and how often each status must come out."""
 
     branches: Annotated[list[Steps], "lists of steps that run at the same time"]

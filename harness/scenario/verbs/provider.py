@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Annotated, Any, Literal
+
+from msgspec import Struct, field
 
 from harness.errors import InputError
 from harness.provider import Delivery, Signing
@@ -19,8 +21,7 @@ from harness.stripe import RefundEnd
 __all__ = ["CalendlyArgs", "DeliverArgs", "StripeArgs", "calendly", "deliver", "stripe"]
 
 
-@dataclass(frozen=True)
-class DeliverArgs:
+class DeliverArgs(Struct, frozen=True):
     """Which webhooks go out now, and how."""
 
     event: Annotated[str | list[str] | None, "event names, globs allowed; default: everything that is due"] = None
@@ -183,8 +184,7 @@ def _sendable(value: Any) -> Any:
     raise InputError(f"{value!r} cannot be part of a message.")
 
 
-@dataclass(frozen=True)
-class CalendlyArgs:
+class CalendlyArgs(Struct, frozen=True):
     """Something a person does at Calendly, away from the page. Exactly one."""
 
     cancel: Annotated[str | None, "the invitee's URI"] = None
@@ -261,8 +261,7 @@ _CALENDLY: Mapping[str, Callable[[World, CalendlyArgs, str], Any]] = {
 }
 
 
-@dataclass(frozen=True)
-class StripeArgs:
+class StripeArgs(Struct, frozen=True):
     """Something that happens at Stripe, away from the page. Exactly one of pay, settle and end_refund."""
 
     pay: Annotated[str | None, "the checkout session's id"] = None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
+from msgspec import Struct
 
 from harness.errors import HarnessFault, InputError
 from harness.scenario.arguments import shape_of
@@ -47,6 +48,17 @@ class Everything:
     anything: Value = None
     pattern: Compare = None
     from_: str = ""
+
+
+class Inside(Struct, frozen=True):
+    size: int
+
+
+class Given(Struct, frozen=True, kw_only=True):
+    number: int = 1
+    inner: Inside
+    in_: Annotated[str, "where"] = ""
+    texts: list[str] = []
 
 
 def read(text: str) -> tuple[MapPattern, list[str]]:
@@ -139,6 +151,17 @@ def test_references_bring_whole_structures() -> None:
 def test_a_pattern_to_compare_is_handed_on() -> None:
     found = bound("pattern: {200: <gte 1>}")
     assert isinstance(found.pattern, MapPattern)
+
+
+def test_a_class_of_arguments_may_be_a_struct() -> None:
+    shape = shape_of(Given)
+    assert {key: each.required for key, each in shape.fields.items()} == {
+        "number": False, "inner": True, "in": False, "texts": False,
+    }  # fmt: skip
+    assert shape.fields["in"].doc == "where"
+    pattern = shape.read(parse("inner: {size: 3}\nin: x"), Reader([]))
+    assert isinstance(pattern, MapPattern)
+    assert bind(Given, pattern, {}) == Given(inner=Inside(3), in_="x")
 
 
 def test_what_the_constructor_refuses_has_a_position() -> None:
