@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from .machine_table import Event, State
 from .presenter import GROUPS
 from .refusals import TYPES
-from .requests_read import schemas
+from .requests_read import FORMATS, Request
 from .routes import Route
 
 __all__ = ["describe"]
@@ -32,6 +34,11 @@ REASONS = {
     503: "A provider or the database is busy",
     504: "A provider did not answer in time",
 }
+
+
+def _schemas(kinds: Iterable[type[Request]]) -> Mapping[str, Schema]:
+    _, components = msgspec.json.schema_components(kinds, schema_hook=lambda kind: {"type": "string", **FORMATS[kind]})
+    return components
 
 
 def _object(properties: Schema, *, optional: Sequence[str] = ()) -> Schema:
@@ -112,7 +119,7 @@ def describe(routes: Sequence[Route]) -> Schema:
     for route in routes:
         path = "/api" + re.sub(r"<(\w+)>", r"{\1}", route.path)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route)
-    bodies = schemas({route.body for route in routes if route.body})
+    bodies = _schemas({route.body for route in routes if route.body})
     return {
         "openapi": "3.1.0",
         "info": {"title": "Booking", "version": "1", "description": "Sessions with builders: book, pay, cancel."},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from .instants import parse_instant
 from .refusals import Refusal, invalid
 
 __all__ = [
+    "FORMATS",
     "AvailableTimes",
     "Cancel",
     "Checkout",
@@ -28,7 +29,6 @@ __all__ = [
     "Request",
     "RequestReader",
     "Transition",
-    "schemas",
 ]
 
 PATHWAYS = ("accelerate", "pivot", "play")
@@ -111,7 +111,7 @@ Reason = Annotated[str, Meta(max_length=2000)]
 Token = Annotated[str, Meta(min_length=1, max_length=4096)]
 Pathway = Literal["accelerate", "pivot", "play"]
 
-_FORMATS: Mapping[Any, Mapping[str, object]] = {
+FORMATS: Mapping[Any, Mapping[str, object]] = {
     BookingId: {"maxLength": 64},
     Timezone: {"maxLength": 64},
     Email: {"maxLength": LONGEST_EMAIL},
@@ -128,7 +128,7 @@ class Request(Struct, frozen=True, kw_only=True, rename="camel"):
         """What was read is plain from here on: a text that is a `BookingId` would be equal to others and not of their type."""
         for name in self.__struct_fields__:
             value = getattr(self, name)
-            if type(value) in _FORMATS:
+            if type(value) in FORMATS:
                 force_setattr(self, name, value.plain())
 
 
@@ -231,12 +231,6 @@ class RequestReader:
         """
         del asked
         return caller_id
-
-
-def schemas(kinds: Iterable[type[Request]]) -> Mapping[str, Mapping[str, Any]]:
-    """The JSON Schema of each of `kinds`, by its name."""
-    _, components = msgspec.json.schema_components(kinds, schema_hook=lambda kind: {"type": "string", **_FORMATS[kind]})
-    return components
 
 
 def _read(kind: Any, value: object) -> object:

@@ -46,10 +46,12 @@ class Subject:
     def again(self, near: Mapping[str, int]) -> Subject | None:
         """Another try, with the cases that were not tried: their values may matter.
 
-        Those of the scenarios `near` (how much each noticed hereabouts) come first. None when all were tried.
+        Those of the scenarios `near` (how much each noticed hereabouts) come first: in turn one of another scenario, and
+        all values of one after the other. None when all were tried.
         """
-        rest = sorted(self.reserve, key=lambda each: -near.get(scenario_of(each), 0))
-        return replace(self, candidates=tuple(varied(rest))[:RESERVE], reserve=()) if rest else None
+        rest = sorted(self.reserve, key=lambda each: (-near.get(scenario_of(each), 0), scenario_of(each)))
+        ordered = tuple(dict.fromkeys(chain.from_iterable(zip(varied(rest), rest, strict=True))))
+        return replace(self, candidates=ordered[:RESERVE], reserve=()) if rest else None
 
 
 def of_defect(defect: Defect, reach: Reach, covers: dict[str, frozenset[str]]) -> Subject:
