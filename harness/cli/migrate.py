@@ -86,6 +86,9 @@ def check(
         list[str] | None, typer.Option(help="Permit SQL that reaches outside, by name. Repeatable.")
     ] = None,
     runner_sets_lock_timeout: Annotated[bool, typer.Option(help="Whoever applies it sets lock_timeout.")] = False,
+    longest: Annotated[
+        float, typer.Option(min=0.1, help="Seconds after which a statement is cancelled and told as endless.")
+    ] = 300.0,
     fail_on: Annotated[
         str, typer.Option(help="Severity that makes the exit code 1: blocker, high, medium, low, info.")
     ] = "high",
@@ -117,6 +120,7 @@ def check(
         prisma_schema=prisma_schema,
         phases=tuple(phase or ()),
         lock_timeout_set_by_runner=runner_sets_lock_timeout,
+        longest=longest,
     )
     planned = plan(path, baseline or (), since)
     with open_server(database, note=_note) as server:

@@ -46,6 +46,7 @@ class Unit:
     statement: Statement
     transaction: int | None
     explicit: bool = False
+    longest: float = 0.0  # seconds after which a rehearsal takes it for endless; 0 for no bound
 
 
 def runner_for(script: Script, choice: str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
+from harness.errors import MachineError
 from harness.migrations.actions import walk
 from harness.migrations.statements import Statement
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from harness.postgres import Server
     from harness.postgres.logins import Login
 
-__all__ = ["add_extensions", "install_watch", "let_own", "login_for", "roles_in"]
+__all__ = ["add_extensions", "install_watch", "let_own", "login_for", "refuse_lacking_extension", "roles_in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ _ENOUGH: Mapping[str, _Rights] = {  # what else is allowed by name needs a super
         member_of=("pg_read_server_files", "pg_write_server_files", "pg_execute_server_program"),
     ),
 }
+_NOT_INSTALLED = {"0A000", "58P01"}  # from 16 on, and before
 _WATCH = """
 CREATE SCHEMA harness_watch;
 CREATE FUNCTION harness_watch.rewritten() RETURNS event_trigger LANGUAGE plpgsql AS $$
@@ -104,6 +106,16 @@ def add_extensions(connection: psycopg.Connection[Any], statements: Sequence[Sta
             connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
             query += sql.SQL(" SCHEMA {}").format(sql.Identifier(schema))
         connection.execute(query)
+
+
+def refuse_lacking_extension(statement: Statement, sqlstate: str | None) -> None:
+    """Raise MachineError when this server lacks the extension that a statement makes: that is no fault of the SQL."""
+    if statement.kind == "CreateExtensionStmt" and sqlstate in _NOT_INSTALLED:
+        raise MachineError(
+            f"{statement.position}: this PostgreSQL does not have the extension {statement.node['extname']}: "
+            "nothing after it can be rehearsed here.",
+            "Give --database a server that has it, by its postgresql:// or in a container with an image of yours.",
+        )
 
 
 def _schema_of(statement: Statement) -> str:

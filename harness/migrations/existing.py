@@ -100,7 +100,7 @@ def _failures(rehearsal: Rehearsal, runs: Mapping[str, _Run]) -> Iterator[Findin
         if run is None or run.outcome.failure is None or run.outcome.failed is None:
             continue
         if (
-            run.outcome.failure.sqlstate == COMMITS_ITSELF
+            run.outcome.failure.endless or run.outcome.failure.sqlstate == COMMITS_ITSELF
         ):  # only where rows are left to do does a backfill get that far
             yield refused(rehearsal, PHASE, run.outcome.failed, run.outcome.failure)
             return

@@ -101,6 +101,11 @@ HAZARDS: dict[str, Hazard] = {
         "Values of existing rows are other values afterwards.",
         "-- keep what was there, to compare and to restore\nALTER TABLE {table} ADD COLUMN {column_before} …;\nUPDATE {table} SET {column_before} = {column};",
     ),
+    "data.orphans": Hazard(
+        "With triggers off no foreign key is looked after: rows refer to rows that are not there, the constraint still counts as valid, "
+        "and a dump of them cannot be restored.",
+        "-- after the migration, must return no row\n{query};\n-- better: leave the triggers on, and write parents before children",
+    ),
     "data.fails-on-existing": Hazard(
         "The statement is refused as soon as one existing row does not fit.",
         "-- count them in production first\n{query};\n-- mend those rows, then run the statement",
@@ -191,6 +196,10 @@ HAZARDS: dict[str, Hazard] = {
     "tx.concurrently-in-transaction": Hazard(
         "PostgreSQL refuses this statement inside a transaction block (25001), and this runner opens one.",
         "-- a migration file of its own with this one statement\n{statement};",
+    ),
+    "tx.endless": Hazard(
+        "A loop whose end does not come holds its locks and its transaction until somebody ends the session.",
+        "SET statement_timeout = '10min';  -- in front of it, and look at what ends the loop; --longest SECONDS if it only needs more time",
     ),
     "tx.enum-value-used": Hazard(
         "A new enum value cannot be used in the transaction that adds it (55P04).",
@@ -291,6 +300,11 @@ HAZARDS: dict[str, Hazard] = {
     "schema.refused": Hazard(
         "The statement is refused whatever the rows hold: the schema on which it was written is not this one.",
         "-- {message}\n-- run the check against the real schema (--baseline), and mend the statement",
+    ),
+    "schema.definer-path": Hazard(
+        "A SECURITY DEFINER function finds names on the caller's search_path: who may create a table or function anywhere on it, "
+        "pg_temp included, has code run with the owner's rights.",
+        "ALTER FUNCTION {function} SET search_path = pg_catalog, {schema}, pg_temp;",
     ),
     "check.empty": Hazard(
         "A migration without a statement is recorded as applied and does nothing.",

@@ -11,9 +11,11 @@ from harness.migrations.bookkeeping import applied, stuck
 from harness.migrations.computed import check_computed
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.hazards import finding
-from harness.migrations.rehearsal import Rehearsal, ordered_labels
+from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.schema import Schema
 from harness.migrations.statements import Statement
+from harness.migrations.stepping import check_stepped_over
+from harness.migrations.trust import check_trust
 from harness.migrations.upkeep import check_upkeep
 
 __all__ = ["inspect_schema"]
@@ -31,37 +33,15 @@ def inspect_schema(rehearsal: Rehearsal) -> list[Finding]:
         *_keys(rehearsal, after),
         *_types(rehearsal, after),
         *_book(rehearsal),
-        *_stepped_over(rehearsal, after),
+        *check_stepped_over(rehearsal, after),
         *_unfinished(rehearsal, after),
         *_hidden(rehearsal, after),
         *_shown(rehearsal, after),
         *_unlogged(rehearsal, after),
         *check_upkeep(rehearsal, after),
         *check_computed(rehearsal, after),
+        *check_trust(rehearsal, after),
     ]
-
-
-def _stepped_over(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
-    """IF NOT EXISTS of a table that is there without a column, or of a column that is there and may be NULL."""
-    for statement in rehearsal.statements:
-        for action in actions(statement):
-            label = rehearsal.label(action.table.name, action.table.schema) if action.table else ""
-            if not action.if_exists or label not in after.tables:
-                continue
-            differs = ""
-            if action.kind == "create_table" and action.node:
-                meant = [e["ColumnDef"]["colname"] for e in action.node.get("tableElts", ()) if "ColumnDef" in e]
-                lacking = [quoted(name) for name in meant if (label, name) not in after.columns]
-                differs = f"{label} is there already, and has no {ordered_labels(lacking)}" if lacking else ""
-            elif action.kind == "add_column" and (label, action.column) in rehearsal.before.columns:
-                now = after.columns.get((label, action.column))
-                if "required" in action.values and now is not None and not now.not_null:
-                    differs = f"{label}.{action.column} is there already, and may be NULL"
-            if differs:
-                evidence = f"{differs} when the migration is done"
-                yield finding(
-                    "check.stepped-over", Severity.HIGH, PHASE, statement, evidence, table=label, about=action.column
-                )
 
 
 def _unfinished(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:

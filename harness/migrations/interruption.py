@@ -163,7 +163,7 @@ def _failed_build(rehearsal: Rehearsal, unit: Unit, action: Action) -> Iterator[
         database.connect() as connection,
     ):
         run_units(connection, rehearsal.units[:position])
-        before = rehearsal.before
+        before = snapshot(connection)
         if action.table is None or not rehearsal.label(action.table.name, action.table.schema):
             return
         with database.connect() as writer:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.migrations.actions import quoted, subjects
 from harness.migrations.advice import safe_way
 from harness.migrations.batches import Unit
+from harness.migrations.confinement import refuse_lacking_extension
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.hazards import finding
 from harness.migrations.locks import Lock, blocks_reads, blocks_writes, mode_words
@@ -55,7 +56,10 @@ class Observed:
 def observe(rehearsal: Rehearsal) -> Observed:
     """Trace the migration on a tenth of the rows and on all of them."""
     rows = (max(1, rehearsal.options.rows // 10), rehearsal.options.rows)
-    small, large = (_traced(rehearsal, count) for count in rows)
+    small = _traced(rehearsal, rows[0])
+    if small and small[-1].failure and small[-1].failure.endless:
+        return Observed(small, (), list(_Judge(rehearsal, small, ()).findings()))
+    large = _traced(rehearsal, rows[1])
     if large and large[-1].failure and large[-1].failure.sqlstate == _CHECK_REFUSED and rehearsal.fit_new_checks():
         small, large = (_traced(rehearsal, count) for count in rows)
     if large and large[-1].failure and large[-1].failure.sqlstate[:2] in {"22", "23"}:
@@ -339,6 +343,10 @@ class _Judge:
 def refused(rehearsal: Rehearsal, phase: str, unit: Unit, failure: Failure) -> Finding:
     """The finding that the server refuses a statement, whatever the rows hold."""
     statement, why = unit.statement, ""
+    refuse_lacking_extension(statement, failure.sqlstate)
+    if failure.endless:
+        evidence = f"{failure.message}{rehearsal.after_failure(statement)}"
+        return finding("tx.endless", Severity.BLOCKER, phase, statement, evidence)
     if failure.sqlstate == COMMITS_ITSELF and unit.transaction is not None:
         who = "the file" if unit.explicit else rehearsal.runner(rehearsal.script_of(statement))
         why = f" (it ends transactions itself, and {who} has one open around it)"

@@ -130,7 +130,7 @@ def _send(connection: psycopg.Connection[Any], unit: Unit) -> None:
     if unit.statement.copy_data is not None:
         execute_copy(connection, unit.statement.text, unit.statement.copy_data)
     else:
-        execute(connection, unit.statement.text)
+        execute(connection, unit.statement.text, unit.longest)
 
 
 def _count(connection: psycopg.Connection[Any], progress: Progress) -> None:

@@ -17,7 +17,14 @@ import psycopg
 from harness.errors import InputError
 from harness.migrations.actions import Name, actions, subjects
 from harness.migrations.batches import Unit, runner_for, units
-from harness.migrations.confinement import add_extensions, install_watch, let_own, login_for, roles_in
+from harness.migrations.confinement import (
+    add_extensions,
+    install_watch,
+    let_own,
+    login_for,
+    refuse_lacking_extension,
+    roles_in,
+)
 from harness.migrations.generator import Generated, fill, fill_awkward
 from harness.migrations.given import insert_given, read_given
 from harness.migrations.literals import literals_in, sought_empty
@@ -63,6 +70,7 @@ class Options:
     phases: tuple[str, ...] = ()
     traffic_seconds: float = 1.5
     lock_timeout_set_by_runner: bool = False
+    longest: float = 300.0  # seconds that one statement may take before it is taken for endless
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,7 @@ class Rehearsal:
             start = max((unit.transaction or 0 for unit in found), default=0)
             for unit in units(script, self.runner(script)):
                 number = None if unit.transaction is None else unit.transaction + start
-                found.append(Unit(unit.statement, number, unit.explicit))
+                found.append(Unit(unit.statement, number, unit.explicit, self.options.longest))
         return tuple(found)
 
     def runner(self, script: Script) -> str:
@@ -332,6 +340,7 @@ class Rehearsal:
                 return True  # owners and grants of production: they do not matter here
             if problem.sqlstate in {"42710", "42P06"} and statement.kind in _MADE_BEFORE:
                 return True  # an extension that was made beforehand, or its schema
+            refuse_lacking_extension(statement, problem.sqlstate)
             if problem.sqlstate == "42501" and _SUPERUSERS.match(statement.text):
                 return False
             raise InputError(

@@ -68,7 +68,7 @@ def _one(connection: psycopg.Connection[Any], unit: Unit, outcome: Outcome, posi
     if unit.statement.copy_data is not None:
         execute_copy(connection, unit.statement.text, unit.statement.copy_data)
     else:
-        cursor = execute(connection, unit.statement.text)
+        cursor = execute(connection, unit.statement.text, unit.longest)
         if (cursor.statusmessage or "").split()[:1] in (["UPDATE"], ["DELETE"], ["INSERT"], ["MERGE"]):
             outcome.counts[position] = cursor.rowcount
     if savepoint:

@@ -18,6 +18,7 @@ from typing import Any
 import psycopg
 
 from harness.migrations.batches import Unit, needs_transaction, refuses_transaction
+from harness.migrations.bounding import Endless, bounded
 from harness.migrations.locks import Lock, Relations, blocks_reads, held_by, strongest
 from harness.migrations.schema import Schema, quoted_label, snapshot
 from harness.migrations.settings import with_settings
@@ -47,6 +48,7 @@ class Failure:
 
     sqlstate: str
     message: str
+    endless: bool = False  # the check cancelled it
 
     def __str__(self) -> str:
         return f"{self.sqlstate}: {self.message}"
@@ -101,9 +103,10 @@ def trace(dsn: str, units: Sequence[Unit], before: Schema) -> tuple[list[Observa
         return seen, None if any(observation.failure for observation in seen) else snapshot(watcher)
 
 
-def execute(connection: psycopg.Connection[Any], sql: str) -> psycopg.Cursor[Any]:
-    """Send the migration's own text as it is, as one simple query."""
-    return connection.execute(sql)  # the user's SQL is what is being rehearsed
+def execute(connection: psycopg.Connection[Any], sql: str, longest: float = 0.0) -> psycopg.Cursor[Any]:
+    """Send the migration's own text as it is, as one simple query; after `longest` seconds (0: never) raise Endless."""
+    with bounded(connection, longest):
+        return connection.execute(sql)  # the user's SQL is what is being rehearsed
 
 
 def execute_copy(connection: psycopg.Connection[Any], sql: str, rows: str) -> None:
@@ -198,7 +201,7 @@ class _Tracer:
             if unit.statement.copy_data is not None:
                 execute_copy(self.worker, unit.statement.text, unit.statement.copy_data)
             else:
-                observation.counted = _counted(execute(self.worker, unit.statement.text))
+                observation.counted = _counted(execute(self.worker, unit.statement.text, unit.longest))
         except psycopg.Error as problem:
             observation.failure = failure_of(problem)
         observation.seconds = time.perf_counter() - start
@@ -224,11 +227,16 @@ class _Tracer:
                     execute(reader, f"LOCK TABLE {quoted_label(table)} IN SHARE UPDATE EXCLUSIVE MODE")
             runner.start()
             released = time.perf_counter() + _HELD_OPEN
-            while runner.is_alive():
-                seen += held_by(self.watcher, self.pid, self.relations, wanted=True)
-                if reader.info.transaction_status.name == "INTRANS" and time.perf_counter() > released:
-                    reader.execute("ROLLBACK")
-                time.sleep(0.001)
+            try:
+                while runner.is_alive():
+                    seen += held_by(self.watcher, self.pid, self.relations, wanted=True)
+                    if reader.info.transaction_status.name == "INTRANS" and time.perf_counter() > released:
+                        reader.execute("ROLLBACK")
+                    time.sleep(0.001)
+            except BaseException:  # Ctrl-C, SIGTERM: what runs would be waited for, and may never end
+                self.worker.cancel_safe(timeout=10)
+                runner.join()
+                raise
         runner.join()
         observation = results[0]
         aside = {"index"} if unit.statement.kind in {"ReindexStmt", "DropStmt"} else set()  # an index on its way out
@@ -302,7 +310,11 @@ class _Tracer:
 
 def failure_of(problem: psycopg.Error) -> Failure:
     """SQLSTATE and the server's first line."""
-    return Failure(problem.sqlstate or "", (problem.diag.message_primary or str(problem)).splitlines()[0])
+    return Failure(
+        problem.sqlstate or "",
+        (problem.diag.message_primary or str(problem)).splitlines()[0],
+        isinstance(problem, Endless),
+    )
 
 
 def _named(unit: Unit) -> list[Any]:

@@ -144,7 +144,13 @@ class SqlTraffic:
     def _one(self, connection: psycopg.Connection[Any], sql: str, visitor: str, counts: Counts) -> None:
         start = time.perf_counter()
         try:
-            execute(connection, sql)
+            try:
+                execute(connection, sql)
+            except (
+                psycopg.errors.FeatureNotSupported
+            ):  # "cached plan must not change result type": compat.cached-plan tells it
+                connection.execute("DEALLOCATE ALL")  # what an object mapper does, for once
+                execute(connection, sql)
         except psycopg.Error as problem:
             counts.add(visitor, time.perf_counter() - start, f"{problem.sqlstate}: {problem.diag.message_primary}")
             return
