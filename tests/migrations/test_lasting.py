@@ -247,8 +247,8 @@ def test_what_a_caught_error_leaves_out_is_told(rehearse: Rehearse, caught: str,
     ("sql", "told"),
     [
         ("ALTER TABLE orders ADD COLUMN IF NOT EXISTS note text NOT NULL DEFAULT '';", True),
-        ("ALTER TABLE orders ADD COLUMN IF NOT EXISTS note text;", False),
-        ("ALTER TABLE orders ADD COLUMN IF NOT EXISTS code text NOT NULL;", False),
+        ("ALTER TABLE orders ADD COLUMN IF NOT EXISTS note varchar(200);", False),
+        ("ALTER TABLE orders ADD COLUMN IF NOT EXISTS code varchar(40) NOT NULL;", False),
         ("ALTER TABLE orders ADD COLUMN IF NOT EXISTS more text NOT NULL DEFAULT '';", False),
     ],
 )
