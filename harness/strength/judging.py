@@ -25,8 +25,9 @@ HANGING = 90.0
 """Seconds after which a worker that does not even hear its alarm ends itself; its job is lost, the others go on."""
 
 
-LOUD = "harness.booking"
-"""Flask's own logger, which writes a traceback for every exception that the application does not answer."""
+LOUD = ("harness.booking", "psycopg")
+"""Flask's own logger, which writes a traceback for every exception that the application does not answer, and the driver's, which
+tells what it dropped when the time of a mutant that hangs was up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,9 @@ class Judge:
 
     def open(self) -> dict[str, object]:
         """Start the server. What the application fails with under a mutant is its answer's business, not the terminal's."""
-        logging.getLogger(LOUD).addHandler(logging.NullHandler())
-        logging.getLogger(LOUD).propagate = False
+        for name in LOUD:
+            logging.getLogger(name).addHandler(logging.NullHandler())
+            logging.getLogger(name).propagate = False
         return self.ground.open()
 
     def run(self, index: int) -> Verdict | Unviable:
