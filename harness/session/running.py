@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +23,7 @@ from harness.errors import MachineError
 from harness.project import located
 from harness.redaction import mask_command
 from harness.report import EventWriter, RunInfo, start
+from harness.report.disk import disk_errors
 from harness.scenario.targets import Target, parse_target
 from harness.session.listener import Listener, Silent
 from harness.session.options import RunOptions
@@ -72,9 +73,14 @@ def run(
     directory = reports / run_id
     info = _info(options, plan, run_id, target, workers)
     course = _Course(options, plan, target, directory, run_id, info, result, heard, server_of if workers == 1 else None)
-    with _stopping() as stop:
-        course.run(workers, stop)
-        result.interrupted = stop.is_set() and not result.stopped_early
+    try:
+        with _stopping() as stop:
+            course.run(workers, stop)
+            result.interrupted = stop.is_set() and not result.stopped_early
+    finally:
+        if not course.begun:
+            with suppress(OSError):  # something is in it after all
+                directory.rmdir()
     result.elapsed_s = time.perf_counter() - started
     begun = course.begun
     del course, plan, info  # the end of a long run needs the room
@@ -249,13 +255,21 @@ def _info(options: RunOptions, plan: Plan, run_id: str, target: Target, workers:
 
 
 def _run_id(reports: Path, seed: int) -> str:
-    """A name that sorts by time and is not taken."""
+    """A name that sorts by time and is not taken. Its directory is made: another run may begin in the same second.
+
+    Raises:
+        MachineError: the disk refuses.
+    """
     base = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{seed}"
     name, again = base, 1
-    while (reports / name).exists():
-        again += 1
-        name = f"{base}-{again}"
-    return name
+    with disk_errors(reports / name):
+        while True:
+            try:
+                (reports / name).mkdir(parents=True)
+                return name
+            except FileExistsError:
+                again += 1
+                name = f"{base}-{again}"
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from harness.errors import InputError
 from harness.report import compare, look_back
 from harness.session import RunOptions, RunResult, run
 from harness.session.replay import replay
+from harness.session.running import _run_id
 from tests.support.commands import ROOT
 
 SUITE = """
@@ -105,3 +106,9 @@ def test_what_failed_in_one_round_is_run_again_and_compared(
 def test_a_seed_that_has_no_next_one_for_each_round_is_refused(again: Callable[..., RunResult]) -> None:
     with pytest.raises(InputError, match="too large for 2 rounds"):
         again(seed=2**63 - 1, repeat=2)
+
+
+def test_runs_that_begin_in_the_same_second_with_the_same_seed_have_directories_of_their_own(tmp_path: Path) -> None:
+    names = {_run_id(tmp_path / "r", 7) for _ in range(20)}
+    assert names == {path.name for path in (tmp_path / "r").iterdir()}
+    assert len(names) == 20
