@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.exit_codes import ExitCode
+from harness.cli.folders import folder
 from harness.project import project_root
 
 __all__ = ["audit", "compare", "history", "replay", "verify"]
@@ -19,7 +20,8 @@ RunPath = Annotated[Path, typer.Argument(help="A run directory. Default: the lat
 def audit(
     run: RunPath = Path("reports/latest"),
     out: Annotated[
-        Path | None, typer.Option("--out", help="Where the dossier goes. Default: RUN/dossier", metavar="DIR")
+        Path | None,
+        typer.Option("--out", help="Where the dossier goes. Default: RUN/dossier", metavar="DIR", parser=folder),
     ] = None,
     notebook: Annotated[
         list[str] | None, typer.Option("--notebook", help="Only this notebook (repeatable).", metavar="NAME")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.exit_codes import ExitCode
+from harness.cli.folders import folder
 from harness.errors import InputError
 
 if TYPE_CHECKING:
@@ -94,7 +95,9 @@ def check(
     ] = "high",
     format_: Annotated[str, typer.Option("--format", "-f", help=f"One or several of {', '.join(FORMATS)}.")] = "text",
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
-    report: Annotated[Path | None, typer.Option(help="Folder for migration.json and the other formats.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for migration.json and the other formats.", metavar="DIR", parser=folder)
+    ] = None,
     database: DatabaseOption = "auto",
     color: Annotated[str, typer.Option(help="auto, always, never; NO_COLOR is respected.")] = "auto",
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every statement.")] = False,
@@ -218,7 +221,10 @@ def rollout(
     workers: Annotated[int, typer.Option("--workers", "-n", min=1, help="Processes for each cell.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the runs.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
-    report: Annotated[Path | None, typer.Option(help="Folder for migration.json with the rollout in it.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Folder for migration.json with the rollout in it.", metavar="DIR", parser=folder),
+    ] = None,
     database: DatabaseOption = "auto",
 ) -> None:
     """Run old and new application on old and new schema, and say in which order to deploy."""
@@ -320,7 +326,9 @@ def apply_(
     allow: Annotated[
         list[str] | None, typer.Option(help="Permit SQL that reaches outside, by name. Repeatable.")
     ] = None,
-    records: Annotated[Path, typer.Option(help="Folder for the record of what was done.")] = Path("reports/migrations"),
+    records: Annotated[
+        Path, typer.Option(help="Folder for the record of what was done.", metavar="DIR", parser=folder)
+    ] = Path("reports/migrations"),
     database: DatabaseOption = "auto",
 ) -> None:
     """Apply a migration to the database named by DATABASE_URL: a dry run unless --execute."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.folders import folder
 from harness.interrupts import uninterrupted
 from harness.lazy import leave_out
 
@@ -136,7 +137,11 @@ def run(
     report: Annotated[
         Path | None,
         typer.Option(
-            "--report", help="Where run directories go. Default: reports/", metavar="DIR", rich_help_panel=_OUT
+            "--report",
+            help="Where run directories go. Default: reports/",
+            metavar="DIR",
+            parser=folder,
+            rich_help_panel=_OUT,
         ),
     ] = None,
     allure: Annotated[

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.folders import folder
+
 if TYPE_CHECKING:
     from harness.strength import Result
 
@@ -42,7 +44,8 @@ def strength(
     ] = "auto",
     seed: Annotated[int, typer.Option("--seed", help="Ids and randomness of the scenarios follow from it.")] = 1,
     report: Annotated[
-        Path | None, typer.Option("--report", help="Where run directories go. Default: reports/", metavar="DIR")
+        Path | None,
+        typer.Option("--report", help="Where run directories go. Default: reports/", metavar="DIR", parser=folder),
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the catalogue and run nothing.")] = False,
     as_json: Annotated[

@@ -65,6 +65,7 @@ def test_a_failed_check_is_1_and_says_how_to_run_it_again(failing: Path, tmp_pat
         (["--target", "defect:NOPE"], 4, "There is no defect 'NOPE'."),
         (["--schema", "later"], 4, "neither before nor after"),
         (["--shard", "3/2"], 4, "is not I/N"),
+        (["--report", ""], 4, "this names no folder"),
         (["--workers", "none"], 4, "neither auto nor a number"),
         (["--color", "blue"], 4, "not one of auto, always, never"),
         (["--bogus"], 4, "No such option: --bogus"),

@@ -1,0 +1,16 @@
+"""Folders as options name them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+__all__ = ["folder"]
+
+
+def folder(text: str) -> Path:
+    """The folder called `text`. Nothing, as a script's empty variable leaves it, is none: it would be the current one."""
+    if not text.strip():
+        raise typer.BadParameter("this names no folder; write . for the current one")
+    return Path(text)
