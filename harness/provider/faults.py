@@ -79,6 +79,7 @@ class FaultMistake(NamedTuple):
     field: str
     what: str
     remedy: str = ""
+    choices: tuple[str, ...] = ()  # what may stand there by name
 
     def __str__(self) -> str:
         return f"{self.what[:1].upper()}{self.what[1:]} {self.remedy}".strip()
@@ -127,9 +128,8 @@ class FaultBook:
         is_status = fault.do.isascii() and fault.do.isdigit() and 400 <= int(fault.do) <= 599
         if fault.do not in self._kinds and not is_status:
             known = ", ".join(self._kinds)
-            yield FaultMistake(
-                "do", f"unknown fault {fault.do!r}.", f"Use one of {known}, or a status from 400 to 599."
-            )
+            remedy = f"Use one of {known}, or a status from 400 to 599."
+            yield FaultMistake("do", f"unknown fault {fault.do!r}.", remedy, self._kinds)
         if fault.times is not None and fault.times < 1:
             yield FaultMistake("times", f"a fault that strikes {fault.times} times never strikes.", "Use 1 or more.")
         if fault.skip < 0:

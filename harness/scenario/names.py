@@ -132,11 +132,17 @@ class NameCheck(Struct):
     def branches(self, inner: list[tuple[Step, ...]]) -> None:
         """Branches run at the same time: none sees what another captures."""
         before, gained = set(self.known), set()
+        kept: set[str | None] = set()
         for branch in inner:
             self.known = set(before)
             self.beside = {name for other in inner if other is not branch for name in captured(other)} - before
             self.steps(branch)
             gained |= self.known
+            mine = {step.as_: step for step in branch if step.as_}
+            for name in mine.keys() & kept:
+                what = f"${name} is captured in another branch too, and only one of them would stay."
+                self.note(mine[name].position, what, "Give each a name of its own.")
+            kept |= mine.keys()
         self.known = before | gained
         self.beside = set()
 

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from harness.scenario.suggest import did_you_mean
+from harness.scenario.suggest import did_you_mean, nearest
 
 if TYPE_CHECKING:
     from harness.provider import FaultMistake, Provider
@@ -40,10 +40,15 @@ def fault_mistakes(provider: str, on: str, do: str, **rest: Any) -> Sequence[Fau
     try:
         simulator.add_fault(on, do, **rest)
     except FaultError as error:
-        return error.mistakes
+        return [_suggesting(each, {"on": on, "do": do}.get(each.field, "")) for each in error.mistakes]
     finally:
         simulator.clear_faults()
     return ()
+
+
+def _suggesting(mistake: FaultMistake, written: str) -> FaultMistake:
+    close = nearest(written, mistake.choices)
+    return mistake._replace(remedy=f"Did you mean {close[0]}?") if close else mistake
 
 
 def known_call(text: str) -> str:

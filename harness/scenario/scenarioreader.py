@@ -8,17 +8,19 @@ from typing import Any
 
 from msgspec import Struct
 
-from harness.errors import InputError, Problem
+from harness.errors import InputError, InputErrors, Problem
 from harness.scenario.fragments import branches
 from harness.scenario.given import GivenPatterns, GivenReader, merged
 from harness.scenario.model import BUILTIN_NAMES, Given, Scenario, Step
 from harness.scenario.names import NameCheck
 from harness.scenario.parameters import ParameterReader
+from harness.scenario.registry import bind
 from harness.scenario.scope import inserted
 from harness.scenario.shapes import found
+from harness.scenario.show import visible
 from harness.scenario.stepreader import StepReader
 from harness.scenario.suggest import did_you_mean
-from harness.scenario.values import MapPattern, Reference
+from harness.scenario.values import MapPattern, Reference, references
 from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
 
 __all__ = ["SCENARIO_KEYS", "Known", "ScenarioReader"]
@@ -209,7 +211,7 @@ class ScenarioReader:
         if given is None:
             return None
         if isinstance(given, ScalarNode) and isinstance(given.value, str) and given.value.strip():
-            return given.value
+            return visible(given.value)
         self.note(
             given,
             f"{key} is text; found {found(given)}.",
@@ -259,6 +261,7 @@ class ScenarioReader:
             if roles is not None:
                 self.roles(given, roles)
                 self.who(scenario, params, {*given.actors, *roles})
+            self.times(scenario, given, params)
             self.chosen(scenario, params, (self.known.sessions or {}).get(given.catalog))
 
     def roles(self, given: Given, roles: frozenset[str]) -> None:
@@ -272,6 +275,28 @@ class ScenarioReader:
             if by and "$" not in by and by not in known:
                 remedy = did_you_mean(by, known, noun="actors")
                 self.problems.append(Problem(step.position, f"Nobody here is called {by}.", remedy))
+
+    def times(self, scenario: Scenario, given: Given, params: Mapping[str, Any]) -> None:
+        """As far as it is known before the run where the clock stands, no step sets it back."""
+        now = given.clock
+        for step in scenario.when:
+            if step.verb != "clock":
+                if any(inner.verb == "clock" for inner in _all_steps(_inner(step))):
+                    return
+                continue
+            if any(reference.name not in params for reference in references(step.args)):
+                return
+            try:
+                args = bind(self.steps.registry.verbs["clock"].args_type, step.args, params)
+            except (InputError, InputErrors):
+                return  # no place in time: told where it is read, or by its step
+            try:
+                now = args.moves(now)
+            except InputError as error:
+                told = Problem(step.position, error.what, error.remedy)
+                if told not in self.problems:
+                    self.problems.append(told)
+                return
 
     def chosen(self, scenario: Scenario, params: Mapping[str, Any], known: frozenset[str] | None) -> None:
         """Every session type that is chosen by name is one of the catalogue's."""

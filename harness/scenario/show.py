@@ -18,11 +18,12 @@ from harness.scenario.yamltree import scalar_value
 __all__ = ["show", "visible"]
 
 LIMIT = 200
-_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def visible(text: str) -> str:
-    """`text` with its control characters written out, so that what a product answers cannot steer a terminal."""
+    """`text` with its control characters written out, so that what a product answers cannot steer a terminal; and halves of
+    surrogate pairs, which no terminal can be sent."""
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

@@ -14,6 +14,7 @@ from harness.scenario.fragments import Fragment, instantiate
 from harness.scenario.model import CheckSpec, Eventually, Step
 from harness.scenario.registry import Registry, Verb, bind
 from harness.scenario.shapes import Reader, found
+from harness.scenario.show import visible
 from harness.scenario.suggest import did_you_mean, nearest
 from harness.scenario.titles import brief, title
 from harness.scenario.values import Literal, MapPattern, Pattern, compile_node, references
@@ -221,11 +222,10 @@ class StepReader:
         self.calls += 1
         prefix = self.name_of(node) or f"{name}~{self.calls}"
         try:
-            steps = instantiate(fragment, values, prefix)
+            return instantiate(fragment, values, prefix)
         except InputError as error:
             self.reader.problems.append(Problem(error.position, error.what, error.remedy))
             return ()
-        return tuple(replace(step, as_=step.as_) for step in steps)
 
     def call_position(self, node: Node) -> Node:
         inner = node.get("fragment") if isinstance(node, MapNode) else None
@@ -391,7 +391,7 @@ class StepReader:
         if given is None:
             return None
         if isinstance(given, ScalarNode) and isinstance(given.value, str) and given.value:
-            return given.value
+            return visible(given.value)
         self.note(given, f"{key} is {TEXT.expected}; found {found(given)}.")
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,9 @@ from harness.errors import InputError, Position
 if TYPE_CHECKING:
     from psycopg import Connection
 
-__all__ = ["Tables", "load_tables", "read_columns", "read_tables", "tables_text"]
+    from harness.postgres import Question
+
+__all__ = ["Tables", "every_row_of", "load_tables", "read_columns", "read_tables", "tables_text"]
 
 _COLUMNS = """
 SELECT c.relname AS "table", a.attname AS "column", format_type(a.atttypid, a.atttypmod) AS type
@@ -55,6 +58,22 @@ def read_tables(connection: Connection[Any]) -> Tables:
 def read_columns(query: Callable[[str], list[dict[str, Any]]]) -> Mapping[str, Mapping[str, str]]:
     """Table → column → type of schema `public` as `query` (text → rows) finds them now."""
     return _by_table([tuple(row.values()) for row in query(_COLUMNS)])
+
+
+@lru_cache(256)
+def every_row_of(tables: tuple[str, ...]) -> Question:
+    """One question for every row of each of `tables`: its name, and its rows as a JSON array ordered by their text."""
+    from psycopg import sql
+
+    from harness.postgres import question
+
+    parts = [
+        sql.SQL(
+            "SELECT {} AS name, (SELECT json_agg(line ORDER BY line::text) FROM (SELECT to_jsonb(t) FROM {} AS t) AS q (line))::text"
+        ).format(sql.Literal(table), sql.Identifier(table))
+        for table in tables
+    ]
+    return question(sql.SQL(" UNION ALL ").join(parts).as_string(None))
 
 
 def _by_table(rows: Iterable[tuple[Any, ...]]) -> dict[str, dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.scenario.registry import Verb
+from harness.scenario.show import visible
 from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
 
 __all__ = ["brief", "title"]
@@ -25,7 +26,7 @@ def title(verb: Verb, value: Node) -> str:
 def brief(node: Node) -> str:
     """A tree on one line, as one would write it in a flow map."""
     if isinstance(node, ScalarNode):
-        return " ".join(node.text.split()) if node.text or not node.plain else ""
+        return visible(" ".join(node.text.split())) if node.text or not node.plain else ""
     if isinstance(node, ListNode):
         return "[" + ", ".join(map(brief, node.items)) + "]"
     return "{" + ", ".join(f"{key}: {brief(value)}" for key, value in node.entries.items()) + "}"

@@ -176,6 +176,13 @@ class _Compiler:
             ((word, inner),) = node.entries.items()
             if word in WRAPPERS:
                 return self.wrapper(word, node, inner, exact=exact)
+        elif node.entries and not self.sending and node.entries.keys() <= WRAPPERS.keys():
+            first, second, *_ = node.entries
+            self.note(
+                node.keys[second],
+                f"{first} and {second} stand in one map, so it would be a map with these keys.",
+                f"Keep one; for a map with these keys write {{literal: {{{first}: …}}}}.",
+            )
         entries = {key: self.pattern(value, exact=exact) for key, value in node.entries.items()}
         return MapPattern(entries, node.position, exact)
 

@@ -6,18 +6,17 @@ import threading
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import InputError, Position
 from harness.jsontext import parse_exact
 from harness.scenario.registry import bind
-from harness.scenario.tables import read_columns
+from harness.scenario.tables import every_row_of, read_columns
 from harness.scenario.transport import HttpAnswer, HttpRequest, NoAnswer
 from harness.scenario.visitors import Visitor, Visitors
 
 if TYPE_CHECKING:
-    from harness.postgres import Question, RowOperation
+    from harness.postgres import RowOperation
     from harness.provider import Fault, Provider
     from harness.scenario.fixtures import Catalogue
     from harness.scenario.matching import Comparison
@@ -302,7 +301,7 @@ class World:
         """Every row of each of `tables` as JSON data, ordered by its text, from one question to the database."""
         if not tables:
             return {}
-        answer = self.stage.sandbox.ask(_every_row_of(tuple(tables)))
+        answer = self.stage.sandbox.ask(every_row_of(tuple(tables)))
         return {str(name): parse_exact(rows or "[]") for name, rows in answer}
 
     def types_now(self) -> Mapping[str, Mapping[str, str]]:
@@ -384,18 +383,3 @@ class World:
             yield
         finally:
             self._gate = None
-
-
-@lru_cache(256)
-def _every_row_of(tables: tuple[str, ...]) -> Question:
-    from psycopg import sql
-
-    from harness.postgres import question
-
-    parts = [
-        sql.SQL(
-            "SELECT {} AS name, (SELECT json_agg(line ORDER BY line::text) FROM (SELECT to_jsonb(t) FROM {} AS t) AS q (line))::text"
-        ).format(sql.Literal(table), sql.Identifier(table))
-        for table in tables
-    ]
-    return question(sql.SQL(" UNION ALL ").join(parts).as_string(None))

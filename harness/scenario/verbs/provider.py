@@ -56,7 +56,7 @@ def deliver(world: World, args: DeliverArgs) -> Any:
     """Deliver webhooks to the application: all that are due, or those of an event; once or more, in any order.
 
     Gives the attempts as `[{event, status, outcome}]`. Without `expect` an answer of 400 or more is no failure here: see
-    the check `deliveries`. Where none waits the step fails: it would deliver nothing.
+    the check `deliveries`. Where none is due the step fails: it would deliver nothing.
     """
     attempts = []
     for name in _providers(world, args):
@@ -82,9 +82,12 @@ def _providers(world: World, args: DeliverArgs) -> list[Literal["calendly", "str
     names = both if args.provider is None else [args.provider]
     waiting = [d.event for name in names for d in world.provider(name).outbox]
     if args.event is None and args.of is None:
+        due = [name for name in names if world.provider(name).due()]
         if not waiting:
             _none(world, "a webhook")
-        return [name for name in names if world.provider(name).due()] or names[:1]
+        elif not due and args.delay is None and not args.lose:
+            _none(world, "a webhook", f"none due: {', '.join(waiting)} held back")
+        return due or names[:1]
     queued = {name: world.provider(name).deliveries for name in names}
     for pattern in _wanted(args):
         if any(_fitting(pattern, args, deliveries) for deliveries in queued.values()):
@@ -98,9 +101,9 @@ def _providers(world: World, args: DeliverArgs) -> list[Literal["calendly", "str
     return [name for name in names if _chosen(args, queued[name])]
 
 
-def _none(world: World, wanted: str) -> None:
+def _none(world: World, wanted: str, got: str = "none queued") -> None:
     """Fails the step: it would deliver nothing, and it may be the application that never did what sends a webhook."""
-    world.found([Comparison("$.deliver", "queued", wanted, "none queued", False, world.position)])
+    world.found([Comparison("$.deliver", "queued", wanted, got, False, world.position)])
 
 
 def _which(args: DeliverArgs, deliveries: list[Delivery]) -> list[Delivery] | None:

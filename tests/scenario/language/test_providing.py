@@ -26,6 +26,27 @@ HEAD = (
             "fault: {calendly: {on: GET /scheduled_events/*, do: explode}}",
             "Unknown fault 'explode'. Use one of timeout,",
         ),
+        (
+            "fault: {calendly: {on: GET /scheduled_events/*, do: timout}}",
+            "Unknown fault 'timout'. Did you mean timeout?",
+        ),
+        ("clock: -15m", "Time does not go back: -15m. Let the scenario begin earlier, with clock under given."),
+        (
+            'clock: {to: "2029-01-01T00:00Z"}',
+            "Time does not go back: it is 2030-03-04T09:00:00Z, and this is 2029-01-01T00:00:00Z. Let the",
+        ),
+        (
+            "clock: +1h\n      - {clock: {to: '2030-03-04T09:30Z'}}",
+            "Time does not go back: it is 2030-03-04T10:00:00Z, and this is 2030-03-04T09:30:00Z.",
+        ),
+        (
+            "parallel: [[{sql: SELECT 1, as: x}], [{sql: SELECT 2, as: x}]]\n      - {sql: {run: 'SELECT %(x)s', params: {x: $x}}}",
+            "$x is captured in another branch too, and only one of them would stay. Give each a name of its own.",
+        ),
+        (
+            "{http: {GET: /api/nowhere}, expect: {body: {re: x, exactly: {a: 1}}}}",
+            "re and exactly stand in one map, so it would be a map with these keys.",
+        ),
         ("fault: {calendly: {on: GET /scheduled_events/*, do: 200}}", "or a status from 400 to 599."),
         (
             "fault: {stripe: {on: POST /v1/bookings, do: timeout}}",
@@ -51,6 +72,26 @@ def test_it_is_refused_when_the_file_is_read(step: str, said: str, tmp_path: Pat
     with pytest.raises(InputErrors) as caught:
         load([path], project=ROOT)
     assert said in str(caught.value)
+
+
+def test_what_names_wrappers_may_still_be_sent_and_be_a_subset_with_other_keys(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    step = "http: {POST: /api/nowhere, body: {re: x, every: 1}}\n        expect: {status: 404, body: {re: x, to: y}}"
+    path.write_text(f"{HEAD}      - {step}\n      - clock: 0s\n      - clock: {{to: '2030-03-04T09:00Z'}}\n")
+    assert len(load([path], project=ROOT).cases) == 1
+
+
+def test_titles_steer_no_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    head = HEAD.replace("A test", r'"A \e[2J test"').replace("A case", r'"A case \e[31m \u202e"')
+    step = "http: {GET: /api/nowhere}\n        name: " + r'"\e[0m"' + "\n        expect: 404"
+    path.write_text(
+        f"{head}      - {step}\n    matrix: {{x: [" + r'"\a"' + "]}\n    then: [{logs: {none: {level: $x}}}]\n"
+    )
+    (case,) = load([path], project=ROOT).cases
+    shown = f"{case.feature} {case.title} {case.case_id} {case.steps[0].title} {case.steps[0].name}"
+    assert shown.isprintable(), repr(shown)
+    assert r"A case \u001b[31m \u202e [x=\u0007]" in case.title
 
 
 @pytest.mark.parametrize("text", ["invitee.created", "invitee*", "checkout.session.completed", "*"])

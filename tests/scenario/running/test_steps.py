@@ -238,6 +238,21 @@ def test_a_message_that_is_not_there_is_the_scenarios_mistake(play: Play, rest: 
     assert said in played.failure
 
 
+def test_a_deliver_of_what_is_held_back_does_not_pass(play: Play) -> None:
+    steps = f"when:{BOOKING}  - create: {{}}\n  - deliver: {{delay: 10m}}\nTIME  - deliver: {{}}\nthen: [{{rows: {{Booking: 1}}}}]"
+    played = play(steps.replace("TIME", ""))
+    assert played.outcome == "failed", played.failure
+    assert "$.deliver   expected a webhook   got none due: invitee.created held back" in played.failure
+    assert play(steps.replace("TIME", "  - clock: +10m\n")).outcome == "passed"
+
+
+def test_time_that_only_the_run_knows_does_not_go_back(play: Play) -> None:
+    asked = "when:\n  - sql: SELECT '2020-01-01T00:00Z' AS t\n    as: read\n  - clock: {to: '$read[0].t'}"
+    played = play(f"{asked}\nthen: [{{changed: none}}]")
+    assert (played.outcome, played.scenario.fault) == ("error", False), played.failure
+    assert "Time does not go back: it is 2030-03-04T09:00:00Z, and this is 2020-01-01T00:00:00Z." in played.failure
+
+
 def test_outcomes_judge_the_last_step_of_each_branch(play: Play) -> None:
     played = play("when: [{parallel: [[{http: {GET: /api/nowhere}}]], outcomes: {404: 1}}]\nthen: [{changed: none}]")
     assert played.outcome == "passed", played.failure
@@ -396,3 +411,26 @@ when:
 def test_a_parallel_that_would_run_nothing_is_a_mistake(written: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="Nothing runs in this `parallel`"):
         ParallelArgs(**written)
+
+
+def test_half_a_surrogate_pair_is_written_out_where_a_failure_is_shown(play: Play) -> None:
+    source = """
+from dataclasses import dataclass
+
+from harness.scenario.registry import verb
+
+
+@dataclass(frozen=True)
+class Args:
+    pass
+
+
+@verb("halved")
+def halved(world, args: Args):
+    return chr(0xD800) + " alone"
+"""
+    head = "feature: A test\nuse: [halved.py]\ngiven: {catalog: production, visitor: anonymous}\nscenarios:\n"
+    played = play("when: [{halved: {}, expect: {gives: whole}}]", head=head, files={"halved.py": source})
+    assert played.outcome == "failed", played.failure
+    assert r"\ud800 alone" in played.failure
+    assert played.failure.encode("utf-8")
