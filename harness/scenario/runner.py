@@ -327,4 +327,8 @@ def _told(error: BaseException, *, after_sql: bool) -> tuple[str, bool]:
     frame, line = (own or frames)[-1]
     whose = "This verb failed" if own else "A fault of the harness"
     place = f"{frame.f_code.co_name}, {Path(frame.f_code.co_filename).name} line {line}"
-    return f"{whose}: {type(error).__name__}: {error} ({place})", not own
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - an exception of somebody's own, whose text is another mistake
+        text = "(its text cannot be made)"
+    return f"{whose}: {type(error).__name__}: {text} ({place})", not own

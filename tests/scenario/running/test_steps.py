@@ -434,3 +434,30 @@ def halved(world, args: Args):
     assert played.outcome == "failed", played.failure
     assert r"\ud800 alone" in played.failure
     assert played.failure.encode("utf-8")
+
+
+def test_an_exception_without_a_text_is_an_error_of_its_scenario_alone(play: Play) -> None:
+    source = """
+from dataclasses import dataclass
+
+from harness.scenario.registry import verb
+
+
+@dataclass(frozen=True)
+class Args:
+    pass
+
+
+class Mute(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+@verb("mute")
+def mute(world, args: Args):
+    raise Mute
+"""
+    head = "feature: A test\nuse: [mute.py]\ngiven: {catalog: production, visitor: anonymous}\nscenarios:\n"
+    played = play("when: [{mute: {}, expect: {gives: 1}}]", head=head, files={"mute.py": source})
+    assert (played.outcome, played.scenario.fault) == ("error", False), played.failure
+    assert "This verb failed: Mute: (its text cannot be made) (mute, mute.py line 19)" in played.failure
