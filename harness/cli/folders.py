@@ -9,8 +9,8 @@ import typer
 __all__ = ["folder"]
 
 
-def folder(text: str) -> Path:
-    """The folder called `text`. Nothing, as a script's empty variable leaves it, is none: it would be the current one."""
-    if not text.strip():
+def folder(text: str | Path) -> Path:
+    """The folder called `text`, or the option's default. Nothing, as a script's empty variable leaves it, is none: it would be the current one."""
+    if not str(text).strip():
         raise typer.BadParameter("this names no folder; write . for the current one")
     return Path(text)

@@ -6,11 +6,29 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 from harness.errors import InputError
+from harness.scenario.instants import show_instant
 
-__all__ = ["EPOCH", "Clock", "WallClock"]
+__all__ = ["EARLIER", "EPOCH", "Clock", "WallClock", "moved"]
 
 EPOCH = datetime(2030, 3, 4, 9, 0, tzinfo=UTC)
 """Where a scenario's clock stands when it does not say: a Monday morning, years from any real expiry."""
+
+
+EARLIER = "Let the scenario begin earlier, with clock under given."
+
+
+def moved(now: datetime, *, by: timedelta | None, to: datetime | None) -> datetime:
+    """Where the clock stands after a step that moves it `by` or `to`, when it stood at `now`.
+
+    Raises:
+        InputError: that is earlier.
+    """
+    target = to if to is not None else now + (by or timedelta())
+    if target < now:
+        raise InputError(
+            f"Time does not go back: it is {show_instant(now)}, and this is {show_instant(target)}.", EARLIER
+        )
+    return target
 
 
 class Clock:

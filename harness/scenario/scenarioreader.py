@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from harness.errors import InputError, InputErrors, Problem
+from harness.scenario.clock import moved
 from harness.scenario.fragments import branches
 from harness.scenario.given import GivenPatterns, GivenReader, merged
 from harness.scenario.model import BUILTIN_NAMES, Given, Scenario, Step
@@ -291,7 +292,7 @@ class ScenarioReader:
             except (InputError, InputErrors):
                 return  # no place in time: told where it is read, or by its step
             try:
-                now = args.moves(now)
+                now = moved(now, by=args.by, to=args.to)
             except InputError as error:
                 told = Problem(step.position, error.what, error.remedy)
                 if told not in self.problems:

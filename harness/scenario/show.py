@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -32,15 +32,47 @@ def show(value: Any, *, beside: Any = None) -> str:
 
     `beside` is the value on the other side of a comparison: text that differs from it only in blanks is quoted.
     """
-    text = _show(value, inner=False)
+    text = _short(value)
     if isinstance(value, str) and isinstance(beside, str) and value != beside and value.split() == beside.split():
         text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LIMIT else f"{text[: LIMIT - 2]} …"
 
 
-def _show(value: Any, *, inner: bool) -> str:
+def _short(value: Any) -> str:
+    """`value` as text, or a beginning of it longer than is shown: a verb of one's own may give what holds itself."""
+    text = ""
+    for piece in _pieces(value, inner=False):
+        text += piece
+        if len(text) > LIMIT:
+            break
+    return text
+
+
+def _pieces(value: Any, *, inner: bool) -> Iterator[str]:
     if isinstance(value, Typed):
         value = value.value
+    scalar = _scalar(value, inner=inner)
+    if scalar is not None:
+        yield scalar
+    elif isinstance(value, Mapping):
+        yield "{"
+        for number, (key, each) in enumerate(value.items()):
+            yield f"{', ' if number else ''}{key}: "
+            yield from _pieces(each, inner=True)
+        yield "}"
+    elif isinstance(value, Sequence) and not isinstance(value, bytes):
+        yield "["
+        for number, each in enumerate(value):
+            yield ", " if number else ""
+            yield from _pieces(each, inner=True)
+        yield "]"
+    elif (named := as_map(value)) is not value:
+        yield from _pieces(named, inner=inner)
+    else:
+        yield str(value)
+
+
+def _scalar(value: Any, *, inner: bool) -> str | None:
     if value is None or value is ABSENT:
         return "null" if value is None else "<absent>"
     if isinstance(value, bool):
@@ -51,14 +83,7 @@ def _show(value: Any, *, inner: bool) -> str:
         return show_instant(value)
     if isinstance(value, timedelta):
         return show_duration(value)
-    if isinstance(value, int | float | Decimal):
-        return str(value)
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_show(each, inner=True)}" for key, each in value.items()) + "}"
-    if isinstance(value, Sequence) and not isinstance(value, bytes):
-        return "[" + ", ".join(_show(each, inner=True) for each in value) + "]"
-    named = as_map(value)
-    return str(value) if named is value else _show(named, inner=inner)
+    return str(value) if isinstance(value, int | float | Decimal) else None
 
 
 def _text(value: str, *, inner: bool) -> str:

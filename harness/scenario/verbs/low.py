@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 from msgspec import Struct, field
 
 from harness.errors import InputError
-from harness.scenario.instants import show_duration, show_instant
+from harness.scenario.clock import EARLIER, moved
+from harness.scenario.instants import show_duration
 from harness.scenario.matchers import ABSENT
 from harness.scenario.providing import fault_mistakes
 from harness.scenario.registry import Duration, Instant, Value, verb
@@ -96,7 +97,7 @@ def shown(answer: HttpAnswer) -> dict[str, Any]:
 
 
 def jsonable(value: Any) -> Any:
-    from datetime import date, datetime, time
+    from datetime import date, time
     from uuid import UUID
 
     from harness.scenario.instants import show_instant
@@ -115,9 +116,6 @@ def jsonable(value: Any) -> Any:
     return named
 
 
-_EARLIER = "Let the scenario begin earlier, with clock under given."
-
-
 class ClockArgs(Struct, frozen=True):
     """Where time goes: on by a duration, or to an instant."""
 
@@ -128,26 +126,13 @@ class ClockArgs(Struct, frozen=True):
         if (self.by is None) == (self.to is None):
             raise ValueError("clock takes one of by and to: `clock: +15m`, or `clock: {to: 2030-03-05T09:00Z}`.")
         if self.by is not None and self.by < timedelta():
-            raise Misplaced({("by",): f"Time does not go back: {show_duration(self.by)}. {_EARLIER}"})
-
-    def moves(self, now: datetime) -> datetime:
-        """Where the clock stands after it, when it stood at `now`.
-
-        Raises:
-            InputError: that is earlier.
-        """
-        target = self.to if self.to is not None else now + (self.by or timedelta())
-        if target < now:
-            raise InputError(
-                f"Time does not go back: it is {show_instant(now)}, and this is {show_instant(target)}.", _EARLIER
-            )
-        return target
+            raise Misplaced({("by",): f"Time does not go back: {show_duration(self.by)}. {EARLIER}"})
 
 
 @verb("clock", shorthand="by", kind="low")
 def clock(world: World, args: ClockArgs) -> None:
     """Move the scenario's time; what falls due (retries of webhooks, expiries) happens."""
-    world.move_clock(args.moves(world.clock()))
+    world.move_clock(moved(world.clock(), by=args.by, to=args.to))
     world.tell(clock=world.clock().isoformat())
 
 

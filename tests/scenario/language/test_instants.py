@@ -21,6 +21,22 @@ def test_an_instant_that_is_shown_is_read_again(moment: datetime) -> None:
     assert parse_instant(show_instant(moment)) == moment
 
 
+def test_what_holds_itself_or_never_ends_is_shown_as_far_as_there_is_room() -> None:
+    twice: list[Any] = []
+    twice += [twice, twice]
+    named: dict[str, Any] = {}
+    named["x"] = named
+    deep: list[Any] = []
+    for _ in range(5_000):
+        deep = [deep]
+    for value, begins in ((twice, "[[["), (named, "{x: {x: "), (deep, "[[[")):
+        shown = show(value)
+        assert shown.startswith(begins)
+        assert shown.endswith(" …")
+        assert len(shown) == 200
+    assert show({"a": [1, "x, y", None, {"b": True}], "c": []}) == '{a: [1, "x, y", null, {b: true}], c: []}'
+
+
 @given(st.integers(0, 10**10))
 def test_a_duration_that_is_shown_is_read_again(milliseconds: int) -> None:
     duration = timedelta(milliseconds=milliseconds)

@@ -58,7 +58,8 @@ class SqlArgs:
 
 @dataclass(frozen=True)
 class ClockArgs:
-    to: Instant | Duration
+    by: Duration | None = None
+    to: Instant | None = None
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def sql(world: Any, args: SqlArgs) -> None:
     """Runs a statement."""
 
 
-@verb("clock", shorthand="to", kind="low")
+@verb("clock", shorthand="by", kind="low")
 def clock(world: Any, args: ClockArgs) -> None:
     """Moves the scenario's time."""
 
