@@ -1,0 +1,97 @@
+"""What verbs of one's own do to their scenario when they leave, raise, or give what cannot be written."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.interrupts import AskedToEnd
+from tests.scenario.running.conftest import Play
+
+LEAVING = '''
+from dataclasses import dataclass
+from harness.interrupts import AskedToEnd
+from harness.scenario.registry import verb
+
+@dataclass(frozen=True)
+class LeaveArgs:
+    how: str
+
+@verb("leave", shorthand="how", kind="low")
+def leave(world, args: LeaveArgs):
+    """Leave the process, as a script does."""
+    raise {"exit": SystemExit(0), "fail": ValueError("no"), "signal": AskedToEnd(143), "odd": GeneratorExit()}[args.how]
+'''
+
+
+LEAVING_HEAD = "feature: A test\nuse: [leaving.py]\ngiven: {catalog: production, visitor: anonymous}\nscenarios:\n"
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ("leave: exit", "This verb failed: SystemExit: 0 (leave, leaving.py line 13)"),
+        ("leave: odd", "This verb failed: GeneratorExit:  (leave, leaving.py line 13)"),
+        ("parallel: [[{leave: odd}]]", "This verb failed: GeneratorExit:  (leave, leaving.py line 13)"),
+        ("parallel: [[{leave: exit}]]", "This verb failed: SystemExit: 0 (leave, leaving.py line 13)"),
+        ("parallel: [[{leave: fail}]]", "This verb failed: ValueError: no (leave, leaving.py line 13)"),
+    ],
+)
+def test_a_verb_that_leaves_the_process_is_an_error_of_its_scenario(play: Play, step: str, told: str) -> None:
+    played = play(f"when: [{{{step}}}]\nthen: [{{changed: none}}]", head=LEAVING_HEAD, files={"leaving.py": LEAVING})
+    assert played.outcome == "error"
+    assert told in played.failure
+
+
+def test_a_signal_that_asks_the_process_to_end_is_no_error_of_a_scenario(play: Play) -> None:
+    with pytest.raises(AskedToEnd):
+        play("when: [{leave: signal}]\nthen: [{changed: none}]", head=LEAVING_HEAD, files={"leaving.py": LEAVING})
+
+
+def test_half_a_surrogate_pair_is_written_out_where_a_failure_is_shown(play: Play) -> None:
+    source = """
+from dataclasses import dataclass
+
+from harness.scenario.registry import verb
+
+
+@dataclass(frozen=True)
+class Args:
+    pass
+
+
+@verb("halved")
+def halved(world, args: Args):
+    return chr(0xD800) + " alone"
+"""
+    head = "feature: A test\nuse: [halved.py]\ngiven: {catalog: production, visitor: anonymous}\nscenarios:\n"
+    played = play("when: [{halved: {}, expect: {gives: whole}}]", head=head, files={"halved.py": source})
+    assert played.outcome == "failed", played.failure
+    assert r"\ud800 alone" in played.failure
+    assert played.failure.encode("utf-8")
+
+
+def test_an_exception_without_a_text_is_an_error_of_its_scenario_alone(play: Play) -> None:
+    source = """
+from dataclasses import dataclass
+
+from harness.scenario.registry import verb
+
+
+@dataclass(frozen=True)
+class Args:
+    pass
+
+
+class Mute(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+@verb("mute")
+def mute(world, args: Args):
+    raise Mute
+"""
+    head = "feature: A test\nuse: [mute.py]\ngiven: {catalog: production, visitor: anonymous}\nscenarios:\n"
+    played = play("when: [{mute: {}, expect: {gives: 1}}]", head=head, files={"mute.py": source})
+    assert (played.outcome, played.scenario.fault) == ("error", False), played.failure
+    assert "This verb failed: Mute: (its text cannot be made) (mute, mute.py line 19)" in played.failure
