@@ -53,6 +53,12 @@ def _unique(schema: Schema, table: str) -> dict[tuple[str, ...], str]:
     }
 
 
+def _new_failure(before: psycopg.Connection[Any], after: psycopg.Connection[Any], sql: str) -> Failure | None:
+    """Why `sql` is refused now, if it was not before."""
+    failure = attempt(after, sql)
+    return failure if isinstance(failure, Failure) and not isinstance(attempt(before, sql), Failure) else None
+
+
 def _upserts(
     rehearsal: Rehearsal, new: Schema, before: psycopg.Connection[Any], after: psycopg.Connection[Any]
 ) -> Iterator[Finding]:
@@ -67,8 +73,8 @@ def _upserts(
             upsert = f"ON CONFLICT ({', '.join(map(quoted, columns))})"
             with suppress(InputError):  # no row of this table can be made up; the rehearsal's notes say so
                 sql = f"{row_sql(before, old, table, {})} {upsert} DO NOTHING"
-                failure = attempt(after, sql)
-                if isinstance(failure, Failure) and not isinstance(attempt(before, sql), Failure):
+                failure = _new_failure(before, after, sql)
+                if failure is not None:
                     evidence = f"INSERT INTO {table} … {upsert} worked and now says {failure}: does the running release do that?"
                     yield finding(
                         "compat.old-app-write-fails",
@@ -90,8 +96,8 @@ def _refreshes(
         if rehearsal.before.kind(view) != "m" or new.kind(view) != "m" or not lost:
             continue
         sql = f"REFRESH MATERIALIZED VIEW CONCURRENTLY {quoted_label(view)}"
-        failure = attempt(after, sql)
-        if isinstance(failure, Failure) and not isinstance(attempt(before, sql), Failure):
+        failure = _new_failure(before, after, sql)
+        if failure is not None:
             evidence = f"REFRESH MATERIALIZED VIEW CONCURRENTLY {view} worked and now says {failure}"
             cause = rehearsal.speaks_of(_unique(rehearsal.before, view)[min(lost)])
             remedy = "-- build the successor of the unique index first, then drop this one"
@@ -109,8 +115,8 @@ def _calls(
         name, _, given = function.removesuffix(")").partition("(")
         values = ", ".join(f"NULL::{kind}" for kind in given.split(",")) if given else ""
         sql = f"EXPLAIN SELECT {name}({values})"
-        failure = attempt(after, sql)
-        if isinstance(failure, Failure) and not isinstance(attempt(before, sql), Failure):
+        failure = _new_failure(before, after, sql)
+        if failure is not None:
             evidence = f"a call of {function} worked and now says {failure}: does the running release call it?"
             yield finding(
                 "compat.old-app-read-fails",
