@@ -45,7 +45,7 @@ _REMEMBERED = 1_000_000  # characters of texts whose masked form is remembered: 
 # Each shape is looked for only in a text that holds one of its hints. Runs of letters are possessive (`++`) and begin
 # where the run begins, so that a body of a megabyte costs one pass, however its words are made.
 _CREDENTIALS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
-    (("eyJ",), re.compile(r"\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*"), MASK),
+    (("eyJ",), re.compile(r"eyJ(?<!\weyJ)[\w-]{5,}\.[\w-]+\.[\w-]*"), MASK),
     (
         ("earer", "asic", "EARER", "ASIC"),
         # A plain word of up to 15 letters, unless after `Authorization:`, is prose: a basic description, a bearer token.
@@ -68,10 +68,14 @@ _CREDENTIALS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     ),
     (("@",), re.compile(r"""(://[^\s:/@"']*+:)[^\s@/"']++(?=@)"""), rf"\1{MASK}"),
 )
-_EMAIL = re.compile(
-    r"(?<![\w.+-])[\w.+-]++(?:@|%40)(?:[\w.-]*(?=\s?…)|(?:[\w-]+\.)+[A-Za-z]{2,}\b)"
-)  # also one cut short
-_EMAIL_HINTS = ("@", "%40")
+# E-mail addresses, also one cut short, are looked for by their sign, and the name is what stands before it: most texts
+# that hold one are long, and a search for a fixed text skips what lies between.
+_HOST = r"(?:[\w.-]*(?=\s?…)|(?:[\w-]+\.)+[A-Za-z]{2,}\b)"
+_AT_HOST, _ANY_AT_HOST = re.compile("@" + _HOST), re.compile("(?:@|%40)" + _HOST)
+_EMAIL_NAME = re.compile(r"[\w.+-]++")
+
+_HINTS = ("@", "%40", *(hint for hints, _, _ in _CREDENTIALS for hint in hints if hint != "@"))
+"""A text that holds none of these, and nothing registered, has nothing to mask."""
 
 # An address on its own: after the user's colon everything up to the last `@` is the password, whatever a parser makes
 # of it (libpq reads `sec:p/ss@host` as the host `sec`). In a query a `&` without a name after it belongs to the value.
@@ -88,6 +92,7 @@ class Redactor:
         self._forms: set[str] = set()
         self._compiled: re.Pattern[str] | None = None
         self._signs: tuple[str, ...] = ()
+        self._telling = _HINTS
         self._heads: set[str] = set()
         self._longest_head = 0
         self._texts = _Remembered(self._text)
@@ -101,6 +106,7 @@ class Redactor:
             )
         self._forms |= _derived(value)
         self._signs = _least(self._forms)
+        self._telling = (*_HINTS, *self._signs, _CUT)
         self._compiled = None
         self._heads = set()
         self._texts.forget()
@@ -111,15 +117,20 @@ class Redactor:
         return self._texts.masked(text)
 
     def _text(self, text: str) -> str:
-        if any(map(text.__contains__, self._signs)):  # on clean text, nearly all of it, this beats the alternation
+        if not any(map(text.__contains__, self._telling)):  # on clean text, nearly all of it, this beats the patterns
+            return text
+        if any(map(text.__contains__, self._signs)):
             text = self._secrets().sub(MASK, text)
         if self._forms and _CUT in text:
             text = self._cut_short(text)
         for hints, pattern, mask in _CREDENTIALS:
             if any(map(text.__contains__, hints)):
                 text = pattern.sub(mask, text)
-        if self._personal_data and any(map(text.__contains__, _EMAIL_HINTS)):
-            text = _EMAIL.sub(EMAIL_MASK, text)
+        if self._personal_data:
+            if "%40" in text:
+                text = _without_addresses(text, _ANY_AT_HOST)
+            elif "@" in text:
+                text = _without_addresses(text, _AT_HOST)
         return text
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
@@ -177,6 +188,20 @@ class Redactor:
             longest_first = sorted(self._forms, key=lambda form: (-len(form), form))
             self._compiled = re.compile("|".join(map(re.escape, longest_first)))
         return self._compiled
+
+
+def _without_addresses(text: str, host: re.Pattern[str]) -> str:
+    """`text` with its e-mail addresses masked; `host` finds the sign of one and what follows it."""
+    kept: list[str] = []
+    done = searched = 0
+    for found in host.finditer(text):
+        name = _EMAIL_NAME.match(text[searched : found.start()][::-1])
+        if name is None:
+            searched = found.start() + 1  # the host may be the name of the next
+            continue
+        kept += (text[done : found.start() - name.end()], EMAIL_MASK)
+        done = searched = found.end()
+    return "".join([*kept, text[done:]])
 
 
 def mask_address(address: str) -> str:

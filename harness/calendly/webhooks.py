@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from harness.calendly.entities import Event, EventType, Invitee, Subscription
 from harness.calendly.options import Options
@@ -95,7 +96,7 @@ class Webhooks:
         self, name: str, payload: dict[str, Any], listener: Subscription, now: datetime, retry_from: datetime | None
     ) -> Delivery:
         envelope = self.envelope(name, payload, listener.creator, now)
-        body = json.dumps(envelope, separators=(",", ":"), ensure_ascii=False).encode()
+        body = msgspec.json.encode(envelope)
         return self._outbox.put(
             Delivery(
                 id=self._ids.uuid(),

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import random
 import string
-import uuid
 
-__all__ = ["Ids"]
+__all__ = ["Ids", "random_uuid"]
+
+_VARIANT = "89ab"
+
+
+def random_uuid(source: random.Random) -> str:
+    """A lower-case dashed UUID of version 4 (RFC 9562 section 5.4), as `uuid.UUID` makes it of the same bits."""
+    digits = f"{source.getrandbits(128):032x}"
+    variant = _VARIANT[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 class Ids:
@@ -18,7 +26,7 @@ class Ids:
 
     def uuid(self) -> str:
         """A lower-case dashed UUID (version 4)."""
-        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+        return random_uuid(self._random)
 
     def text(self, length: int, alphabet: str = string.ascii_letters + string.digits) -> str:
         return "".join(self._random.choices(alphabet, k=length))

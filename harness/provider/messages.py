@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+import msgspec
 from msgspec import Struct, field
 
 __all__ = ["Answer", "Request", "Response", "TransportFault", "TransportFaultKind"]
@@ -70,7 +71,7 @@ class Response(Struct, frozen=True):
 
     @classmethod
     def of_json(cls, status: int, payload: Any, headers: Mapping[str, str] | None = None) -> Response:
-        body = json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode()
+        body = msgspec.json.encode(payload)
         return cls(status, {"Content-Type": "application/json", **(headers or {})}, body)
 
     def json(self) -> Any:

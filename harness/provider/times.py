@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 __all__ = ["Clock", "micros", "parse_instant", "real_clock", "seconds"]
 
 Clock = Callable[[], datetime]
+_SECONDS, _MICROS = len("2030-03-06T10:00:00"), len("2030-03-06T10:00:00.000000")
 
 
 def real_clock() -> datetime:
@@ -16,12 +17,12 @@ def real_clock() -> datetime:
 
 def micros(moment: datetime) -> str:
     """`2030-03-06T10:00:00.000000Z`: six decimals, as in Calendly's resources."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.isoformat(timespec="microseconds")[:_MICROS] + "Z"
 
 
 def seconds(moment: datetime) -> str:
     """`2030-03-06T10:00:00Z`."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.isoformat(timespec="seconds")[:_SECONDS] + "Z"
 
 
 def parse_instant(text: str) -> datetime | None:

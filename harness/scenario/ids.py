@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import threading
-from uuid import UUID
+
+from harness.provider.ids import random_uuid
 
 __all__ = ["SeededIds"]
 
@@ -24,4 +25,4 @@ class SeededIds:
     def __call__(self) -> str:
         """The next id, as text."""
         with self._lock:
-            return str(UUID(int=self._random.getrandbits(128), version=4))
+            return random_uuid(self._random)

@@ -71,6 +71,10 @@ def test_a_secret_inside_longer_base64_does_not_survive(redactor: Redactor, lead
         ("host=db password='hun ter2' user=u", f"host=db password={MASK} user=u"),
         ("write to sam@example.test now", f"write to {EMAIL_MASK} now"),
         ("?email=sam%40example.test&x=1", f"?email={EMAIL_MASK}&x=1"),
+        ("https://sam%40example.test@proxy.test/", f"https://{EMAIL_MASK}@proxy.test/"),
+        ("sam@example.test+ada@example.test", f"{EMAIL_MASK}{EMAIL_MASK}"),
+        ("@example.test@example.test", f"@{EMAIL_MASK}"),
+        ("söm.ü@exämple.test,ada@b.c.test.", f"{EMAIL_MASK},{EMAIL_MASK}."),
     ],
 )
 def test_credentials_and_personal_data_are_masked_by_their_shape(text: str, expected: str) -> None:
@@ -85,6 +89,9 @@ def test_credentials_and_personal_data_are_masked_by_their_shape(text: str, expe
         "expected Bearer of news",
         "skip_me",
         "Booking @ 10:00",
+        "@example.test",
+        "sam@localhost",
+        "beyJabcdef.ghi.jkl",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
