@@ -99,7 +99,8 @@ def compare(
     before: Annotated[Path, typer.Argument(help="The earlier run.", metavar="RUN")],
     after: Annotated[Path, typer.Argument(help="The later run.", metavar="RUN")] = Path("reports/latest"),
 ) -> int:
-    """Say what changed between two runs: broken, fixed, new, gone, slower. Exit code 1 if something broke.
+    """Say what changed between two runs: broken, fixed, new, gone, slower. Exit code 1 if something broke, or if the later run has
+    no result of what it planned.
 
     Examples:
 
@@ -109,7 +110,7 @@ def compare(
 
     comparison = compared(before, after)
     print(comparison.text())
-    return ExitCode.FAILED if comparison.broken else ExitCode.OK
+    return ExitCode.FAILED if comparison.broken or comparison.missing else ExitCode.OK
 
 
 def history(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -254,16 +255,16 @@ def _command() -> str:
 def _shard(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
-    part, slash, total = text.partition("/")
-    if slash and part.isdigit() and total.isdigit() and 1 <= int(part) <= int(total):
-        return int(part), int(total)
+    found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
+    if found and 1 <= int(found[1]) <= int(found[2]):
+        return int(found[1]), int(found[2])
     raise typer.BadParameter(f"{text!r} is not I/N with 1 <= I <= N, for example 1/4", param_hint="--shard")
 
 
 def _workers(text: str) -> int:
     if text == "auto":
         return len(os.sched_getaffinity(0))
-    if text.isdigit() and 1 <= int(text) <= 64:
+    if re.fullmatch(r"[0-9]{1,9}", text) and 1 <= int(text) <= 64:
         return int(text)
     raise typer.BadParameter(f"{text!r} is neither auto nor a number from 1 to 64", param_hint="--workers")
 

@@ -6,18 +6,20 @@ What a run needs before its first scenario, and nothing more; `recording` has it
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from msgspec import Struct, field
 
+from harness.errors import InputError
 from harness.records import SCHEMA_VERSION
 from harness.report.disk import disk_errors, point, replace_text
-from harness.report.manifest import Manifest, write_manifest
+from harness.report.manifest import Manifest, Shard, write_manifest
 from harness.report.provenance import Scrubber, environment, git_state, input_hashes, lock_hash, versions
 
-__all__ = ["PLAN", "RunInfo", "start"]
+__all__ = ["PLAN", "RunInfo", "read_plan", "start"]
 
 PLAN = "plan.json"
 
@@ -39,6 +41,7 @@ class RunInfo(Struct, frozen=True, kw_only=True):
     database: Mapping[str, str | None] = field(default_factory=dict)
     inputs: Sequence[Path] = ()
     planned: Sequence[str] = ()
+    shard: Shard | None = None
     versions: Mapping[str, str] = field(default_factory=dict)  # more than the harness finds out by itself
 
 
@@ -53,6 +56,7 @@ def start(directory: Path, info: RunInfo) -> Manifest:
         run_id=info.run_id,
         start=info.started_at,
         planned=len(info.planned),
+        shard=info.shard,
         seed=info.seed,
         command=tuple(scrub.text(word) for word in info.command),
         target=info.target,
@@ -70,3 +74,17 @@ def start(directory: Path, info: RunInfo) -> Manifest:
     write_manifest(directory, manifest)
     point(directory.parent / "latest", directory.name)
     return manifest
+
+
+def read_plan(directory: Path) -> list[str]:
+    """The ids of the cases that a run planned, in order; none where no plan was kept. InputError when it is damaged."""
+    path = directory / PLAN
+    try:
+        found = json.loads(path.read_bytes()) if path.is_file() else []
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is damaged: {error}.", "Restore it, or remove it: the rest is read then.") from error
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        raise InputError(
+            f"{path} is damaged: it is no list of ids.", "Restore it, or remove it: the rest is read then."
+        )
+    return [sys.intern(each) for each in found]

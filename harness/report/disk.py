@@ -13,6 +13,7 @@ from typing import IO
 from harness.errors import MachineError
 
 __all__ = [
+    "EXECUTED",
     "SUMS",
     "disk_errors",
     "point",
@@ -26,6 +27,8 @@ __all__ = [
 
 SUMS = "SHA256SUMS"
 """The name of a list of hashes as `sha256sum -c` reads it."""
+EXECUTED = "executed"
+"""The first folder of a dossier that an audit makes: where it is, an audit began."""
 
 _REMEDIES = {
     errno.ENOSPC: "The disk is full: free some space, or choose another place with --report DIR.",
@@ -98,7 +101,7 @@ def write_sums(directory: Path) -> None:
 
 
 def read_sums(directory: Path) -> dict[str, str]:
-    """The hash of each file by its name, from SHA256SUMS; empty without one."""
+    """The hash of each file by its name, from SHA256SUMS; empty without one. What is damaged in it names no file."""
     path = directory / SUMS
-    lines = path.read_text("utf-8").splitlines() if path.is_file() else []
+    lines = path.read_text("utf-8", errors="replace").splitlines() if path.is_file() else []
     return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from harness.errors import InputError
 from harness.project import place
 from harness.records import SCHEMA_VERSION, TABLES, Record, table_of
 from harness.report.arrow import arrow_schema, arrow_table
-from harness.report.beginning import PLAN
+from harness.report.beginning import read_plan
 from harness.report.compaction import EVENTS, MEASURED
 from harness.report.frames import frame
 from harness.report.lines import Row, expanded, join, record_of, row_of
@@ -78,10 +78,18 @@ class Run:
         """What a reader must know: that the run is incomplete, and which records are missing."""
         notes = list(self.manifest.notes)
         if not self.complete:
-            notes += [*self._survivors[1], *self._missing()]
+            notes += [*self._survivors[1], *(f"No result: {scenario_id}" for scenario_id in self.missing)]
+        elif not self._has_tables:
+            notes += self._survivors[1]
         if self.version != SCHEMA_VERSION:
             notes.append(f"Written with schema version {self.version}, read as {SCHEMA_VERSION}.")
         return notes
+
+    @cached_property
+    def missing(self) -> tuple[str, ...]:
+        """The ids of the cases that were planned and have no result, in order."""
+        done = set(self.arrow("scenarios", ["scenario_id"])["scenario_id"].to_pylist())
+        return tuple(scenario_id for scenario_id in read_plan(self.directory) if scenario_id not in done)
 
     def remarks(self, most: int) -> list[str]:
         """The first `most` of `notes`, and how many more there are: a killed run has one for each case that it missed."""
@@ -155,11 +163,18 @@ class Run:
         """`table` without pandas."""
         if name not in TABLES:
             raise InputError(f"There is no table {name!r}.", f"There are {', '.join(TABLES)}.")
-        path = self.directory / "data" / f"{name}.parquet"
+        path = self._table_at(name)
         if self.complete and self.version == SCHEMA_VERSION and path.is_file():
             return _read_parquet(path, name, columns)
         rows = arrow_table(name, self._rows(name), self.run_id)
         return rows if columns is None else rows.select(list(columns))
+
+    def _table_at(self, name: str) -> Path:
+        return self.directory / "data" / f"{name}.parquet"
+
+    @property
+    def _has_tables(self) -> bool:
+        return all(self._table_at(name).is_file() for name in TABLES)
 
     def _rows(self, name: str) -> list[Record]:
         """Rows from JSON: of a killed run, of an older schema, or of one whose Parquet files are gone."""
@@ -171,6 +186,8 @@ class Run:
         notes: list[str] = []
         if not self.complete:
             notes.append("The run did not come to its end: it was killed, or is still running.")
+        elif self.version == SCHEMA_VERSION:
+            notes.append(f"Files under data/ are gone: what they held is read from {EVENTS}.")
         for row in self._surviving(notes):
             if row is None:
                 notes.append("A record is damaged; it is left out.")
@@ -187,19 +204,14 @@ class Run:
         parts = read_parts(self.directory)
         if parts.paths:
             notes += parts.notes
-            for execution in parts.executions(self._plan()):
+            for execution in parts.executions(read_plan(self.directory)):
                 yield from _execution_rows(execution)
         elif (self.directory / EVENTS).is_file():
             yield from _compacted_rows(self.directory)
-
-    def _plan(self) -> list[str]:
-        path = self.directory / PLAN
-        return list(json.loads(path.read_bytes())) if path.is_file() else []
-
-    def _missing(self) -> list[str]:
-        done = set(self.scenarios["scenario_id"])
-        left = [scenario_id for scenario_id in self._plan() if scenario_id not in done]
-        return [f"No result: {scenario_id}" for scenario_id in left]
+        elif self.complete:
+            raise InputError(
+                f"{self.directory} has lost its records: there is no {EVENTS}.", "Restore it, or run again."
+            )
 
 
 def _execution_rows(execution: Execution) -> Iterator[Row | None]:
@@ -214,8 +226,8 @@ def _compacted_rows(directory: Path) -> Iterator[Row | None]:
             yield from (row_of(line.rstrip(b"\n")) for line in events)
             return
         with measured.open("rb") as values:
-            for line, value in zip(events, values, strict=True):
-                yield row_of(join(line.rstrip(b"\n"), value.rstrip(b"\n")))
+            for line, value in zip_longest(events, values, fillvalue=b""):  # of one that is cut, whole lines are kept
+                yield row_of(join(line.rstrip(b"\n"), value.rstrip(b"\n"))) if line and value else None
 
 
 def _read_parquet(path: Path, name: str, columns: Sequence[str] | None) -> pa.Table:
@@ -225,7 +237,7 @@ def _read_parquet(path: Path, name: str, columns: Sequence[str] | None) -> pa.Ta
     wanted = None if columns is None else list(columns)
     try:
         rows = pq.read_table(path, columns=wanted, partitioning=None)
-    except (pa.ArrowInvalid, OSError) as error:
+        expected = arrow_schema(name) if wanted is None else [arrow_schema(name).field(column) for column in wanted]
+        return rows.cast(pa.schema(list(expected)))
+    except (pa.ArrowException, ValueError, OSError) as error:
         raise InputError(f"{path} cannot be read: {error}.", "Check it with `harness verify`, or run again.") from error
-    expected = arrow_schema(name) if wanted is None else [arrow_schema(name).field(column) for column in wanted]
-    return rows.cast(pa.schema(list(expected)))

@@ -34,7 +34,7 @@ class RunHistory(Struct, frozen=True):
 
     target: str
     runs: pd.DataFrame
-    """One row a run, oldest first: run_id, start, passed, failed, error, skipped, flaky, duration_us (of all its cases)"""
+    """One row a run, oldest first: run_id, start, outcome (`running`: killed), passed, failed, error, skipped, flaky, duration_us (of all its cases)"""
     changing: pd.DataFrame
     """See `flakiness`."""
     slower: pd.DataFrame
@@ -58,7 +58,9 @@ class RunHistory(Struct, frozen=True):
         lines = [self.finding(), ""]
         for run in records(self.runs):
             counts = ", ".join(f"{run[name]} {name}" for name in _COUNTED if run[name])
-            lines.append(f"  {run['run_id']}  {run['start']:%Y-%m-%d %H:%M}  {counts or 'nothing executed'}")
+            lines.append(
+                f"  {run['run_id']}  {run['start']:%Y-%m-%d %H:%M}  {counts or 'nothing executed'}{_ended(run)}"
+            )
         if len(self.changing):
             lines.append(f"\nchanged their mind ({len(self.changing)})")
             lines += [f"  {row['outcomes']}  {row['scenario_id']}{_retried(row)}" for row in records(self.changing)]
@@ -209,9 +211,14 @@ def trends(told: pd.DataFrame, *, last: int = 10) -> pd.DataFrame:
 def _summary(run: Run) -> dict[str, Any]:
     cases = case_frame(run)
     counts = outcome_counts(cases)
-    row: dict[str, Any] = {"run_id": run.run_id, "start": run.manifest.start}
+    row: dict[str, Any] = {"run_id": run.run_id, "start": run.manifest.start, "outcome": run.manifest.outcome}
     row |= {name: int(counts[name]) for name in _COUNTED}
     return row | {"duration_us": int(cases["duration_us"].sum())}
+
+
+def _ended(row: dict[str, Any]) -> str:
+    said = {"running": "did not come to its end", "interrupted": "interrupted"}.get(row["outcome"])
+    return f"  ({said})" if said else ""
 
 
 def _retried(row: dict[str, Any]) -> str:

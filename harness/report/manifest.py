@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct, field
-from msgspec.structs import asdict
+import msgspec
+from msgspec import Meta, Struct, field
+from msgspec.structs import asdict, replace
 
 from harness.errors import InputError
 from harness.report.disk import replace_text
-from harness.report.lines import instant_text, parse_instant
+from harness.report.lines import instant_text
+from harness.report.upgrades import check_version
 
-__all__ = ["MANIFEST", "Manifest", "RunOutcome", "read_manifest", "write_manifest"]
+__all__ = ["MANIFEST", "Manifest", "RunOutcome", "Shard", "read_manifest", "sealed", "write_manifest"]
 
 MANIFEST = "manifest.json"
+Instant = Annotated[datetime, Meta(tz=True)]
 
 RunOutcome = Literal["running", "passed", "failed", "error", "interrupted", "empty"]
 """`running` in a finished directory means that the run was killed. `empty`: nothing was executed."""
@@ -25,16 +29,31 @@ RunOutcome = Literal["running", "passed", "failed", "error", "interrupted", "emp
 _SEQUENCES = ("command", "notes", "raced")
 
 
+class Shard(Struct, frozen=True, kw_only=True):
+    """The part of a selection that a run was. The parts of one division leave nothing out; of two, they may."""
+
+    part: str
+    """I/N"""
+    cases: int
+    """How many there were to divide."""
+    division: str
+    """The beginning of the SHA-256 of which case went into which part."""
+    times_of: str | None = None
+    """The run by whose times it was cut; None: by number."""
+
+
 class Manifest(Struct, frozen=True, kw_only=True):
     """Provenance of a run. Paths are relative to the project (`inputs`) or to the run's directory (`outputs`)."""
 
     schema_version: int
     run_id: str
-    start: datetime
-    end: datetime | None = None
+    start: Instant
+    end: Instant | None = None
     outcome: RunOutcome = "running"
     totals: Mapping[str, int] = field(default_factory=dict)
     planned: int | None = None
+    shard: Shard | None = None
+    """None: the run was no shard."""
     seed: int = 0
     command: tuple[str, ...] = ()
     target: str = ""
@@ -51,23 +70,42 @@ class Manifest(Struct, frozen=True, kw_only=True):
     inputs: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    seal: str | None = None
+    """SHA-256 of manifest.json itself, as it is with zeros here (see `sealed`); None while the run goes on."""
 
     def as_json(self) -> dict[str, Any]:
         """The manifest as it stands in manifest.json."""
         value = asdict(self)
         value["start"] = instant_text(self.start)
         value["end"] = None if self.end is None else instant_text(self.end)
+        value["shard"] = None if self.shard is None else asdict(self.shard)
         value |= {name: list(value[name]) for name in _SEQUENCES}
         return value
 
 
-def write_manifest(directory: Path, manifest: Manifest) -> None:
-    """Write manifest.json as a whole or not at all."""
-    replace_text(directory / MANIFEST, json.dumps(manifest.as_json(), indent=2, ensure_ascii=False) + "\n")
+def write_manifest(directory: Path, manifest: Manifest) -> Manifest:
+    """Write manifest.json as a whole or not at all, and give it as it stands there: of a run that came to its end, sealed."""
+    if manifest.outcome != "running":
+        manifest = replace(manifest, seal=_seal_of(_text(replace(manifest, seal=_ZEROS))))
+    replace_text(directory / MANIFEST, _text(manifest))
+    return manifest
+
+
+def sealed(directory: Path) -> bool | None:
+    """Whether manifest.json is, byte for byte, as it was written; None when it carries no seal, as those of old runs."""
+    seal = read_manifest(directory).seal
+    if seal is None:
+        return None
+    text = (directory / MANIFEST).read_text(encoding="utf-8")
+    before, quoted, after = text.rpartition(f'"{seal}"')
+    return _seal_of(f'{before}"{_ZEROS}"{after}' if quoted else text) == seal
 
 
 def read_manifest(directory: Path) -> Manifest:
-    """The manifest of a run's directory. InputError when there is none or it is no manifest."""
+    """The manifest of a run's directory; keys that this version does not know are left out.
+
+    InputError when there is none, it is no manifest, or one of an unknown schema version.
+    """
     path = directory / MANIFEST
     try:
         value = json.loads(path.read_bytes())
@@ -75,19 +113,23 @@ def read_manifest(directory: Path) -> Manifest:
         raise InputError(
             f"{directory} has no {MANIFEST}, so it is no run.", "Name a directory under reports/."
         ) from None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise InputError(f"{path} cannot be read: {error}.", "Restore it, or run again.") from error
     if not isinstance(value, dict) or "run_id" not in value or "schema_version" not in value:
         raise InputError(f"{path} is no manifest of a run.", "It needs run_id and schema_version.")
-    return _from_json(value)
+    check_version(value["schema_version"])
+    try:
+        return msgspec.convert(value, Manifest)
+    except ValueError as error:
+        raise InputError(f"{path} is damaged: {error}.", "Restore it, or run again.") from error
 
 
-def _from_json(value: Mapping[str, Any]) -> Manifest:
-    """Keys that this version does not know are left out; what is absent has its default."""
-    kept = {key: item for key, item in value.items() if key in Manifest.__struct_fields__}
-    for name in ("start", "end"):
-        if kept.get(name):
-            kept[name] = parse_instant(kept[name])
-    for name in _SEQUENCES:
-        kept[name] = tuple(kept.get(name, ()))
-    return Manifest(**kept)
+_ZEROS = "0" * 64
+
+
+def _text(manifest: Manifest) -> str:
+    return json.dumps(manifest.as_json(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _seal_of(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

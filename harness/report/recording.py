@@ -6,9 +6,7 @@ that is killed in between keeps its parts, and `load` reads those.
 
 from __future__ import annotations
 
-import json
 import shutil
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +15,7 @@ from msgspec.structs import replace
 
 from harness.memory import uncollected
 from harness.report import allure, ctrf, junit
-from harness.report.beginning import PLAN
+from harness.report.beginning import read_plan
 from harness.report.cases import Cases, outcome_of, totals_of
 from harness.report.compaction import EVENTS, MEASURED, Compacted, compact
 from harness.report.disk import disk_errors, sha256_of
@@ -34,7 +32,7 @@ def finish(directory: Path, *, ended_at: datetime, interrupted: bool = False, wi
 
     `interrupted` when somebody stopped the run. Raises MachineError when the disk refuses: the parts then stay.
     """
-    manifest, planned = read_manifest(directory), _read_plan(directory)
+    manifest, planned = read_manifest(directory), read_plan(directory)
     work = directory / ".finishing"
     with disk_errors(directory):
         shutil.rmtree(work, ignore_errors=True)
@@ -47,8 +45,7 @@ def finish(directory: Path, *, ended_at: datetime, interrupted: bool = False, wi
             _move(made, directory / made.name)
         work.rmdir()
     outputs = {path.relative_to(directory).as_posix(): sha256_of(path) for path in _outputs(directory)}
-    ended = replace(ended, outputs=outputs)
-    write_manifest(directory, ended)
+    ended = write_manifest(directory, replace(ended, outputs=outputs))
     for part in directory.glob(PART_PATTERN):
         part.unlink()
     return ended
@@ -82,11 +79,6 @@ def _missing(found: Compacted, planned: Sequence[str]) -> list[str]:
     for case in found.cases:
         left.pop(case.last["scenario_id"], None)
     return [f"No result: {scenario_id}" for scenario_id in left]
-
-
-def _read_plan(directory: Path) -> list[str]:
-    path = directory / PLAN
-    return [sys.intern(each) for each in json.loads(path.read_bytes())] if path.is_file() else []
 
 
 def _outputs(directory: Path) -> list[Path]:

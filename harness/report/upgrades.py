@@ -22,7 +22,7 @@ Upgrade = Callable[[str, Row], Row]
 
 def check_version(version: object) -> int:
     """The version if it can be read. InputError for one that nothing here knows."""
-    if isinstance(version, int) and (version == SCHEMA_VERSION or version in UPGRADES):
+    if type(version) is int and (version == SCHEMA_VERSION or version in UPGRADES):
         return version
     known = ", ".join(str(number) for number in sorted({*UPGRADES, SCHEMA_VERSION}))
     raise InputError(

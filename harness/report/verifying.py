@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from harness.errors import InputError
 from harness.project import located
-from harness.report.disk import SUMS, read_sums, sha256_of
+from harness.report.disk import EXECUTED, SUMS, read_sums, sha256_of
 from harness.report.loading import find_run
-from harness.report.manifest import MANIFEST, read_manifest
+from harness.report.manifest import MANIFEST, read_manifest, sealed
 
 __all__ = ["Difference", "verify"]
 
@@ -33,6 +33,8 @@ class Difference(Struct, frozen=True):
             case "unknown":
                 return f"unknown  {self.path} (no hash was written for it)"
             case "changed":
+                if self.expected is None:
+                    return f"changed  {self.path}: not as it was sealed"
                 return f"changed  {self.path}: expected {(self.expected or '')[:16]}…, found {(self.found or '')[:16]}…"
 
 
@@ -47,18 +49,24 @@ def verify(path: str | Path, *, project: Path | None = None) -> list[Difference]
     manifest = read_manifest(directory)
     if not manifest.outputs:
         raise InputError(f"{directory} has no hashes to verify.", "The run did not come to its end; run it again.")
-    found = _compare(directory, manifest.outputs) + _unknown(directory, manifest.outputs)
+    found = _seal(directory) + _compare(directory, manifest.outputs) + _unknown(directory, manifest.outputs)
     found += [replace(one, path=f"dossier/{one.path}") for one in _dossier(directory / "dossier")]
     return found + (_compare(project, manifest.inputs) if project is not None else [])
 
 
+def _seal(directory: Path) -> list[Difference]:
+    """The manifest, whose own hash stands in it: an outcome that was edited must not verify."""
+    whole = sealed(directory)
+    return [] if whole else [Difference(MANIFEST, "unknown" if whole is None else "changed", None, None)]
+
+
 def _dossier(directory: Path) -> list[Difference]:
-    """What is not as the dossier's SHA256SUMS says; nothing when there is none."""
+    """What is not as the dossier's SHA256SUMS says; that it is not there, where an audit began."""
+    if not (directory / SUMS).is_file():
+        return [Difference(SUMS, "missing", None, None)] if (directory / EXECUTED).is_dir() else []
     hashes = read_sums(directory)
-    there = (
-        {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()} if hashes else ()
-    )
-    added = sorted(set(there) - {*hashes, SUMS})
+    there = {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()}
+    added = sorted(there - {*hashes, SUMS})
     return _compare(directory, hashes) + [Difference(name, "unknown", None, None) for name in added]
 
 

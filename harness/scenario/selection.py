@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from heapq import heapreplace
 from pathlib import Path
 from statistics import median
 
@@ -17,7 +18,7 @@ from harness.scenario.model import Case, Suite
 from harness.scenario.suggest import did_you_mean
 from harness.scenario.tagexpression import tag_filter
 
-__all__ = ["Selection", "repeated", "select", "shard", "shuffled"]
+__all__ = ["Selection", "divided", "repeated", "select", "shuffled"]
 
 
 class Selection(Struct, frozen=True):
@@ -25,7 +26,7 @@ class Selection(Struct, frozen=True):
 
     places: files, directories, `file:LINE`. text: part of a case's id, title or feature, whatever the case of letters.
     tag: an expression over tags (`smoke and not slow`). covers: rule ids, one of which is covered.
-    only: case ids (the last failed ones). shard: (I, N) with 1 <= I <= N.
+    only: case ids (the last failed ones).
     """
 
     places: tuple[Place, ...] = ()
@@ -33,8 +34,6 @@ class Selection(Struct, frozen=True):
     tag: str | None = None
     covers: tuple[str, ...] = ()
     only: frozenset[str] | None = None
-    shard: tuple[int, int] | None = None
-    durations: Mapping[str, int] | None = None  # case_id → microseconds, of an earlier run
 
 
 def select(suite: Suite, selection: Selection, *, project: Path) -> list[Case]:
@@ -54,10 +53,6 @@ def select(suite: Suite, selection: Selection, *, project: Path) -> list[Case]:
                 f"No scenario is left: none of {len(cases)} fits {wish}.", "`harness list` shows all."
             )
         cases = left
-    if selection.shard:
-        cases = shard(cases, *selection.shard, selection.durations or {})
-        if not cases:
-            raise NothingSelected(f"Shard {selection.shard[0]}/{selection.shard[1]} is empty.", "Make fewer shards.")
     return cases
 
 
@@ -113,27 +108,18 @@ def _with_text(text: str) -> Callable[[Case], bool]:
     return lambda case: folded in f"{case.scenario_id}\n{case.title}\n{case.feature}".casefold()
 
 
-def shard(cases: Sequence[Case], index: int, count: int, durations: Mapping[str, int]) -> list[Case]:
-    """Shard `index` (from 1) of `count`, balanced by `durations` (µs by case id; unknown ones count as the median).
-
-    Every case is in exactly one shard, whatever `index`; a shard keeps the order of `cases`.
-
-    Raises:
-        InputError: not 1 <= index <= count.
-    """
-    if not 1 <= index <= count:
-        raise InputError(f"There is no shard {index}/{count}.", "Write I/N with 1 <= I <= N, such as 1/4.")
+def divided(cases: Sequence[Case], count: int, durations: Mapping[str, int]) -> dict[str, int]:
+    """The shard (from 1 to `count`) of each case by its id, balanced by `durations` (µs by case id; unknown ones count as the median)."""
     known = [durations[case.case_id] for case in cases if case.case_id in durations]
     usual = int(median(known)) if known else 1
     weighed = sorted(cases, key=lambda case: (-durations.get(case.case_id, usual), case.case_id))
-    loads = [0] * count
-    mine: set[str] = set()
+    loads = [(0, number) for number in range(1, min(count, len(cases)) + 1)]  # a heap; what is lightest takes the next
+    parts = {}
     for case in weighed:
-        lightest = loads.index(min(loads))
-        loads[lightest] += max(1, durations.get(case.case_id, usual))
-        if lightest == index - 1:
-            mine.add(case.case_id)
-    return [case for case in cases if case.case_id in mine]
+        load, number = loads[0]
+        heapreplace(loads, (load + max(1, durations.get(case.case_id, usual)), number))
+        parts[case.case_id] = number
+    return parts
 
 
 def shuffled(cases: Sequence[Case], seed: int) -> list[Case]:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from msgspec import Struct
 
 from harness.errors import InputError, NothingSelected
+from harness.report.manifest import Shard
 from harness.scenario.compiled import compiled_of
 from harness.scenario.files import split_place
 from harness.scenario.loader import load
 from harness.scenario.model import Case, Suite
-from harness.scenario.selection import Selection, repeated, select, shuffled
+from harness.scenario.selection import Selection, divided, repeated, select, shuffled
 from harness.scenario.tagexpression import every_one
 from harness.session.options import RunOptions
+from harness.session.recorded import last_failed, times_of
 
 __all__ = ["Plan", "make_plan", "suite_of"]
 
@@ -26,11 +27,16 @@ _SEEDS_END = 2**63  # as far as the report's column reaches
 
 
 class Plan(Struct, frozen=True):
-    """The cases to run, in order, from one suite; `seed` decides ids, randomness and, if asked for, the order."""
+    """The cases to run, in order, from one suite; `seed` decides ids, randomness and, if asked for, the order.
+
+    `notes` are what whoever asked for it should know.
+    """
 
     suite: Suite
     cases: tuple[Case, ...]
     seed: int
+    shard: Shard | None = None
+    notes: tuple[str, ...] = ()
 
 
 def suite_of(paths: Sequence[str], root: Path) -> Suite:
@@ -61,37 +67,39 @@ def make_plan(options: RunOptions, reports: Path) -> Plan:
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1, 10_000)
     if seed + options.repeat - 1 >= _SEEDS_END:
         raise InputError(f"The seed {seed} is too large for {options.repeat} rounds.", "Choose a smaller one.")
+    failed = last_failed(reports) if options.last_failed else None
     wanted = Selection(
         places=tuple(split_place(path) for path in options.paths),
         text=options.text,
         tag=every_one(options.tags),
         covers=options.covers,
-        only=_last_failed(reports) if options.last_failed else None,
-        shard=options.shard,
-        durations=recorded_durations(reports) if options.shard else None,
+        only=failed,
     )
-    chosen = select(suite, wanted, project=options.root)
+    chosen, shard, notes = select(suite, wanted, project=options.root), None, []
+    gone = len(failed - {case.case_id for case in suite.cases}) if failed and not options.paths else 0
+    if gone:
+        notes.append(f"{gone} of {len(failed or ())} cases that failed last are not there any more")
+    if options.shard:
+        chosen, shard = _part(chosen, options.shard, reports)
+        notes.append(_about(shard))
     if options.shuffle:
         chosen = shuffled(chosen, seed)
-    return Plan(suite, tuple(repeated(chosen, options.repeat)), seed)
+    return Plan(suite, tuple(repeated(chosen, options.repeat)), seed, shard, tuple(notes))
 
 
-def _last_failed(reports: Path) -> frozenset[str]:
-    failed = frozenset(row["case_id"] for row in _recorded(reports) if row["outcome"] in {"failed", "error"})
-    if not failed:
-        raise NothingSelected("Nothing failed in the latest run.", "Leave --last-failed out to run everything.")
-    return failed
+def _part(cases: Sequence[Case], part: tuple[int, int], reports: Path) -> tuple[list[Case], Shard]:
+    times = times_of(reports, [case.case_id for case in cases])
+    parts = divided(cases, part[1], times.durations)
+    mine = [case for case in cases if parts[case.case_id] == part[0]]
+    if not mine:
+        raise NothingSelected(f"Shard {part[0]}/{part[1]} is empty.", "Make fewer shards.")
+    division = hashlib.sha256("\n".join(f"{parts[each]} {each}" for each in sorted(parts)).encode()).hexdigest()[:12]
+    return mine, Shard(part=f"{part[0]}/{part[1]}", cases=len(cases), division=division, times_of=times.run_id)
 
 
-def recorded_durations(reports: Path) -> Mapping[str, int]:
-    """How long each case took in the latest run, in µs; the last round of several counts."""
-    return {row["case_id"]: row["duration_us"] for row in _recorded(reports)}
-
-
-def _recorded(reports: Path) -> Iterable[dict[str, Any]]:
-    """The latest run's outcomes, kept small beside the report so that selecting needs no data library."""
-    path = reports / "latest" / "outcomes.json"
-    if not path.is_file():
-        return []
-    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    return [{"case_id": row.get("scenario_id"), **row} for row in rows]  # as it was called before there were rounds
+def _about(shard: Shard) -> str:
+    by = f"by the times of {shard.times_of}" if shard.times_of else "by number: no run of them all is recorded here"
+    return (
+        f"shard {shard.part} of {shard.cases} cases, cut {by}; "
+        f"division {shard.division}, which must be the same in every part"
+    )

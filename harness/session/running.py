@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import signal
 import threading
 import time
@@ -11,11 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from harness import records
@@ -25,6 +25,7 @@ from harness.redaction import mask_command
 from harness.report import EventWriter, RunInfo, start
 from harness.report.disk import disk_errors
 from harness.scenario.targets import Target, parse_target
+from harness.session import recorded
 from harness.session.listener import Listener, Silent
 from harness.session.options import RunOptions
 from harness.session.plan import Plan, make_plan
@@ -65,6 +66,8 @@ def run(
         failed_again=_failed_again(options, target),
     )
     heard.planned(cases=len(plan.cases), target=target.name, seed=plan.seed, workers=workers)
+    for note in plan.notes:
+        heard.note(note)
     if target.url is not None:
         heard.note(
             "a deployment has its own log and clock: checks of logs are left out, scenarios that move time are skipped"
@@ -109,6 +112,7 @@ class _Course(Struct):
     heard: Listener
     server_of: Callable[[], Server] | None = None
     begun: bool = False
+    lost: list[int] = field(default_factory=list)  # the cases that workers died on
 
     def run(self, workers: int, stop: threading.Event) -> None:
         indexes = range(len(self.plan.cases))
@@ -153,10 +157,15 @@ class _Course(Struct):
             start(self.directory, replace(self.info, database=about))
             self.begun = True
             self.heard.database(about)
+            latest = self.directory.with_name("latest")
+            if not latest.is_symlink():  # as a copy by a tool that follows links leaves it
+                self.heard.note(f"{latest} is no link, so it does not point at this run; remove it to have one")
 
     def lose(self, index: int | None, why: str) -> None:
         """A worker died: the case it was on has no outcome, and that is an error of the run."""
         self.result.lost += 1
+        if index is not None:
+            self.lost.append(index)
         case = "between two cases" if index is None else f"on {self.plan.cases[index].scenario_id}"
         self.heard.note(f"{why}, {case}; run it again with -n 1 to see it alone")
         from harness.postgres.places import Places
@@ -166,13 +175,9 @@ class _Course(Struct):
 
     def keep_outcomes(self) -> None:
         """What selecting the last failed and balancing shards need, without a data library."""
-        between = "[\n"
-        with (self.directory / "outcomes.json").open("w", encoding="utf-8") as file:
-            for s in self.result.scenarios:  # one after another: of a long run they are many
-                row = {"case_id": s.case_id, "outcome": s.outcome, "duration_us": s.duration_us}
-                file.write(between + json.dumps(row, ensure_ascii=False))
-                between = ",\n"
-            file.write("\n]\n" if self.result.scenarios else "[]\n")
+        done = (recorded.Outcome(s.case_id, s.outcome, s.duration_us) for s in self.result.scenarios)
+        lost = (recorded.Outcome(self.plan.cases[index].case_id, recorded.LOST) for index in self.lost)
+        recorded.keep(self.directory, chain(done, lost))
 
 
 class _CaseWorker:
@@ -251,6 +256,7 @@ def _info(options: RunOptions, plan: Plan, run_id: str, target: Target, workers:
         database={},
         inputs=[located(Path(name), options.root) for name in plan.suite.digests],
         planned=[case.scenario_id for case in plan.cases],
+        shard=plan.shard,
     )
 
 

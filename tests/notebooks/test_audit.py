@@ -230,6 +230,18 @@ def test_a_dossier_verifies_and_the_next_audit_leaves_no_page_of_it(kinds: Path,
     assert [(found.path, found.what) for found in verify(out)] == [("second.html", "changed")]
 
 
+def test_an_audit_takes_nothing_away_from_somebody_elses_folder(kinds: Path, tmp_path: Path) -> None:
+    """A folder of downloads has a SHA256SUMS too, and a project a folder called tables."""
+    (tmp_path / "home" / "tables").mkdir(parents=True)
+    kept = [tmp_path / "home" / "tables" / "mine.csv", tmp_path / "home" / "disk.iso", tmp_path / "outside"]
+    for path in kept:
+        path.write_text("mine")
+    (tmp_path / "home" / "SHA256SUMS").write_text(f"{'0' * 64}  disk.iso\n{'0' * 64}  ../outside\n")
+    with pytest.raises(InputError, match="home holds something else than a dossier"):
+        audit(kinds / "empty", tmp_path / "home", notebooks=["incident"])
+    assert all(path.read_text() == "mine" for path in kept)
+
+
 def test_a_notebook_that_breaks_is_kept_and_said_to_be_broken(kinds: Path, tmp_path: Path) -> None:
     name = own_notebook(tmp_path / "broken.ipynb", "1 / 0")
     made = audit(kinds / "empty", tmp_path / "out", notebooks=[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,16 +18,21 @@ from harness.report.analysis import health
 from harness.report.analysis.quantiles import quantiles
 from tests.report.planned import Plan, plans
 from tests.report.sample import records_of, start_run
+from tests.support.commands import harness
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 
 
-def small_run(directory: Path, outcomes: str, *, day: int = 0, slow: int = 1, names: str = "abcdef") -> Path:
-    """One case a letter of `outcomes`: p(assed), P(assed, in three times the time), f(ailed), s(kipped)."""
+def small_run(
+    directory: Path, outcomes: str, *, day: int = 0, slow: int = 1, names: Sequence[str] = "abcdef", missing: Sequence[str] = "",
+    finished: bool = True, **more: Any,
+) -> Path:  # fmt: skip
+    """One case a letter of `outcomes`: p(assed), P(assed, in three times the time), f(ailed), s(kipped); `missing` are planned only."""
     words: dict[str, Any] = {"p": "passed", "P": "passed", "f": "failed", "s": "skipped"}
     base = plans(1, failing=False)[0]
     found = [replace(base, scenario_id=f"x.yaml::{name}", title=name) for name in names[: len(outcomes)]]
-    start_run(directory, found, started_at=START + timedelta(days=day))
+    absent = [replace(base, scenario_id=f"x.yaml::{name}", title=name) for name in missing]
+    start_run(directory, [*found, *absent], started_at=START + timedelta(days=day), **more)
     with EventWriter(directory, 0) as writer:
         for plan, letter in zip(found, outcomes, strict=True):
             _write(
@@ -34,7 +40,8 @@ def small_run(directory: Path, outcomes: str, *, day: int = 0, slow: int = 1, na
                 replace(plan, outcome=words[letter], defect="state" if letter == "f" else ""),
                 slow * (3 if letter == "P" else 1),
             )
-    finish(directory, ended_at=START + timedelta(days=day, seconds=9))
+    if finished:
+        finish(directory, ended_at=START + timedelta(days=day, seconds=9))
     return directory
 
 
@@ -55,6 +62,42 @@ def test_every_kind_of_change_is_told_apart(tmp_path: Path) -> None:
     assert found.removed == ("x.yaml::e",)
     assert (found.new, found.slower, found.unchanged) == ((), (), 1)
     assert compare(after, before).new == ("x.yaml::e",)
+
+
+def test_what_is_skipped_now_is_neither_fixed_nor_unchanged(tmp_path: Path) -> None:
+    found = compare(small_run(tmp_path / "one", "pfsss"), small_run(tmp_path / "two", "ssspf"))
+    assert found.skipped == ("x.yaml::a", "x.yaml::b")
+    assert (found.fixed, found.new, found.broken) == ((), ("x.yaml::d",), ("x.yaml::e",))
+    assert found.unchanged == 1
+    assert "skipped now (2)\n  x.yaml::a\n  x.yaml::b" in found.text()
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_what_was_planned_and_has_no_result_is_not_taken_for_removed(tmp_path: Path, finished: bool) -> None:
+    """A run that was killed on its way must not look as good as the one before."""
+    before = small_run(tmp_path / "one", "ppp")
+    after = small_run(tmp_path / "two", "p", missing="bz", finished=finished)
+    found = compare(before, after)
+    assert (found.missing, found.removed, found.unchanged) == (("x.yaml::b",), ("x.yaml::c",), 1)
+    assert "no result (1)\n  x.yaml::b" in found.text()
+    assert "note: two has no result of 2 of its cases." in found.text()
+    assert ("note: two did not come to its end" in found.text()) is not finished
+    done = harness("compare", str(before), str(after))
+    assert done.code == 1, done
+    told = look_back(tmp_path)
+    assert told.runs["outcome"].tolist() == ["passed", "error" if finished else "running"]
+    assert ("1 passed  (did not come to its end)" in told.text()) is not finished
+
+
+def test_a_round_that_did_not_run_hides_behind_no_other(tmp_path: Path) -> None:
+    before = small_run(tmp_path / "one", "pp")
+    after = small_run(tmp_path / "two", "p", names=["a"], missing=["b#1", "b#2"])
+    assert compare(before, after).missing == ("x.yaml::b",)
+
+
+def test_runs_on_other_targets_are_told_apart(tmp_path: Path) -> None:
+    found = compare(small_run(tmp_path / "one", "p"), small_run(tmp_path / "two", "p", target="legacy"))
+    assert found.notes == ("one ran on reference, two on legacy.",)
 
 
 def test_a_notebook_shows_outcomes_and_times_of_what_changed(tmp_path: Path) -> None:

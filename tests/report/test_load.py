@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copyfile, rmtree
 
 import pandas as pd
 import pytest
 
 from harness.errors import InputError
-from harness.report import find_run, finish, load
+from harness.report import find_run, finish, load, verify
 from harness.report.upgrades import UPGRADES, upgrade
 from tests.report.planned import plans
 from tests.report.sample import write_run
@@ -151,7 +152,7 @@ def test_every_older_version_has_an_upgrade() -> None:
     assert upgrade("logs", {"message": "m", "attempt": 2}, 0) == {"message": "m", "attempt": 2}
 
 
-@pytest.mark.parametrize("version", [3, 99, "1", None, -1])
+@pytest.mark.parametrize("version", [3, 99, "1", None, -1, True, 2.0])
 def test_an_unknown_schema_version_is_refused(copy_of: Callable[[str], Path], version: object) -> None:
     directory = copy_of("good")
     manifest = json.loads((directory / "manifest.json").read_text())
@@ -160,7 +161,70 @@ def test_an_unknown_schema_version_is_refused(copy_of: Callable[[str], Path], ve
         load(directory)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"run_id": "x"}'])
+_NONE_OF = object()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("start", _NONE_OF), ("start", "yesterday"), ("start", None), ("start", 5), ("start", "2030-01-01T00:00:00"),
+        ("end", "x"), ("outputs", "x"), ("outputs", {"junit.xml": 5}), ("notes", None), ("notes", [5]), ("raced", None),
+        ("totals", 5), ("outcome", "banana"), ("target", None), ("seed", "x"), ("run_id", 7), ("shard", "1/2"),
+    ],
+)  # fmt: skip
+def test_a_manifest_edited_by_hand_says_what_is_wrong_with_it(
+    copy_of: Callable[[str], Path], key: str, value: object
+) -> None:
+    directory = copy_of("good")
+    manifest = json.loads((directory / "manifest.json").read_text())
+    manifest.pop(key)
+    (directory / "manifest.json").write_text(json.dumps(manifest if value is _NONE_OF else {**manifest, key: value}))
+    for reads in (load, verify):
+        with pytest.raises(InputError, match=rf"manifest\.json is damaged: .*{key}"):
+            reads(directory)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b'["\xff"]', b"["])
+def test_a_damaged_plan_is_told(copy_of: Callable[[str], Path], content: bytes) -> None:
+    directory = copy_of("killed")
+    (directory / "plan.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"plan\.json is damaged"):
+        load(directory).notes  # noqa: B018
+    (directory / "plan.json").unlink()
+    assert len(load(directory).scenarios)
+
+
+@pytest.mark.parametrize("cut", ["events.jsonl", "measured.jsonl"])
+def test_without_tables_what_is_whole_of_the_lines_is_read_and_the_rest_noted(
+    copy_of: Callable[[str], Path], cut: str
+) -> None:
+    directory = copy_of("good")
+    whole = load(directory).scenarios
+    rmtree(directory / "data")
+    content = (directory / cut).read_bytes()
+    (directory / cut).write_bytes(content[: len(content) // 2])
+    run = load(directory)
+    assert 0 < len(run.scenarios) < len(whole)
+    assert "Files under data/ are gone: what they held is read from events.jsonl." in run.notes
+    assert "A record is damaged; it is left out." in run.notes
+
+
+def test_a_run_that_lost_all_its_records_is_not_taken_for_an_empty_one(copy_of: Callable[[str], Path]) -> None:
+    directory = copy_of("good")
+    rmtree(directory / "data")
+    (directory / "events.jsonl").unlink()
+    with pytest.raises(InputError, match="has lost its records"):
+        load(directory).scenarios  # noqa: B018
+
+
+def test_a_table_in_anothers_place_is_told(copy_of: Callable[[str], Path]) -> None:
+    directory = copy_of("good")
+    copyfile(directory / "data" / "steps.parquet", directory / "data" / "scenarios.parquet")
+    with pytest.raises(InputError, match=r"scenarios\.parquet cannot be read"):
+        load(directory).scenarios  # noqa: B018
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"run_id": "x"}', "[" * 100_000])
 def test_a_broken_manifest_is_an_input_error(tmp_path: Path, content: str) -> None:
     (tmp_path / "manifest.json").write_text(content)
     with pytest.raises(InputError):

@@ -28,6 +28,31 @@ def test_a_changed_file_is_noticed(copy_of: Callable[[str], Path], name: str) ->
     assert [str(found)[: len(f"changed  {name}")] for found in verify(directory)] == [f"changed  {name}"]
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"outcome": "error"', '"outcome": "passed"'),
+        ('"failed": 3', '"failed": 0'),
+        ('"seed": 7', '"seed": 8'),
+        ('"notes": []', '"notes":  []'),
+        ('"seal": "', '"seal": "0'),
+        ('"seal"', '"sael"'),
+    ],
+)
+def test_a_manifest_that_was_edited_does_not_verify(copy_of: Callable[[str], Path], old: str, new: str) -> None:
+    directory = copy_of("failing")
+    path = directory / "manifest.json"
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+    [found] = verify(directory)
+    assert found.path == "manifest.json"
+    assert str(found) in {
+        "changed  manifest.json: not as it was sealed",
+        "unknown  manifest.json (no hash was written for it)",
+    }
+
+
 def test_a_missing_and_an_added_file_are_noticed(copy_of: Callable[[str], Path]) -> None:
     directory = copy_of("good")
     (directory / "ctrf.json").unlink()
@@ -59,6 +84,18 @@ def test_a_dossier_is_verified_with_its_run_and_by_itself(copy_of: Callable[[str
     expected = [("rules.html", "missing"), ("tables/checks.csv", "changed"), ("tables/more.csv", "unknown")]
     assert [(found.path, found.what) for found in verify(dossier)] == expected
     assert [(found.path, found.what) for found in verify(directory)] == [(f"dossier/{p}", w) for p, w in expected]
+
+
+@pytest.mark.parametrize("sums", [None, b"", b"\xff\xfe", b"nothing of a hash\n"])
+def test_a_dossier_without_its_hashes_does_not_verify(copy_of: Callable[[str], Path], sums: bytes | None) -> None:
+    directory = copy_of("good")
+    dossier = directory / "dossier"
+    (dossier / "executed").mkdir(parents=True)
+    (dossier / "index.html").write_bytes(b"x")
+    write_sums(dossier)
+    assert verify(directory) == []
+    (dossier / "SHA256SUMS").unlink() if sums is None else (dossier / "SHA256SUMS").write_bytes(sums)
+    assert verify(directory) != []
 
 
 def test_what_other_jobs_add_is_not_a_change(copy_of: Callable[[str], Path]) -> None:

@@ -17,6 +17,7 @@ from harness.report import load
 from harness.session import RunOptions, RunResult, run, watch_and_run
 from harness.session.listener import Silent
 from tests.support.commands import ROOT, harness
+from tests.support.projects import make_project
 
 SUITE = """
 feature: Choices
@@ -127,19 +128,85 @@ def test_only_what_failed_last_runs_again(ran: Ran, suite: Path) -> None:
         ran(last_failed=True)
 
 
-def test_shards_are_cut_by_the_time_that_the_latest_run_took(ran: Ran, suite: Path) -> None:
-    whole = ran(text="Fourth")
+def test_what_failed_and_is_there_no_more_is_told(suite: Path, tmp_path: Path, server: Server) -> None:
+    (tmp_path / "project").mkdir()
+    root = make_project(tmp_path / "project", {"choices.yaml": SUITE, "verbs.py": VERBS})
+    heard = Notes()
+
+    def again(**choices: Any) -> RunResult:
+        database = f"postgresql://postgres@/postgres?host={server._parameters['host']}"
+        return run(RunOptions(root=root, database=database, seed=1, **choices), heard)
+
+    again(tags=("quick",))
+    (root / "scenarios" / "choices.yaml").write_text(SUITE.replace("Second does not", "Second, renamed, does not"))
+    with pytest.raises(NothingSelected):
+        again(last_failed=True)
+    again(covers=("R04",))
+    (root / "scenarios" / "choices.yaml").write_text(SUITE)
+    assert names(again(last_failed=True)) == [THIRD]
+    assert "1 of 2 cases that failed last are not there any more" in heard.told
+
+
+class Notes(Silent):
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.told.append(text)
+
+
+@pytest.mark.parametrize("damage", [None, b"", b'[{"case_id":', b"{}", b"[1]", b'[{"case_id": 3}]'])
+def test_what_failed_last_is_read_from_the_records_where_a_run_kept_no_outcomes(
+    ran: Ran, suite: Path, damage: bytes | None
+) -> None:
+    """As of one that was killed, or whose disk was full."""
+    ran(tags=("quick",), repeat=2)
     outcomes = suite.parent / "r" / "latest" / "outcomes.json"
+    outcomes.unlink() if damage is None else outcomes.write_bytes(damage)
+    assert names(ran(last_failed=True)) == [SECOND]
+    ran(text="First")
+    (suite.parent / "r" / "latest" / "outcomes.json").unlink()
+    with pytest.raises(NothingSelected, match="Nothing failed in the latest run, which did not come to its end"):
+        ran(last_failed=True)
+
+
+def test_without_a_latest_run_nothing_can_have_failed_in_it(ran: Ran) -> None:
+    with pytest.raises(NothingSelected, match="There is no latest run under"):
+        ran(last_failed=True)
+
+
+def test_a_latest_that_is_no_link_is_told_and_kept(options: Any, suite: Path) -> None:
+    """As an archive leaves it that was made by following links."""
+    (suite.parent / "r" / "latest").mkdir(parents=True)
+    heard = Notes()
+    run(options(text="First"), heard)
+    assert any("latest is no link, so it does not point at this run" in note for note in heard.told)
+
+
+def test_shards_one_after_another_on_one_machine_are_parts_of_one_division(ran: Ran, suite: Path) -> None:
+    """The first of them is the latest run by then, and so is whatever is run between them."""
+    whole = ran(text="Fourth")
+    assert whole.report is not None
+    outcomes = whole.report.with_name("outcomes.json")
     rows = json.loads(outcomes.read_text())
     for row, duration in zip(rows, (9_000, 4_000, 4_000), strict=True):
         row["duration_us"] = duration
     outcomes.write_text(json.dumps(rows))
-    first = names(ran(text="Fourth", shard=(1, 2)))
-    outcomes = suite.parent / "r" / "latest" / "outcomes.json"
-    outcomes.write_text(json.dumps(rows))  # the other machine has the same recording
-    second = names(ran(text="Fourth", shard=(2, 2)))
-    assert (first, second) == (FOURTH[:1], FOURTH[1:])
-    assert sorted(first + second) == sorted(names(whole))
+    first = ran(text="Fourth", shard=(1, 2))
+    ran(text="nowhere")
+    second = ran(text="Fourth", shard=(2, 2))
+    assert (names(first), names(second)) == (FOURTH[:1], FOURTH[1:])
+    told = [load(each.report.parent).manifest.shard for each in (first, second) if each.report]
+    assert [each.part for each in told if each] == ["1/2", "2/2"]
+    assert {(each.cases, each.times_of) for each in told if each} == {(3, whole.run_id)}
+    assert len({each.division for each in told if each}) == 1
+
+
+def test_shards_without_a_recording_do_not_follow_each_others_times(ran: Ran) -> None:
+    parts = [names(ran(tags=("not flaky",), shard=(number, 3))) for number in (1, 2, 3)]
+    assert sorted(name for part in parts for name in part) == sorted([FIRST, SECOND, THIRD, *FOURTH])
+    with pytest.raises(NothingSelected, match="Shard 9/9 is empty"):
+        ran(text="Fourth", shard=(9, 9))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,16 @@ import harness
 from harness.errors import InputError
 from harness.records import TABLES
 from harness.report.analysis.present import duration_text
-from harness.report.disk import disk_errors, read_sums, replace_bytes, replace_text, sha256_of, write_sums
+from harness.report.disk import (
+    EXECUTED,
+    SUMS,
+    disk_errors,
+    read_sums,
+    replace_bytes,
+    replace_text,
+    sha256_of,
+    write_sums,
+)
 from harness.report.dossier.execute import Executed, execute
 from harness.report.dossier.files import read_notebook
 from harness.report.dossier.render import page, render
@@ -67,11 +76,7 @@ def audit(
     chosen = find_notebooks(notebooks)
     where = (out or loaded.directory / "dossier").resolve()
     with disk_errors(where):
-        for name in read_sums(where):  # what an audit before this one left must not look fresh
-            (where / name).unlink(missing_ok=True)
-        for made in ("executed", "tables"):
-            shutil.rmtree(where / made, ignore_errors=True)
-        (where / "executed").mkdir(parents=True)
+        _clear(where)
         executed = _execute_all(
             chosen, where, loaded, parameters or {}, timeout_s=timeout_s, jobs=jobs, progress=progress
         )
@@ -86,6 +91,21 @@ def audit(
     return Dossier(
         where / "index.html", tuple(executed), tuple(_failure(e) for e in executed if e.outcome not in _GOOD)
     )
+
+
+def _clear(where: Path) -> None:
+    """Take away what an audit before this one left, which must not look fresh. Nobody else's folder is touched."""
+    if where.is_dir() and any(where.iterdir()) and not (where / EXECUTED).is_dir():
+        raise InputError(
+            f"{where} holds something else than a dossier.", "Name a folder that is empty, or not there yet."
+        )
+    for name in read_sums(where):
+        if "/" not in name and name:
+            (where / name).unlink(missing_ok=True)
+    (where / SUMS).unlink(missing_ok=True)
+    for made in (EXECUTED, "tables"):
+        shutil.rmtree(where / made, ignore_errors=True)
+    (where / EXECUTED).mkdir(parents=True)
 
 
 def find_notebooks(names: Sequence[str] | None = None) -> list[Path]:
@@ -135,7 +155,7 @@ def _execute_all(
     def one(path: Path) -> Executed:
         done = execute(
             path,
-            where / "executed" / path.name,
+            where / EXECUTED / path.name,
             parameters=values_of[path],
             directory=run.directory,
             timeout_s=timeout_s,

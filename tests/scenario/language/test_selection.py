@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from harness.errors import InputError, NothingSelected
 from harness.scenario.files import split_place
 from harness.scenario.model import Suite
-from harness.scenario.selection import Selection, repeated, select, shard, shuffled
+from harness.scenario.selection import Selection, divided, repeated, select, shuffled
 
 TEXT = """feature: Booking
 given: {catalog: production, visitor: anonymous}
@@ -114,9 +114,13 @@ def test_nothing_left_says_which_wish_removed_the_last(suite: Suite) -> None:
 @given(count=st.integers(1, 6), times=st.dictionaries(st.integers(0, 3), st.integers(0, 10**7)))
 def test_shards_are_a_partition_whatever_is_known(count: int, times: dict[int, int]) -> None:
     cases = _SUITE[0].cases
-    durations = {cases[index].scenario_id: each for index, each in times.items()}
-    parts = [shard(cases, index, count, durations) for index in range(1, count + 1)]
-    assert sorted(case.scenario_id for part in parts for case in part) == sorted(case.scenario_id for case in cases)
+    parts = divided(cases, count, {cases[index].case_id: each for index, each in times.items()})
+    assert sorted(parts) == sorted(case.case_id for case in cases)
+    assert set(parts.values()) <= set(range(1, count + 1))
+
+
+def test_a_shard_of_absurdly_many_costs_no_memory(suite: Suite) -> None:
+    assert sorted(divided(suite.cases, 10**12, {}).values()) == [1, 2, 3, 4]
 
 
 _SUITE: list[Suite] = []
@@ -128,15 +132,11 @@ def _known_suite(suite: Suite) -> None:
 
 
 def test_shards_are_balanced_by_time(suite: Suite) -> None:
-    durations = dict(zip([case.scenario_id for case in suite.cases], [90, 30, 30, 30], strict=True))
-    loads = [sum(durations[case.scenario_id] for case in shard(suite.cases, index, 2, durations)) for index in (1, 2)]
+    durations = dict(zip([case.case_id for case in suite.cases], [90, 30, 30, 30], strict=True))
+    loads = [0, 0]
+    for case_id, part in divided(suite.cases, 2, durations).items():
+        loads[part - 1] += durations[case_id]
     assert loads == [90, 90]
-
-
-@pytest.mark.parametrize("index", [0, 3, -1])
-def test_a_shard_that_is_not_there(suite: Suite, index: int) -> None:
-    with pytest.raises(InputError, match="There is no shard"):
-        chosen(suite, shard=(index, 2))
 
 
 def test_an_order_depends_on_its_seed_alone(suite: Suite) -> None:
