@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from harness.errors import Problem
 from harness.scenario.possible import amounts, statuses
-from harness.scenario.providing import known_call, known_event, known_path
-from harness.scenario.shapes import Choice, Free, Kind, Shape
+from harness.scenario.providing import known_call, known_event, known_message, known_path, known_request
+from harness.scenario.shapes import Choice, Free, Kind, Reader, Shape
 from harness.scenario.structures import AnyKeys, Either, Field, Items, Keys
 from harness.scenario.tableshapes import Columns, PerTable
+from harness.scenario.values import Literal, MapPattern, Pattern
+from harness.scenario.yamltree import MapNode, Node
 
 __all__ = ["CHECK_SHAPES", "LOG_LEVELS", "PROVIDERS", "CheckShape"]
 
@@ -116,10 +119,32 @@ def _changes(table: str) -> Shape:
     return Either((NONE, Choice(("any",))), None, Keys(fields, f"changes of {table}", needs=tuple(fields)))
 
 
+class _Together(Keys, frozen=True):
+    """A map whose single values must also fit each other; `fit` takes them by key and raises ValueError."""
+
+    fit: Callable[[Mapping[str, str]], None] = lambda _: None
+
+    def read_map(self, node: MapNode, reader: Reader) -> MapPattern:
+        before = len(reader.problems)
+        pattern = Keys.read_map(self, node, reader)
+        named = {
+            key: each.value
+            for key, each in pattern.items()
+            if isinstance(each, Literal) and isinstance(each.value, str)
+        }
+        try:
+            if len(reader.problems) == before:
+                self.fit(named)
+        except ValueError as error:
+            what, _, remedy = str(error).partition("\n")
+            reader.note(node, what, remedy)
+        return pattern
+
+
 CALL = Either(
     (ASKED,),
     None,
-    Keys(
+    _Together(
         {
             "provider": Field(Choice(PROVIDERS), "whom the application called"),
             "method": Field(Choice(METHODS, comparing=True), "GET, POST…"),
@@ -132,13 +157,14 @@ CALL = Either(
             "fault": Field(ANY, "the fault that struck, or null"),
         },
         "a call",
+        fit=known_request,
     ),
     "METHOD /path, globs allowed, or a map with provider, method, path, url, query, body, status, response, fault",
 )
 DELIVERY = Either(
     (EVENT,),
     None,
-    Keys(
+    _Together(
         {
             "provider": Field(Choice(PROVIDERS), "who delivers"),
             "event": Field(EVENT_ITSELF, "invitee.created…"),
@@ -150,6 +176,7 @@ DELIVERY = Either(
             "response": Field(ANY, "the body answered"),
         },
         "a delivery",
+        fit=known_message,
     ),
     "the name of a webhook, globs allowed, or a map with provider, event, status, outcome, attempt, url, body, response",
 )
@@ -164,7 +191,25 @@ LOG = Keys(
     others=ANY,
     slips=True,
 )
-HEADERS = Either((), None, ANY, "a map of headers")
+
+
+class _Headers(Free, frozen=True):
+    """Headers by name. Names differ by more than their case of letters, or one would be compared and the other lost."""
+
+    def read(self, node: Node, reader: Reader) -> Pattern:
+        pattern = Free.read(self, node, reader)
+        names: dict[str, str] = {}
+        for name, each in pattern.items() if isinstance(pattern, MapPattern) else ():
+            first = names.setdefault(name.lower(), name)
+            if first != name:
+                what = f"The header {first} stands here a second time, as {name}, and an answer has it once."
+                reader.problems.append(Problem(each.position, what, "Keep one of them."))
+        if isinstance(pattern, MapPattern) and not names and not pattern.exact:
+            reader.note(node, "Here is no header, so none is compared.", "Name one, or remove it.")
+        return pattern
+
+
+HEADERS = Either((), None, _Headers(), "a map of headers")
 RESPONSE = Either(
     (STATUS,),
     None,

@@ -38,6 +38,14 @@ _FACTS: Mapping[str, Callable[[], frozenset[str]]] = {
 """The keys of those names whose value the runner makes: none, or what is known before any run."""
 
 
+def _copied(step: Step) -> set[str]:
+    """What the branches of a step capture, where each of them may run more than once."""
+    copies = step.args.get("copies")
+    if copies is None or (isinstance(copies, Literal) and copies.value == 1):
+        return set()
+    return {name for value in step.args.entries.values() for branch in branches(value) for name in captured(branch)}
+
+
 class NameCheck(Struct):
     """Walks steps in their order; what it finds is in `problems`. `catalogue` has the rows by key, when it is known;
     `secrets` are the names that given has; `parameters` those of a matrix or of examples."""
@@ -49,6 +57,9 @@ class NameCheck(Struct):
     captures: dict[str, Position] = field(default_factory=dict)
     later: set[str] = field(default_factory=set)
     beside: set[str] = field(default_factory=set)
+    copied: set[str] = field(default_factory=set)  # captured by a branch that runs several times
+    idle: set[str] = field(default_factory=set)  # captured, and not used since
+    within: dict[str, set[str]] = field(default_factory=dict)  # what a call of a fragment captures under its name
     secrets: Iterable[str] = ()
     parameters: Collection[str] = ()
 
@@ -66,6 +77,7 @@ class NameCheck(Struct):
             self.used.add(step.by[1:])
             if step.by[1:] not in self.known:
                 self.unknown(step.by[1:], step.position)
+        self.copied |= _copied(step)
         if step.verb == "sql":
             self.placeholders(step.args.get("run"), step.args.get("params"))
         if step.as_:
@@ -102,9 +114,18 @@ class NameCheck(Struct):
             return
         if name in self.parameters and not step.via:
             self.note(step.position, f"{name} is a parameter of this scenario.", "Choose another name.")
+        if not step.via and name in self.idle:
+            self.note(
+                step.position, f"${name} is captured again before anything uses it.", "Give each a name of its own."
+            )
         self.known.add(name)
-        if not step.via:
+        self.copied.discard(name)
+        if step.via:
+            self.within.setdefault(name, set()).add((step.as_ or "").split(".")[1])
+        else:
+            self.within.pop(name, None)
             self.captures.setdefault(name, step.position)
+            self.idle.add(name)
 
     def check(self, check: CheckSpec) -> None:
         self.pattern(check.pattern)
@@ -134,7 +155,7 @@ class NameCheck(Struct):
         before, gained = set(self.known), set()
         kept: set[str | None] = set()
         for branch in inner:
-            self.known = set(before)
+            self.known, self.idle = set(before), set()
             self.beside = {name for other in inner if other is not branch for name in captured(other)} - before
             self.steps(branch)
             gained |= self.known
@@ -149,8 +170,17 @@ class NameCheck(Struct):
     def reference(self, reference: Reference) -> None:
         name = reference.name
         self.used.add(name)
+        self.idle.discard(name)
         if name not in self.known:
             self.unknown(name, reference.position)
+        elif name in self.copied:
+            what = f"${name} is captured in each copy of a branch, and only one of them would stay."
+            self.note(reference.position, what, "Use it inside its branch, or write the branches out.")
+        elif name in self.within and reference.path and reference.path[0] not in self.within[name]:
+            what = f"${name} has no {reference.path[0]}: the fragment captures no such thing."
+            self.note(
+                reference.position, what, did_you_mean(str(reference.path[0]), self.within[name], noun="captures")
+            )
         elif name == "catalog" and self.catalogue is not None:
             self.catalogue_reference(reference, self.catalogue)
         elif name == "secrets":

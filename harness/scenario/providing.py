@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import cache
@@ -14,7 +14,9 @@ from harness.scenario.suggest import did_you_mean, nearest
 if TYPE_CHECKING:
     from harness.provider import FaultMistake, Provider
 
-__all__ = ["fault_mistakes", "known_call", "known_event", "known_path"]
+__all__ = ["fault_mistakes", "known_call", "known_event", "known_message", "known_path", "known_request"]
+
+_PROVIDERS = ("calendly", "stripe")
 
 
 _PLACEHOLDER = re.compile(r"\{[^}]*\}")
@@ -57,7 +59,40 @@ def known_call(text: str) -> str:
     Raises:
         ValueError: no endpoint is like it, so no call can be; with a remedy.
     """
+    if "?" in text and "=" in text.partition("?")[2]:
+        raise ValueError("A call is named without its query. Write {path: …, query: {…}} for that.")
     return _reaching(text, _endpoints(), "*?")
+
+
+def known_request(named: Mapping[str, str]) -> None:
+    """Refuses a provider, a method and a path (those of them that are named) which no endpoint has together.
+
+    Raises:
+        ValueError: what is wrong, and in a second line what to do.
+    """
+    path, method = named.get("path"), named.get("method")
+    here = _endpoints(named.get("provider"))
+    fitting = [
+        name for name in here if path is None or _meets(path, _PLACEHOLDER.sub("\0", name.partition(" ")[2]), "")
+    ]
+    if path is not None and not fitting:
+        raise ValueError(f"{named['provider']} has no endpoint {path}.\n{did_you_mean(path, here, noun='endpoints')}")
+    methods = sorted({name.partition(" ")[0] for name in fitting})
+    if method is not None and method not in methods:
+        where = path or named.get("provider", "any provider")
+        raise ValueError(f"No endpoint of {where} takes {method}.\nIt takes {', '.join(methods)}.")
+
+
+def known_message(named: Mapping[str, str]) -> None:
+    """Refuses a webhook of another provider than the one named.
+
+    Raises:
+        ValueError: what is wrong, and in a second line what to do.
+    """
+    provider, event = named.get("provider"), named.get("event")
+    if provider is not None and event is not None and event not in _events(provider):
+        whose = next(name for name in _PROVIDERS if event in _events(name))
+        raise ValueError(f"{provider} sends no {event}.\n{whose} does.")
 
 
 def known_path(text: str) -> str:
@@ -93,16 +128,18 @@ def _meets(glob: str, name: str, wild: str) -> bool:
 
 
 @cache
-def _endpoints() -> tuple[str, ...]:
-    return tuple(route.name for name in ("calendly", "stripe") for route in _trial(name).router.routes)
+def _endpoints(provider: str | None = None) -> tuple[str, ...]:
+    names = _PROVIDERS if provider is None else (provider,)
+    return tuple(route.name for name in names for route in _trial(name).router.routes)
 
 
 @cache
-def _events() -> tuple[str, ...]:
+def _events(provider: str | None = None) -> tuple[str, ...]:
     from harness.calendly.webhooks import EVENT_SCOPES
     from harness.stripe.ledger import EVENTS
 
-    return (*EVENT_SCOPES, *EVENTS)
+    every = {"calendly": tuple(EVENT_SCOPES), "stripe": tuple(EVENTS)}
+    return (*every["calendly"], *every["stripe"]) if provider is None else every[provider]
 
 
 @cache

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from harness.errors import InputError
+from harness.scenario.columnkinds import impossible
 from harness.scenario.possible import alternatives
 from harness.scenario.shapes import Reader, Schema, Shape
 from harness.scenario.structures import Items
@@ -69,6 +70,11 @@ class Columns(Struct, frozen=True):
                 reader.note(
                     node, f"{self.table}.{column} is never {value}.", did_you_mean(str(value), labels, noun="values")
                 )
+        kind = reader.tables.type_of(self.table, column) if reader.tables and not self.sending else None
+        misfit = impossible(kind, pattern)
+        if misfit and not (isinstance(node, MapNode) and isinstance(pattern, Literal)):  # `literal` is what it says
+            what, remedy = misfit
+            reader.note(node, f"{self.table}.{column} is {kind}: {what}.", remedy)
         return pattern
 
     def convert(self, value: Any, pattern: Pattern) -> Any:

@@ -16,6 +16,7 @@ from harness.scenario.matching import Comparison, compare
 from harness.scenario.model import Step
 from harness.scenario.registry import Compare, Steps, verb
 from harness.scenario.scope import capture
+from harness.scenario.structures import Misplaced
 from harness.scenario.transport import HttpAnswer
 from harness.scenario.values import Literal, MapPattern, Pattern
 from harness.scenario.world import World
@@ -37,8 +38,10 @@ class ParallelArgs(Struct, frozen=True):
     copies: Annotated[int, "run each branch this many times at once"] = 1
 
     def __post_init__(self) -> None:
-        if not self.branches or self.copies < 1:
-            raise InputError("Nothing runs in this `parallel`.", "Give at least one branch, and copies of 1 or more.")
+        if not self.branches:
+            raise InputError("Nothing runs in this `parallel`.", "Give at least one branch.")
+        if self.copies < 1:
+            raise Misplaced({("copies",): f"copies is 1 or more; found {self.copies}."})
         if self.outcomes is not None:
             _possible(self.outcomes, len(self.branches) * self.copies)
 

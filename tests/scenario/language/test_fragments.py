@@ -71,3 +71,20 @@ def test_slips_in_a_fragment_are_told(problems: Callable[[str], str], fragment: 
 def test_slips_in_a_scenario_are_told(problems: Callable[[str], str], part: str, said: str) -> None:
     scenario = f"scenarios: [{{scenario: One, {part}, when: [{{http: {{GET: /x}}, as: x, expect: {{status: $x}}}}]}}]"
     assert said in problems(f"feature: F\ngiven: {{catalog: production, visitor: anonymous}}\n{scenario}\n")
+
+
+def test_a_capture_that_a_fragment_does_not_make_is_told(problems: Callable[[str], str]) -> None:
+    text = """feature: F
+given: {catalog: production, visitor: anonymous}
+fragments:
+  read: {takes: [id], steps: [{http: {GET: "/x/$id"}, as: answer}, {http: {GET: "/y/$answer.status"}}]}
+  twice: {steps: [{call: {fragment: read, with: {id: 1}}, as: first}, {http: {GET: "/z/$first.answer.status"}}]}
+scenarios:
+  - scenario: One
+    when:
+      - {call: twice, as: one}
+      - http: {GET: "/$one.first.answer.status/$one.frist"}
+    then: [{changed: none}]
+"""
+    told = [line for line in problems(text).splitlines() if line.startswith("a.yaml:")]
+    assert told == ["a.yaml:10:21: $one has no frist: the fragment captures no such thing. Did you mean first?"]

@@ -44,6 +44,15 @@ HEAD = (
             "$x is captured in another branch too, and only one of them would stay. Give each a name of its own.",
         ),
         (
+            "parallel: [[{create: {}, as: a}]]\n        copies: 2\n      - {http: {GET: /api/x/$a.id}}",
+            "$a is captured in each copy of a branch, and only one of them would stay. Use it inside its branch, or write",
+        ),
+        ("{parallel: [[{create: {}}]], copies: 0}", "a.yaml:6:46: copies is 1 or more; found 0."),
+        (
+            "{http: {GET: /a}, as: a}\n      - {http: {GET: /b}, as: a}\n      - {http: {GET: /c/$a.status}}",
+            "$a is captured again before anything uses it. Give each a name of its own.",
+        ),
+        (
             "{http: {GET: /api/nowhere}, expect: {body: {re: x, exactly: {a: 1}}}}",
             "re and exactly stand in one map, so it would be a map with these keys.",
         ),
@@ -115,3 +124,34 @@ def test_each_mistake_of_a_fault_stands_where_it_was_made(tmp_path: Path) -> Non
         "No": "GET /nowhere", "Unknown": "explode", "A": "0", "Skip": "-1", "Probability": "2", "An": "-1",
         "It": "2030-03-05T10:00Z",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("check", "said"),
+    [
+        ("calls: {none: {provider: stripe, path: /scheduled_events}}", "stripe has no endpoint /scheduled_events."),
+        ("calls: {none: {method: DELETE, path: /scheduled_events}}", "No endpoint of /scheduled_events takes DELETE. It takes GET."),
+        ("calls: {none: {provider: calendly, method: PUT}}", "No endpoint of calendly takes PUT."),
+        ('calls: {none: "GET /scheduled_events?count=1"}', "A call is named without its query. Write {path: …, query: {…}} for that."),
+        ("deliveries: {none: {provider: stripe, event: invitee.created}}", "stripe sends no invitee.created. calendly does."),
+        ("response: {headers: {Content-Type: a, content-type: b}}", "The header Content-Type stands here a second time, as content-type"),
+        ("response: {headers: {}}", "Here is no header, so none is compared."),
+    ],
+)  # fmt: skip
+def test_a_check_that_could_never_hold_or_never_fail_is_told(tmp_path: Path, check: str, said: str) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(f"{HEAD}      - {{http: {{GET: /api/nowhere}}, expect: 404}}\n    then: [{{{check}}}]\n")
+    with pytest.raises(InputErrors) as caught:
+        load([path], project=ROOT)
+    assert said in str(caught.value)
+
+
+def test_what_providers_do_have_together_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    checks = """
+      - calls: {none: [{provider: stripe, method: POST, path: /v1/checkout/sessions}, {method: DELETE}, {path: /users/me}]}
+      - deliveries: {none: {provider: calendly, event: invitee.created}}
+      - response: {headers: {Content-Type: <any>, X-Other: <absent>}}
+"""
+    path.write_text(f"{HEAD}      - {{http: {{GET: /api/nowhere}}, expect: 404}}\n    then:{checks}")
+    assert load([path], project=ROOT).cases

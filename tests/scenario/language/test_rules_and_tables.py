@@ -9,9 +9,12 @@ import pytest
 
 from harness.errors import InputError
 from harness.postgres import open_server
+from harness.scenario.columnkinds import impossible
 from harness.scenario.fixtures import SECTIONS, history, populate
 from harness.scenario.rules import load_rules
 from harness.scenario.tables import Tables, load_tables, read_tables, tables_text
+from harness.scenario.values import compile_node
+from harness.scenario.yamltree import parse
 
 ROOT = Path(__file__).parents[3]
 
@@ -50,3 +53,26 @@ def test_a_list_of_tables_that_is_none(text: str | None, tmp_path: Path) -> None
         path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match="harness schema"):
         load_tables(path, shown="scenarios/tables.json")
+
+
+@pytest.mark.parametrize(
+    ("kind", "never", "may"),
+    [
+        ("boolean", ['"true"', "1", "<int>", "<re t>"], ["true", "null", "<bool>", "<not true>"]),
+        ("integer", ['"30"', "true", "<re 3>", "<contains 3>", "<len 2>", "<gt 2030-01-01>", "<bool>", '<not "30">'], ["30", "3.5", "<gt 3>", "<one of 1|2>"]),
+        ("numeric(10,2)", ['"45.00"', '<one of "45.00"|1>', "<now +-5s>", "{a: 1}", "[1]"], ["45.00", "<number>", "<between 1 2>"]),
+        ("timestamp(3) without time zone", ["tomorrow", '"2030-03-06"', "5", "<gt 5>", "<int>"], ['"2030-03-06T10:00Z"', "<now +-5s>", "<gt 2030-03-06>", "<contains 2030>"]),
+        ("date", ["5", '"2030-03-06T10:00Z"', "<now +-5s>"], ['"2030-03-06"', "<date>", "<lt 2030-03-06>"]),
+        ("text", ["5", "true", "{a: 1}", "[x]", "<gt 5>", "<int>", "<one of 5|x>"], ["x", '"5"', "<uuid>", "<gt 2030-01-01>", "<re ^x>", "$name", "null", "<absent>"]),
+        ("text[]", ["x", "<gt 1>", "<re x>"], ["[x]", "{includes: [x]}", "<contains x>", "<len 1>"]),
+        ("jsonb", [], ["x", "5", "{a: 1}", "[1]", "<gt 5>", "<re x>"]),
+        ('"BookingStatus"', [], ["PENDING", "<one of PENDING|CONFIRMED>"]),
+        ("interval", [], ["1d", "5"]),
+    ],
+)  # fmt: skip
+def test_what_a_column_can_hold_is_known_by_its_type(kind: str, never: list[str], may: list[str]) -> None:
+    def told(text: str) -> bool:
+        return impossible(kind, compile_node(parse(f"a: {text}", "a.yaml").entries["a"])) is not None  # type: ignore[union-attr]
+
+    assert [text for text in never if not told(text)] == []
+    assert [text for text in may if told(text)] == []
