@@ -16,7 +16,6 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from functools import partial
 from types import TracebackType
 from typing import Any, LiteralString, Self, TypeVar
 
@@ -52,6 +51,12 @@ _FRESH: LiteralString = """
     RESET SESSION AUTHORIZATION; RESET ALL; CLOSE ALL; UNLISTEN *; SELECT pg_advisory_unlock_all();
     DISCARD SEQUENCES; DISCARD TEMP
 """
+
+
+# In a subtransaction nobody can go back to writing.
+_LOOK: LiteralString = "SAVEPOINT look; SET TRANSACTION READ ONLY"
+_LOOKED: LiteralString = "ROLLBACK TO SAVEPOINT look"
+_NO_WRITING = "A check looks and changes nothing; to change something is the work of a step."
 
 
 class Sandbox:
@@ -113,6 +118,14 @@ class Sandbox:
     def query(self, text: str, parameters: Any = ()) -> list[dict[str, Any]]:
         """The rows of a query, on the sandbox's own connection: numeric as Decimal, times as Python's."""
         return self._asking(lambda: self._run(text, parameters))
+
+    def look(self, text: str, parameters: Any = ()) -> list[dict[str, Any]]:
+        """The same of a query that may not write, for it is asked to look only.
+
+        Raises:
+            InputError: it writes, or ends the transaction that keeps it from writing.
+        """
+        return self._asking(lambda: self._looking(text, parameters))
 
     def ask(self, asked: Question) -> list[Row]:
         """The rows of a question as text, on the sandbox's own connection."""
@@ -222,9 +235,35 @@ class Sandbox:
                     self._own.rollback()  # its BEGIN came to nothing; whoever looks next must be answered
             return _rows_of_the_last(cursor)
 
+    def _looking(self, text: str, parameters: Any) -> list[dict[str, Any]]:
+        self._journal.settle()
+        begun = self._own.info.transaction_status == TransactionStatus.INTRANS  # by the scenario
+        self._used = True  # a lock that is asked for stays, whatever becomes of the transaction
+        self._own.execute(_LOOK if begun else f"BEGIN; {_LOOK}")
+        try:
+            rows = self._run(text, parameters)
+        except psycopg.errors.ReadOnlySqlTransaction as error:
+            raise InputError(f"This writes: {error.diag.message_primary}.", _NO_WRITING) from None
+        finally:
+            whole = self._looked(begun)
+        if not whole:
+            raise InputError("This ends the transaction in which it looks.", _NO_WRITING)
+        return rows
+
+    def _looked(self, begun: bool) -> bool:
+        """Whether the transaction of a look is still the one that it was; what it left is gone in any case."""
+        if self._own.closed or self._own.info.transaction_status == TransactionStatus.IDLE:
+            return False
+        try:
+            self._own.execute(f"{_LOOKED}; RELEASE SAVEPOINT look" if begun else f"{_LOOKED}; ROLLBACK")
+        except psycopg.errors.InvalidSavepointSpecification:
+            self._own.rollback()
+            return False
+        return True
+
     def _freshen(self) -> None:
         if self._own.closed:
-            return
+            raise psycopg.OperationalError("the connection is closed")
         self._journal.settle()
         if self._own.info.transaction_status != TransactionStatus.IDLE:
             self._own.rollback()
@@ -260,10 +299,17 @@ def _number(value: Any) -> Any:
     return int(value) if value == value.to_integral_value() else float(value)
 
 
+def _json(value: Any) -> str:
+    try:
+        return json.dumps(value, default=_number)
+    except (ValueError, RecursionError) as error:  # a value of a verb of the project's own
+        raise InputError(f"This parameter is no value of JSON: {error}.", "Send a part of it.") from None
+
+
 def _as_written(connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
     """The connection, with values that JSON has no kind for as the server writes them, and decimals in JSON exact."""
     set_json_loads(parse_exact, connection)
-    set_json_dumps(partial(json.dumps, default=_number), connection)
+    set_json_dumps(_json, connection)
     for name in _TEXTS:
         connection.adapters.register_loader(name, TextLoader)
     return connection

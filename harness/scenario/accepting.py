@@ -61,7 +61,7 @@ class Acceptance(Struct, frozen=True):
         if word == "one of":
             return any(self._holds(arg, actual) for arg in args)
         if word == "contains":
-            return _contains(actual, args[0])
+            return self._contains(actual, args[0])
         if word == "re":
             return isinstance(actual, str) and args[0].search(actual) is not None
         if word == "len":
@@ -72,6 +72,19 @@ class Acceptance(Struct, frozen=True):
         if isinstance(inner, Matcher):
             return Acceptance(inner, self.scope, self.now, self.column_type).accepts(actual)
         return equal(inner, actual, self.column_type)
+
+    def _contains(self, actual: Any, wanted: Any) -> bool:
+        if isinstance(actual, str | Mapping):
+            referred = not isinstance(self.matcher.args[0], Literal)
+            if referred and (wanted in (None, "") or isinstance(wanted, Mapping | list | tuple)):
+                told = f"<contains> looks for a part of a text; {self._said(wanted)} is none."
+                raise InputError(told, position=self.matcher.position)
+            return inserted(wanted) in actual
+        return isinstance(actual, Sequence) and any(equal(wanted, each) for each in actual)
+
+    def _said(self, value: Any) -> str:
+        """An argument as a message names it: the reference, and what it stands for."""
+        return f"{self.matcher.text.strip('<>').partition(' ')[2]}, here {show(value)},"
 
     def _near_now(self, actual: Any, tolerance: str) -> bool:
         if self.now is None:
@@ -84,6 +97,10 @@ class Acceptance(Struct, frozen=True):
     def _ordered(self, actual: Any) -> bool:
         """Values of different kinds (a number, a date) have no order, so nothing is greater or less."""
         value, *limits = [order_key(each) for each in (actual, *self.args)]
+        for limit, arg in zip(limits, self.args, strict=True):
+            if limit is None:  # what a reference stands for: the loader takes nothing else
+                told = f"<{self.matcher.name}> compares numbers, dates and instants; {self._said(arg)} is none."
+                raise InputError(told, position=self.matcher.position)
         if value is None or any(type(limit) is not type(value) for limit in limits):
             return False
         ordered: Any = value
@@ -92,12 +109,6 @@ class Acceptance(Struct, frozen=True):
             high: Any = limits[1]
             return bool(low <= ordered <= high)
         return bool(_ORDER[self.matcher.name](ordered, low))
-
-
-def _contains(actual: Any, wanted: Any) -> bool:
-    if isinstance(actual, str | Mapping):
-        return inserted(wanted) in actual
-    return isinstance(actual, Sequence) and any(equal(wanted, each) for each in actual)
 
 
 def _length(actual: Any, wanted: str) -> bool:

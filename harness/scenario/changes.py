@@ -24,8 +24,9 @@ class Change(Struct):
 
     @property
     def kind(self) -> Kind | None:
-        """None when the row is as it was: added and removed again, or set back."""
-        if self.before == self.after:
+        """None when the row is as it was: added and removed again, or set back. A column that is null tells as much as
+        one that is not there, so a column added or dropped that holds nothing changes no row."""
+        if (self.before is None) == (self.after is None) and not self.cells():
             return None
         if self.before is None:
             return "added"
@@ -36,7 +37,7 @@ class Change(Struct):
         before, after = self.before or {}, self.after or {}
         return {
             column: {"from": before.get(column), "to": after.get(column)}
-            for column in after
+            for column in {**after, **before}
             if before.get(column) != after.get(column)
         }
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.errors import Position
+from harness.errors import InputError, Position
 from harness.scenario.accepting import Acceptance
 from harness.scenario.equality import Typed, equal
 from harness.scenario.matchers import ABSENT
@@ -54,9 +54,14 @@ def compare(
         now: the scenario's clock, for `<now …>`.
 
     Raises:
-        InputError: a reference that names nothing, or `<now …>` without a clock.
+        InputError: a reference that names nothing, `<now …>` without a clock, or a value of a verb of one's own that holds
+            itself, beside another.
     """
-    return _Comparer(scope, now).compare(pattern, actual, path, column_type)
+    try:
+        return _Comparer(scope, now).compare(pattern, actual, path, column_type)
+    except RecursionError:
+        what = "This cannot be compared: a value here is nested without end, or nearly so."
+        raise InputError(what, "Compare a part of it.", pattern.position) from None
 
 
 def matches(

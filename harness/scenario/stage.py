@@ -270,6 +270,11 @@ class Stage:
         text = f"SELECT * FROM ({' UNION ALL '.join(parts)}) AS broken WHERE rows IS NOT NULL"
         return {wanted[int(str(number))].name: parse(str(rows)) for number, rows in self.sandbox.ask(question(text))}
 
+    def plans(self, query: str) -> bool:
+        """Whether the tables and columns of a query exist now."""
+        with self.sandbox.database.connect() as connection:
+            return _plans(connection, query)
+
     # -- the end ------------------------------------------------------------------------------------------------
 
     def close(self) -> None:

@@ -309,9 +309,9 @@ class World:
         return read_columns(self.stage.sandbox.query) if self.ran_sql else self.types
 
     def query(self, query: str, params: Mapping[str, Any], position: Position) -> list[dict[str, Any]]:
-        """The answer to a query; what the database refuses is a mistake at `position`."""
+        """The answer to a query that only looks; what the database refuses is a mistake at `position`."""
         with self.stage.database_errors(position):
-            return self.stage.sandbox.query(query, params)
+            return self.stage.sandbox.look(query, params)
 
     def due_invariants(self) -> Sequence[Invariant]:
         """Those to look at now: all that are not waived if rows changed since the last look, else none."""
@@ -321,8 +321,21 @@ class World:
         return [each for each in self.invariants if each.name not in self.case.scenario.waived]
 
     def broken_invariants(self, wanted: Sequence[Invariant]) -> dict[str, list[dict[str, Any]]]:
-        """The rows that each broken invariant returns, by name."""
-        return self.stage.broken_invariants(wanted)
+        """The rows that each broken invariant returns, by name.
+
+        Raises:
+            InputError: one cannot be looked at any more, after SQL of the scenario's own.
+        """
+        import psycopg
+
+        try:
+            return self.stage.broken_invariants(wanted)
+        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
+            lost = next((each.name for each in wanted if not self.stage.plans(each.sql)), None)
+            if lost is None or not self.ran_sql:
+                raise
+            what = f"The invariant {lost} cannot be looked at any more: {error.diag.message_primary}."
+            raise InputError(what, f"If that is meant: `waive: {{{lost}: why}}`.", self.position) from None
 
     # -- providers ----------------------------------------------------------------------------------------------
 

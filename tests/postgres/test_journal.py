@@ -222,11 +222,52 @@ def test_rows_of_a_table_that_the_scenario_made_are_told(sandbox: Sandbox, app: 
 
 def test_a_changed_table_is_told_as_it_then_was(sandbox: Sandbox, app: Connection) -> None:
     app.execute("UPDATE counter SET label = 'before' WHERE id = 1")
-    app.execute("ALTER TABLE counter RENAME COLUMN id TO number; ALTER TABLE counter DROP COLUMN label")
+    app.execute("ALTER TABLE counter RENAME COLUMN id TO number; ALTER TABLE counter ADD COLUMN further text")
     app.execute("UPDATE counter SET number = DEFAULT WHERE number = 2")
     first, second = sandbox.changes()
     assert first.after == {"id": 1, "label": "before"}
-    assert (second.before, second.after) == ({"number": 2}, {"number": 6})
+    assert second.before == {"number": 2, "label": "label 2", "further": None}
+    assert second.after == {"number": 6, "label": "label 2", "further": None}
+
+
+REWRITTEN: dict[str, tuple[str, dict[str, Any], dict[str, Any] | None]] = {
+    "ALTER TABLE counter ALTER COLUMN label TYPE int USING 7": ("counter", {"label": "label 1"}, {"label": 7}),
+    "ALTER TABLE counter DROP COLUMN label": ("counter", {"id": 1, "label": "label 1"}, {"id": 1}),
+    "ALTER TABLE counter ADD COLUMN n int DEFAULT 3": ("counter", {"label": "label 1"}, {"n": 3}),
+    "ALTER TABLE audited ALTER COLUMN id TYPE text USING 'x' || id": ("audited", {"id": 1}, None),
+    "ALTER TABLE diary ALTER COLUMN t TYPE int USING t + 1": ("diary", {"line": "other", "t": 2}, None),
+    "ALTER TABLE event ALTER COLUMN note TYPE text USING upper(note)": ("event", {"note": "a"}, {"note": "A"}),
+    "ALTER TABLE parent ALTER COLUMN name TYPE text USING upper(name)": ("child", {"name": "c"}, {"name": "C"}),
+    "ALTER TYPE mood RENAME VALUE 'good' TO 'fine'": ("customer", {"mood": "good"}, {"mood": "fine"}),
+    "DROP TYPE mood CASCADE": ("customer", {"mood": "good"}, {}),
+}
+
+
+@pytest.mark.parametrize("statement", REWRITTEN)
+def test_rows_that_a_change_of_the_schema_rewrites_are_told(sandbox: Sandbox, app: Connection, statement: str) -> None:
+    table, before, after = REWRITTEN[statement]
+    app.execute(statement)
+    operations = [
+        each for each in sandbox.take() if each.table == table and (each.before or {}).items() >= before.items()
+    ]
+    assert {each.operation for each in operations} == {"update" if after is not None else "delete"}
+    assert all(each.after is None or each.after.items() >= (after or {}).items() for each in operations)
+    app.execute(f"DROP TABLE {table} CASCADE")
+    assert not {each.operation for each in sandbox.take()} - {"delete", "update"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["ALTER TABLE customer RENAME COLUMN name TO called", "ALTER TABLE customer ADD COLUMN further text", "ALTER TABLE customer ALTER COLUMN name DROP NOT NULL",
+     'ALTER TABLE "Order" ADD CHECK (amount > 0)', "ALTER TABLE customer RENAME TO client", "ALTER TYPE mood ADD VALUE 'odd'", "ALTER TABLE diary SET UNLOGGED"],
+)  # fmt: skip
+def test_a_change_of_the_schema_that_rewrites_no_row_tells_none(
+    sandbox: Sandbox, app: Connection, statement: str
+) -> None:
+    app.execute("UPDATE customer SET name = 'Changed' WHERE id = 'c1'; DELETE FROM customer WHERE id = 'c2'")
+    sandbox.take()
+    app.execute(statement)
+    assert sandbox.take() == []
 
 
 def test_an_attached_table_stays_watched(sandbox: Sandbox, app: Connection) -> None:
@@ -264,3 +305,20 @@ def test_who_disables_the_triggers_of_a_table_is_watched_all_the_same(sandbox: S
     app.execute("ALTER TABLE customer ENABLE TRIGGER ALL")
     app.execute("SET session_replication_role = replica; DELETE FROM customer")
     assert {op.operation for op in sandbox.take() if op.table == "customer"} == {"update", "delete"}
+
+
+def test_what_earlier_scenarios_did_to_a_table_is_not_told_when_it_is_rewritten_or_dropped(
+    sandbox: Sandbox, app: Connection
+) -> None:
+    rows = app.execute("SELECT count(*) FROM customer").fetchone()
+    for _ in range(2):
+        app.execute("UPDATE customer SET name = 'Changed' WHERE id = 'c1'; INSERT INTO customer VALUES ('new', 'New')")
+        app.execute("DELETE FROM customer WHERE id = 'c2'")
+        sandbox.reset()
+        sandbox.begin()
+    app.execute("ALTER TABLE customer ADD COLUMN further text")
+    assert sandbox.take() == []
+    app.execute("DROP TABLE customer CASCADE")
+    gone = [op for op in sandbox.take() if op.table == "customer"]
+    assert (len(gone),) == rows
+    assert "Changed" not in [op.before["name"] for op in gone if op.before]

@@ -9,8 +9,8 @@ from harness.errors import InputError, Position
 from harness.scenario.changes import net
 from harness.scenario.checks.changes import compare_changes, typed
 from harness.scenario.checks.columns import refuse_lost
-from harness.scenario.checks.quantified import Quantified, hold
-from harness.scenario.matching import Comparison, compare
+from harness.scenario.checks.quantified import Quantified, describe, hold
+from harness.scenario.matching import Comparison, compare, sketch
 from harness.scenario.registry import check
 from harness.scenario.scope import resolve
 from harness.scenario.show import show
@@ -67,6 +67,11 @@ def sql(world: World, pattern: Pattern, within_step: bool) -> list[Comparison]:
     for word, inner in pattern.items():
         if word in {"query", "params"}:
             continue
+        if word == "value" and len(answer) != 1:  # how many there are is the product's doing
+            came = describe(answer) if answer else "no row"
+            wanted = f"one row with {sketch(inner, world.scope)}"
+            found.append(Comparison("$.value", "one row", wanted, came, False, inner.position))
+            continue
         found += compare(inner, _aspect(word, answer, inner), world.scope, f"$.{word}", now=world.clock())
     return found
 
@@ -76,18 +81,11 @@ def _aspect(word: str, answer: Sequence[Mapping[str, Any]], pattern: Pattern) ->
         return len(answer)
     if word == "rows":
         return list(answer)
-    if len(answer) != 1 or len(answer[0]) != 1:
-        raise InputError(
-            f"`value` needs one row with one column; the query gave {_size(answer)}.",
-            "Use `rows` or `count`.",
-            pattern.position,
-        )
+    if len(answer[0]) != 1:
+        columns = ", ".join(answer[0]) or "none"
+        what = f"`value` needs a query of one column; this one gives {columns}."
+        raise InputError(what, "Use `rows` or `count`.", pattern.position)
     return next(iter(answer[0].values()))
-
-
-def _size(answer: Sequence[Mapping[str, Any]]) -> str:
-    rows = "1 row" if len(answer) == 1 else f"{len(answer)} rows"
-    return f"{rows} with {', '.join(answer[0])}" if answer else "no row"
 
 
 @check("invariant")

@@ -69,7 +69,7 @@ def http(world: World, args: HttpArgs) -> Any:
     content = b""
     if args.body is not ABSENT:
         headers["Content-Type"] = "application/json"
-        content = json.dumps(args.body, default=jsonable).encode("utf-8", "surrogatepass")
+        content = _json(args.body).encode("utf-8", "surrogatepass")
     elif args.text is not None or args.size is not None:
         headers["Content-Type"] = "application/json"
         content = (args.text if args.text is not None else "x" * (args.size or 0)).encode("utf-8", "surrogatepass")
@@ -82,6 +82,13 @@ def http(world: World, args: HttpArgs) -> Any:
         return shown(world.send(request, visitor.name))
     except NoAnswer:
         return None
+
+
+def _json(body: Any) -> str:
+    try:
+        return json.dumps(body, default=jsonable)
+    except (ValueError, RecursionError) as error:  # a value of a verb of one's own
+        raise InputError(f"This body cannot be sent as JSON: {error}.", "Send a part of it.") from None
 
 
 def _query(values: Mapping[str, Any]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.scenario.running.conftest import Play
@@ -15,6 +17,7 @@ when:
     as: booking
 """
 MADE = BOOKED.replace("    as: event\n", "").replace("    as: booking\n", "")
+WAIVED = "waive: {what-every-booking-has: its column goes}"
 USE = '  - sql: {query: "SELECT 1 AS one", value: 1}\n'
 
 
@@ -62,6 +65,8 @@ def test_what_is_so_passes(play: Play, holds: str) -> None:
         ("deliveries: {some: invitee.created}", "expected at least one   got none"),
         ("logs: {some: {isAuthenticated: true, userId: anonymous}}", "expected true   got false"),
         ("sql: {query: 'SELECT count(*) AS n FROM \"Booking\"', value: 7}", "$.value   expected 7   got 1"),
+        ("sql: {query: 'SELECT 1 AS a WHERE false', value: null}", "$.value   expected one row with null   got no row"),
+        ("sql: {query: 'SELECT 1 AS a UNION SELECT 2', value: <any>}", "$.value   expected one row with <any>   got 2: {a: 1}; {a: 2}"),
     ],
 )  # fmt: skip
 def test_what_is_not_so_fails_with_what_was_found(play: Play, fails: str, said: str) -> None:
@@ -77,10 +82,17 @@ def test_what_is_not_so_fails_with_what_was_found(play: Play, fails: str, said: 
     ("broken", "said"),
     [
         ("sql: {query: 'SELECT nothing FROM \"Booking\"', count: 1}", "does not exist"),
-        ("sql: {query: 'SELECT 1 AS a, 2 AS b', value: 1}", "`value` needs one row with one column"),
+        ("sql: {query: 'SELECT 1 AS a, 2 AS b', value: 1}", "`value` needs a query of one column; this one gives a, b."),
+        ("logs: {none: {text: <contains $event.message>}}", "<contains> looks for a part of a text; $event.message, here {"),
+        ("rows: {Booking: {none: {amount: <gt $booking.state>}}}", "$booking.state, here BOOKING_CONFIRMED, is none."),
+        ("sql: {query: 'UPDATE \"Booking\" SET title = 1 RETURNING 1 AS a', value: 1}", "This writes: cannot execute UPDATE"),
+        ("sql: {query: \"SELECT nextval('\\\"BookingTransition_id_seq\\\"') AS a\", count: 1}", "This writes: cannot execute nextval()"),
+        ("sql: {query: 'COMMIT; UPDATE \"Booking\" SET title = 1', count: 0}", "This ends the transaction in which it looks."),
+        ("sql: {query: 'COMMIT; BEGIN; SELECT 1 AS a', value: 1}", "This ends the transaction in which it looks."),
+        ("sql: {query: 'SET TRANSACTION READ WRITE; SELECT 1 AS a', value: 1}", "cannot set transaction read-write mode"),
         ("rows: {Booking: {every: {id: $booking.nothing}}}", "nothing"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_looked_at_is_an_error_never_a_pass(play: Play, broken: str, said: str) -> None:
     played = play(
         f"{BOOKED}then:\n  - {broken}\n  - rows: {{Booking: {{every: {{calendlyEventUri: $event.event_uri, id: $booking.id}}}}}}"
@@ -126,6 +138,40 @@ then:
     assert "looked" in played.failure
 
 
+SCHEMA = """
+when:
+  - sql: {run}
+then: [{{changed: {changed}}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("run", "told"),
+    [
+        (
+            "ALTER TABLE \"SessionType\" ALTER COLUMN title TYPE text USING title || 'x'",
+            "expected nothing   got SessionType ~13",
+        ),
+        ('ALTER TABLE "SessionType" DROP COLUMN "displayOrder"', "expected nothing   got SessionType ~13"),
+        ("ALTER TABLE \"SessionType\" ADD COLUMN hue text DEFAULT 'red'", "expected nothing   got SessionType ~13"),
+        ("ALTER TYPE \"UserRole\" RENAME VALUE 'CLIENT' TO 'GUEST'", "expected nothing   got User ~"),
+    ],
+)
+def test_rows_that_a_change_of_the_schema_rewrites_are_changed_rows(play: Play, run: str, told: str) -> None:
+    played = play(SCHEMA.format(run=json.dumps(run), changed="none"))
+    assert played.outcome == "failed", played.failure
+    assert told in played.failure
+    assert play(SCHEMA.format(run=json.dumps(run), changed="{Booking: none}")).outcome == "failed"
+    table = "User" if "UserRole" in run else "SessionType"
+    assert play(SCHEMA.format(run=json.dumps(run), changed=f"{{{table}: {{updated: <gte 3>}}}}")).outcome == "passed"
+
+
+def test_a_change_of_the_schema_that_leaves_the_rows_alone_changes_none(play: Play) -> None:
+    run = 'ALTER TABLE "SessionType" ADD COLUMN hue text, ALTER COLUMN title DROP NOT NULL, ADD CHECK (price >= 0)'
+    played = play(SCHEMA.format(run=json.dumps(run), changed="none"))
+    assert played.outcome == "passed", played.failure
+
+
 def test_what_a_truncate_removes_is_told_row_by_row(play: Play) -> None:
     played = play(
         f"{BOOKED}  - sql: 'TRUNCATE \"BookingTransition\"'\n    then: [{{changed: {{BookingTransition: {{removed: 2}}}}}}]\n"
@@ -148,7 +194,7 @@ def test_what_a_truncate_removes_is_told_row_by_row(play: Play) -> None:
 def test_a_check_on_a_column_that_is_gone_is_a_mistake_and_compares_nothing(
     play: Play, before: str, check: str, change: str
 ) -> None:
-    played = play(f"{before}  - sql: 'ALTER TABLE \"Booking\" {change}'\nthen:\n  - {check}")
+    played = play(f"{before}  - sql: 'ALTER TABLE \"Booking\" {change}'\nthen:\n  - {check}\n{WAIVED}")
     assert played.outcome == "error", played.failure
     assert "Booking has no column title any more" in played.failure
 
@@ -166,8 +212,15 @@ then:
     assert play(f"{steps}  - changed: {{User: {{updated: [{{name: <absent>}}]}}}}").outcome == "passed"
 
 
+def test_an_invariant_that_cannot_be_looked_at_any_more_says_so(play: Play) -> None:
+    played = play(f"{MADE}  - sql: 'ALTER TABLE \"Booking\" DROP COLUMN title'\nthen: [{{rows: {{Booking: 1}}}}]")
+    assert (played.outcome, played.scenario.fault) == ("error", False)
+    assert "The invariant what-every-booking-has cannot be looked at any more: column" in played.failure
+    assert "If that is meant: `waive: {what-every-booking-has: why}`." in played.failure
+
+
 def test_a_column_that_is_gone_may_be_said_to_be(play: Play) -> None:
-    body = f"{MADE}  - sql: 'ALTER TABLE \"Booking\" DROP COLUMN title'\nthen:\n  - rows: {{Booking: [{{id: <uuid>, title: %s}}]}}"
+    body = f"{MADE}  - sql: 'ALTER TABLE \"Booking\" DROP COLUMN title'\nthen:\n  - rows: {{Booking: [{{id: <uuid>, title: %s}}]}}\n{WAIVED}"
     assert play(body % "<absent>").outcome == "passed"
     assert play(body % "<not null>").outcome == "error"
 

@@ -95,3 +95,41 @@ def mute(world, args: Args):
     played = play("when: [{mute: {}, expect: {gives: 1}}]", head=head, files={"mute.py": source})
     assert (played.outcome, played.scenario.fault) == ("error", False), played.failure
     assert "This verb failed: Mute: (its text cannot be made) (mute, mute.py line 19)" in played.failure
+
+
+ENDLESS = '''
+from dataclasses import dataclass
+from harness.scenario.registry import verb
+
+@dataclass(frozen=True)
+class NoArgs:
+    """Nothing."""
+
+@verb("endless", kind="low")
+def endless(world, args: NoArgs):
+    """Give what holds itself."""
+    held = [1]
+    held.append(held)
+    return {"held": held}
+'''
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ("{endless: {}, expect: {gives: $x}}", "This cannot be compared: a value here is nested without end"),
+        (
+            "{endless: {}, expect: {gives: <one of 1|$x>}}",
+            "This cannot be compared: a value here is nested without end",
+        ),
+        ("{http: {POST: /api/nowhere, body: $x}}", "This body cannot be sent as JSON: Circular reference detected."),
+        ("{sql: {run: 'SELECT %(x)s::jsonb AS x', params: {x: $x}}}", "This parameter is no value of JSON: Circular"),
+    ],
+)
+def test_a_value_that_holds_itself_is_the_scenarios_mistake(play: Play, step: str, told: str) -> None:
+    head = "feature: A test\nuse: [endless.py]\ngiven: {catalog: production, visitor: anonymous}\nscenarios:\n"
+    played = play(
+        f"when: [{{endless: {{}}, as: x}}, {step}]\nthen: [{{changed: none}}]", head=head, files={"endless.py": ENDLESS}
+    )
+    assert (played.outcome, played.scenario.fault) == ("error", False), played.failure
+    assert told in played.failure
