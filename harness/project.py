@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["from_here", "located", "place", "project_root", "relative"]
+__all__ = ["from_here", "home_folder", "located", "place", "project_root", "relative"]
 
 _LINE = re.compile(r"(:\d+){1,2}\Z")
 
@@ -40,7 +40,7 @@ def relative(path: Path, project: Path) -> str:
 
     A file elsewhere is `~/…` or `../…`, which `located` finds again: no record holds an absolute path or a user's name.
     """
-    whole, root, home = path.resolve(), _real(project.absolute()), _real(Path.home())
+    whole, root, home = path.resolve(), _real(project.absolute()), _real(home_folder())
     if whole.is_relative_to(root):
         return whole.relative_to(root).as_posix()
     if whole.is_relative_to(home) and home != home.parent:
@@ -54,6 +54,14 @@ def _real(folder: Path) -> Path:
     return folder.resolve()
 
 
+def home_folder() -> Path:
+    """The user's folder; the root's where the system knows of none, as in a container under a number that has no name."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/")
+
+
 def located(path: Path, project: Path) -> Path:
     """Where a path stands that is relative to the project, to the home directory (`~`), or absolute."""
-    return project / path.expanduser()
+    return home_folder().joinpath(*path.parts[1:]) if path.parts[:1] == ("~",) else project / path

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from harness.cli.exit_codes import ExitCode
+from harness.cli.streams import outlive_readers
 
 __all__ = ["ExitCode", "main"]
 
@@ -16,6 +17,7 @@ _CTRL_C = 130  # what Typer makes of a KeyboardInterrupt within a command
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run `harness ARGV` and leave the process with one of the codes of `ExitCode`; never with a traceback."""
+    outlive_readers()
     try:
         code = _run(argv)
     except KeyboardInterrupt:
@@ -45,9 +47,6 @@ def _run(argv: Sequence[str] | None) -> int:
         return _usage(error)
     except typer.Abort:
         return _interrupted()
-    except BrokenPipeError:  # `harness list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.OK
     except HarnessError as error:
         print(_told(error), file=sys.stderr)
         return error.exit_code
@@ -98,6 +97,8 @@ def _machine(error: OSError) -> str:
         errno.EADDRINUSE: "The port is taken: choose another with --port N, or 0 for any free one.",
         errno.EMFILE: "Too many open files: raise the limit with `ulimit -n 4096`.",
     }
+    if error.errno == errno.ENOENT and not error.filename:
+        return "harness: The current folder is not there any more. Change to one that is."
     where = f" ({error.filename})" if error.filename else ""
     return f"harness: {error.strerror or error}{where}. {remedies.get(error.errno or 0, '')}".rstrip()
 

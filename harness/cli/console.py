@@ -11,6 +11,8 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from harness.cli.streams import outliving
+
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
     from rich.progress import Progress, TaskID
@@ -35,7 +37,7 @@ def kept_for_documents(wanted: bool) -> Iterator[TextIO | None]:
     kept = os.dup(1)
     os.dup2(2, 1)
     try:
-        with redirect_stdout(sys.stderr), open(kept, "w", encoding="utf-8", closefd=False) as documents:
+        with redirect_stdout(sys.stderr), outliving(kept) as documents:
             yield documents
     finally:
         os.dup2(kept, 1)
@@ -66,14 +68,8 @@ class Console:
         if self._rich is None:
             from rich.console import Console as RichConsole
 
-            class Console(RichConsole):
-                def on_broken_pipe(self) -> None:
-                    """The reader is gone (`| head`): the run goes on and its report is finished, in silence."""
-                    self.quiet = True
-                    os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
-
             stream = sys.stderr if self._json else sys.stdout
-            self._rich = Console(
+            self._rich = RichConsole(
                 file=stream,
                 force_terminal=self._color,
                 no_color=self._color is False,

@@ -45,6 +45,10 @@ def list_(
     from harness.cli.console import kept_for_documents
     from harness.session.plan import suite_of
 
+    whole = [name for name, asked in (("--rules", rules), ("--tags", tags), ("--verbs", verbs)) if asked]
+    chosen = [name for name, given in (("--tag", tag), ("-k", text)) if given]
+    if whole and whole[1:] + chosen:
+        raise typer.BadParameter(f"it cannot stand beside {(whole[1:] + chosen)[0]}", param_hint=whole[0])
     with kept_for_documents(as_json):  # files of verbs are run
         suite = suite_of(from_here(paths or ()), project_root())
     if rules:

@@ -184,6 +184,8 @@ def run(
 
       harness run --last-failed -x --seed 7
     """
+    if watch and as_json:
+        raise typer.BadParameter("--watch runs again and again: it has no one document", param_hint="--json")
     number, part, shown = _workers(workers), _shard(shard), _color(color)
     with _head_start(database, wanted=number == 1 and not watch) as server_of:
         with uninterrupted():

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from harness.project import located, project_root
 
 if TYPE_CHECKING:
     from harness.report.loading import Run
@@ -20,8 +24,26 @@ def github_annotations(run: Run) -> str:
 
 
 def annotated(rows: Iterable[object]) -> list[str]:
-    """The same of scenarios as records, or rows with their columns: one workflow command each, without line ends."""
-    return [_line(row) for row in rows if _level(row)]
+    """The same of scenarios as records, or rows with their columns: one workflow command each, without line ends.
+
+    Files are relative to the repository, as GitHub finds them; of a file elsewhere stands what the record says.
+    """
+    project = project_root()
+    repository = _repository(project)
+    return [_line(row, _in_repository(_text(row, "file"), project, repository)) for row in rows if _level(row)]
+
+
+def _repository(project: Path) -> Path:
+    """The folder of the checkout that holds the project: what Actions says, else the nearest with .git, else the project."""
+    said = os.environ.get("GITHUB_WORKSPACE")
+    if said and project.is_relative_to(Path(said).resolve()):
+        return Path(said).resolve()
+    return next((folder for folder in (project, *project.parents) if (folder / ".git").exists()), project)
+
+
+def _in_repository(file: str, project: Path, repository: Path) -> str:
+    whole = Path(os.path.normpath(located(Path(file), project)))
+    return whole.relative_to(repository).as_posix() if whole.is_relative_to(repository) else file
 
 
 def _level(row: object) -> str | None:
@@ -29,14 +51,12 @@ def _level(row: object) -> str | None:
     return level or ("warning" if getattr(row, "flaky", False) else None)
 
 
-def _line(row: object) -> str:
+def _line(row: object, file: str) -> str:
     level = _level(row)
     shown = (
         "passed only at another attempt" if level == "warning" else _text(row, "failure_text") or _text(row, "failure")
     )
-    properties = (
-        f"file={_property(_text(row, 'file'))},line={getattr(row, 'line', 1)},title={_property(_text(row, 'name'))}"
-    )
+    properties = f"file={_property(file)},line={getattr(row, 'line', 1)},title={_property(_text(row, 'name'))}"
     return f"::{level} {properties}::{_data(shown)}"
 
 

@@ -7,7 +7,6 @@ row operation are one line. Instants are ISO 8601 in UTC with a `Z`; `run_id` st
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import reduce
@@ -17,6 +16,7 @@ from typing import Any
 import msgspec
 
 from harness.errors import HarnessFault
+from harness.jsontext import without_surrogates
 from harness.records import TABLES, ChangedCells, Record, RowChange, table_of
 
 __all__ = [
@@ -34,7 +34,6 @@ _decode = msgspec.json.Decoder().decode
 _read = msgspec.json.Decoder(_ANY_LINE).decode
 _read_all = msgspec.json.Decoder(list[_ANY_LINE]).decode
 _dumps_anything = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
-_SURROGATES = re.compile("[\ud800-\udfff]")
 _MEASURED = {record: b',"%b":' % record.MEASURED[0].encode() for record in TABLES.values() if record.MEASURED}
 _CHANGED_CELLS = b'{"record":"%b"' % table_of(ChangedCells).encode()
 _ROW_CHANGE = b'{"record":"%b"' % table_of(RowChange).encode()
@@ -69,7 +68,7 @@ def _encode_one(record: Record) -> bytes:
     except (
         UnicodeEncodeError
     ):  # half a surrogate pair, which UTF-8 cannot hold: the replacement character stands for it
-        text = _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", _dumps_anything(msgspec.to_builtins(record)))
+        text = without_surrogates(_dumps_anything(msgspec.to_builtins(record)))
         return text.encode("utf-8") + b"\n"
 
 

@@ -13,7 +13,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from harness.project import relative
+from harness.jsontext import without_surrogates
+from harness.project import home_folder, relative
 from harness.report.disk import sha256_of
 
 __all__ = ["Scrubber", "environment", "git_state", "input_hashes", "lock_hash", "versions"]
@@ -38,10 +39,11 @@ class Scrubber:
 
     def __init__(self, project: Path, home: Path | None = None) -> None:
         self._project = project.resolve()
-        self._home = Path.home() if home is None else home
+        self._home = home_folder() if home is None else home
 
     def text(self, text: str) -> str:
-        """`text` without absolute paths and without the user's name in them."""
+        """`text` without absolute paths and without the user's name in them; what is no text in it is replaced."""
+        text = without_surrogates(text)
         for place, sign in ((self._project, "."), (Path(sys.prefix), "<python>"), (self._home, "~")):
             if str(place) != "/":
                 text = text.replace(str(place), sign)

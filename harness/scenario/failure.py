@@ -39,7 +39,7 @@ class Failure(Struct):
         """One line for tables and summaries."""
         if self.error:
             return visible(f"step {self.step} {self.verb}: {self.error.splitlines()[0]}")
-        return visible(f"step {self.step} {self.verb}: {_mismatch(self.mismatches[0])}")
+        return visible(f"step {self.step} {self.verb}: {_mismatch(self.mismatches[0])}").replace("\n", "\\n")
 
 
 def render(failure: Failure, *, outcome: str, place: str, title: str, seed: int, rerun: str) -> str:
@@ -47,7 +47,7 @@ def render(failure: Failure, *, outcome: str, place: str, title: str, seed: int,
     word = "FAIL " if outcome == "failed" else "ERROR"
     lines = [_right(f"{word} {place}  {title}", f"seed {seed}"), *_step_lines(failure)]
     lines += [f"    {line}" for line in (failure.error or "").splitlines()]
-    lines += [_right(f"    {_mismatch(m)}", _near(m.position, failure.position)) for m in failure.mismatches]
+    lines += [_right(_margin(f"    {_mismatch(m)}"), _near(m.position, failure.position)) for m in failure.mismatches]
     if failure.looked:
         lines.append(f"  looked         {failure.looked}")
     lines += _bodies(failure)
@@ -56,7 +56,7 @@ def render(failure: Failure, *, outcome: str, place: str, title: str, seed: int,
     if failure.deliveries:
         lines.append(f"  deliveries     {'; '.join(_delivery(d) for d in failure.deliveries)}")
     worst = [log for log in failure.logs if log.level in {"warning", "error", "critical"}]
-    lines += [f"  log            {log.level} {log.message} {log.fields}" for log in worst[:5]]
+    lines += [_margin(f"  log            {log.level} {log.message} {log.fields}") for log in worst[:5]]
     lines.append(f"  rerun   {rerun}")
     return visible("\n".join(lines))
 
@@ -81,8 +81,14 @@ def _bodies(failure: Failure) -> list[str]:
     for word, body_id in (("request", last.request_body), ("response", last.response_body)):
         text = failure.bodies.get(body_id or "", "")
         if text:
-            shown.append(f"  {word:9}      {text[:_BODY]}{'…' if len(text) > _BODY else ''}")
+            shown.append(_margin(f"  {word:9}      {text[:_BODY]}{'…' if len(text) > _BODY else ''}"))
     return shown
+
+
+def _margin(text: str) -> str:
+    """`text` of the product with a margin before its further lines, which must not read as the report's own, nor as commands
+    (`::stop-commands::`) of the service that runs this."""
+    return "\n                 | ".join(text.split("\n"))
 
 
 def _mismatch(mismatch: Comparison) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from harness.errors import InputError, InputErrors, Position, Problem
+from harness.jsontext import without_surrogates
 from harness.project import located
 from harness.scenario.suggest import did_you_mean
 from harness.scenario.yamltree import Node, parse
@@ -58,6 +59,7 @@ def find_files(places: Iterable[Place], project: Path) -> list[Path]:
             found[path.resolve()] = None
         else:
             problems.append(_missing(place.path, path))
+    problems += [_unreadable(each) for each in found if without_surrogates(str(each)) != str(each)]
     if problems:
         raise InputErrors(problems)
     return list(found)
@@ -78,6 +80,10 @@ def _other(shown: Path) -> Problem:
     if shown.suffix == ".py":
         remedy += " A file of verbs is read with the scenario file that names it under `use`."
     return Problem(None, f"{shown} is no scenario file: those are YAML.", remedy)
+
+
+def _unreadable(path: Path) -> Problem:
+    return Problem(None, f"The name of {without_surrogates(str(path))} is no UTF-8, which records need.", "Rename it.")
 
 
 def _missing(shown: Path, path: Path) -> Problem:

@@ -24,6 +24,7 @@ __all__ = ["Plan", "make_plan", "suite_of"]
 
 DEFAULT_PATHS = ("scenarios",)
 _SEEDS_END = 2**63  # as far as the report's column reaches
+_MOST = 1_000_000  # cases of one run, whose plan is held in memory
 
 
 class Plan(Struct, frozen=True):
@@ -61,7 +62,7 @@ def make_plan(options: RunOptions, reports: Path) -> Plan:
     Raises:
         InputErrors: mistakes in the files.
         NothingSelected: nothing is left.
-        InputError: the seed is too large for so many rounds, each of which has the next one.
+        InputError: the seed is too large for so many rounds, each of which has the next one; or the rounds are too many.
     """
     suite = suite_of(options.paths, options.root)
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1, 10_000)
@@ -84,6 +85,11 @@ def make_plan(options: RunOptions, reports: Path) -> Plan:
         notes.append(_about(shard))
     if options.shuffle:
         chosen = shuffled(chosen, seed)
+    if len(chosen) * options.repeat > _MOST:
+        raise InputError(
+            f"{options.repeat:,} rounds of {len(chosen):,} cases are too many for one run.",
+            f"{_MOST:,} cases are the most.",
+        )
     return Plan(suite, tuple(repeated(chosen, options.repeat)), seed, shard, tuple(notes))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from harness.errors import InputError
+from harness.jsontext import without_surrogates
 from harness.report import load
 from harness.session.listener import Silent
 from harness.session.options import RunOptions
@@ -85,6 +86,7 @@ def replay(directory: Path, scenario: str, *, root: Path, database: str) -> Repl
 def _found(recorded: Run, wanted: str) -> Any:
     """The last attempt that `wanted` names; of a case that ran in several rounds, in the last that did not pass, if any."""
     scenarios = recorded.scenarios
+    wanted = without_surrogates(wanted)  # as it would have been recorded
     exact = scenarios[(scenarios.scenario_id == wanted) | (scenarios.case_id == wanted)]
     fitting = exact if not exact.empty else scenarios[scenarios.scenario_id.str.contains(wanted, regex=False)]
     names = list(dict.fromkeys(fitting.case_id))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +68,12 @@ def test_a_failed_check_is_1_and_says_how_to_run_it_again(failing: Path, tmp_pat
         (["--target", "defect:NOPE"], 4, "There is no defect 'NOPE'."),
         (["--schema", "later"], 4, "neither before nor after"),
         (["--shard", "3/2"], 4, "is not I/N"),
+        (["--shard", "²/2"], 4, "is not I/N"),
+        (["--workers", "²"], 4, "neither auto nor a number"),
         (["--report", ""], 4, "this names no folder"),
+        (["--report", "r\udcff"], 4, "no UTF-8"),
+        (["-k", "\udcff"], 5, "none of"),
+        (["--watch", "--json"], 4, "it has no one document"),
         (["--workers", "none"], 4, "neither auto nor a number"),
         (["--color", "blue"], 4, "not one of auto, always, never"),
         (["--bogus"], 4, "No such option: --bogus"),
@@ -93,6 +101,57 @@ def test_a_line_after_the_end_and_a_link_to_nothing_are_told(suite: Path) -> Non
     for path in (link, suite.parent):
         done = harness("validate", str(path))
         assert (done.code, "is a link to nothing.yaml, which is not there" in done.err) == (4, True), done
+
+
+@pytest.mark.parametrize(
+    ("beside", "named"), [("--tags", "--tags"), ("--verbs", "--verbs"), ("-t=x", "--tag"), ("-k=x", "-k")]
+)
+def test_a_list_does_not_leave_a_wish_out_in_silence(suite: Path, beside: str, named: str) -> None:
+    done = harness("list", str(suite), "--rules", *beside.split("="))
+    assert (done.code, f"it cannot stand beside {named}" in done.err) == (4, True), done
+
+
+def test_a_scenario_file_whose_name_is_no_text_is_told(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"x\xff.yaml")).write_text("feature: X\n")
+    done = harness("validate", str(tmp_path))
+    assert (done.code, "is no UTF-8, which records need. Rename it." in done.err) == (4, True), done
+
+
+def test_without_any_home_folder_a_run_is_as_ever(suite: Path, tmp_path: Path) -> None:
+    """As in a container under a number that has no name."""
+    nobody = "import os, pwd, sys; os.environ.pop('HOME', None); pwd.getpwuid = {}.__getitem__"
+    words = ["run", str(suite), "-q", "--database", "embedded", "--report", str(tmp_path / "r")]
+    program = f"{nobody}; from harness.cli import main; main({words!r})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode in {0, 1}, done
+
+
+def test_a_folder_that_was_removed_under_ones_feet_is_told(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    words = f"cd {tmp_path}/gone && rmdir ../gone && exec {sys.executable} -m harness list"
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-c", words], capture_output=True, text=True, check=False, env=env)
+    assert (done.returncode, done.stderr) == (
+        10,
+        "harness: The current folder is not there any more. Change to one that is.\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("list --rules | true", 0), ("list | head -1", 0), ("run FILE -q --database embedded --report REPORT | true", 1),
+        ("run FILE -q --database embedded --report REPORT --json | true", 1), ("nonsense 2>&1 | true", 4), ("list >&-", 0),
+        ("run FILE -q --database embedded --report REPORT --json >&-", 1), ("run FILE -q --database embedded --report REPORT 2>&-", 1),
+    ],
+)  # fmt: skip
+def test_a_reader_that_goes_away_changes_no_exit_code(failing: Path, tmp_path: Path, command: str, code: int) -> None:
+    words = command.replace("FILE", str(failing)).replace("REPORT", str(tmp_path / "r"))
+    line = f"{sys.executable} -m harness {words}; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == code, done
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
 
 
 def test_what_failed_of_a_file_elsewhere_is_run_again_by_the_command_that_is_told(

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from harness.errors import InputError, NothingSelected
 from harness.postgres import Server, open_server
 from harness.project import relative
 from harness.report import load
+from harness.report.github import annotated
 from harness.session import RunOptions, RunResult, run, watch_and_run
 from harness.session.listener import Silent
 from tests.support.commands import ROOT, harness
@@ -250,6 +252,11 @@ def test_allure_files_are_written_when_asked_for(ran: Ran) -> None:
         assert bool(found) is asked
 
 
+def test_more_rounds_than_memory_holds_are_a_mistake(ran: Ran) -> None:
+    with pytest.raises(InputError, match=r"99,999,999,999 rounds of 1 cases are too many"):
+        ran(text="First", repeat=99_999_999_999)
+
+
 def test_repetitions_are_cases_of_their_own(ran: Ran) -> None:
     result = ran(text="First", repeat=3)
     assert names(result) == [f"{FIRST} #{number}" for number in (1, 2, 3)]
@@ -327,6 +334,27 @@ def test_annotations_say_where_and_what_on_one_line_each(ran: Ran, suite: Path) 
     assert "\n" not in line
     [warning] = ran(tags=("flaky",), retries=1).annotations()
     assert warning.startswith(f"::warning file={named},line=20,title={FIFTH}::")
+
+
+@pytest.mark.parametrize("said", [False, True])
+def test_annotations_name_files_as_the_repository_has_them(
+    tmp_path: Path, said: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The project may be a folder of it."""
+    project = tmp_path / "repository" / "booking"
+    (project / "scenarios").mkdir(parents=True)
+    if said:
+        monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path / "repository"))
+    else:
+        monkeypatch.delenv("GITHUB_WORKSPACE", raising=False)
+        (tmp_path / "repository" / ".git").mkdir()
+    monkeypatch.chdir(project / "scenarios")
+    rows = [
+        SimpleNamespace(file=file, line=3, name="n", outcome="failed", failure="f")
+        for file in ("scenarios/a.yaml", "../docs/b.yaml", "~/c.yaml")
+    ]
+    files = [line.partition("file=")[2].partition(",")[0] for line in annotated(rows)]
+    assert files == ["booking/scenarios/a.yaml", "docs/b.yaml", "~/c.yaml"]
 
 
 def test_a_path_that_is_not_there_and_a_line_without_scenario_are_mistakes(options: Any, suite: Path) -> None:

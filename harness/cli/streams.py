@@ -1,0 +1,58 @@
+"""The streams that the command line writes to: a reader that goes away ends nothing and changes no exit code."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from contextlib import suppress
+from typing import Any, TextIO
+
+__all__ = ["outlive_readers", "outliving"]
+
+
+def outlive_readers() -> None:
+    """Have standard output and error outlive whoever reads them (`| head`), and take any text; a closed one goes nowhere.
+
+    A file opened later would get the number of a closed one, and what a child prints.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, outliving(number))
+        elif isinstance(stream, io.TextIOWrapper):
+            if stream.isatty():
+                stream.reconfigure(errors=_ANY)
+                continue
+            with suppress(OSError, ValueError):  # of no file, as a test's
+                stream.flush()
+                setattr(sys, name, outliving(stream.fileno(), like=stream))
+
+
+def outliving(number: int, *, like: io.TextIOWrapper | None = None) -> TextIO:
+    """The open file `number` to write text to, encoded as `like` or in UTF-8; it stays open when the stream is closed."""
+    raw = io.BufferedWriter(_Outliving(number, "w", closefd=False))
+    if like is None:
+        return io.TextIOWrapper(raw, encoding="utf-8", errors=_ANY)
+    return io.TextIOWrapper(
+        raw, encoding=like.encoding, errors=_ANY, line_buffering=like.line_buffering, write_through=like.write_through
+    )
+
+
+_ANY = "backslashreplace"  # a name of a file may be no text, and a terminal may not know a character
+
+
+class _Outliving(io.FileIO):
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, self.fileno())
+            os.close(nothing)
+            return memoryview(data).nbytes
