@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from operator import attrgetter
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["TableWriter", "arrow_schema", "arrow_table"]
 
+# Arrow's own allocator keeps tens of MiB of what is given back; which one it takes it asks when it is first imported.
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+
 ROWS_PER_GROUP = 16_384
-_BYTES_PER_GROUP = 2 << 20  # of Arrow's: bodies are long, and a group of them is held in memory before it is written
-_BATCH = 1_024
+_BYTES_PER_GROUP = 1 << 20  # of Arrow's: bodies are long, and a group of them is held in memory before it is written
+_BATCH = 512
 
 
 @cache

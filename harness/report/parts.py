@@ -9,17 +9,16 @@ import json
 import re
 import sys
 from array import array
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import lru_cache, partial
-from itertools import zip_longest
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from harness.errors import HarnessFault
-from harness.records import Body, Scenario
+from harness.records import Body, Record, Scenario
 from harness.report.events import PART_PATTERN
 from harness.report.lines import read
 
@@ -27,11 +26,16 @@ __all__ = ["Execution", "Parts", "read_parts"]
 
 _HEAD = re.compile(rb'\{"record":"(\w+)","scenario_id":("[^"\\]*(?:\\.[^"\\]*)*"),"attempt":(\d+),')
 _START = b'{"record":"'
+_BODY = b'{"record":"bodies"'
 _BODY_OR_RESULT = re.compile(rb'\{"record":"(?:bodies|scenarios)"')
-_BLOCK = 4 << 20  # bytes looked at together
+_BLOCK = 1 << 20  # bytes looked at together
 _BODY_REFERENCE = re.compile(rb'"(?:request_body|response_body)":"([0-9a-f]{64})"')
 _LOOKED_AT = frozenset({b"bodies", b"scenarios"})
+_BODY_ID = b'"body_id":"'
 _CACHED_BODIES = 256
+_LAST = ("\U0010ffff", 0)
+_HASH = 16  # hexadecimal digits of a body's id that tell it apart: 64 bits
+_UNFINISHED = -1
 
 Key = tuple[str, int]
 """A scenario's id and the attempt."""
@@ -48,133 +52,188 @@ class Execution(Struct, frozen=True):
     """Bodies that it names and that an earlier execution brought."""
 
 
-class _Span(NamedTuple):
-    part: int
-    start: int
-    end: int
-
-
 class _Bodies:
-    """Where each body stands, by the first 64 bits of its hash: 32 bytes of memory a body, however many there are.
+    """Where each body's line begins, by the first 64 bits of its hash: 16 bytes of memory a body, however many there are.
 
     Two hashes of a run that begin alike would be as likely as a lost bit in memory; then the first body stands for both.
     """
 
     def __init__(self) -> None:
-        self._hashes = array("Q")
-        self._spans = array("Q")  # part, start, end of each
-        self._order: Any = None
+        self._hashes: Any = array("Q")
+        self._starts: Any = array("Q")
 
     def __len__(self) -> int:
         return len(self._hashes)
 
-    def add(self, body_id: bytes, span: _Span) -> None:
+    def add(self, body_id: str, start: int) -> None:
         """Note a body; the first of the same id counts."""
-        self._hashes.append(int(body_id[:16], 16))
-        self._spans.extend(span)
+        self._hashes.append(int(body_id[:_HASH], 16))
+        self._starts.append(start)
 
     def sort(self) -> None:
-        """Make `find` ready."""
+        """Make `find` ready; from now on nothing can be added."""
         import numpy as np
 
-        hashes = np.frombuffer(self._hashes, np.uint64) if self._hashes else np.empty(0, np.uint64)
-        self._order = hashes.argsort(kind="stable").astype(np.uint32)
-        self._sorted = hashes[self._order]
+        hashes, starts = np.array(self._hashes, np.uint64), np.array(self._starts, np.uint64)
+        order = hashes.argsort(kind="stable")
+        self._hashes, self._starts = hashes[order], starts[order]
 
-    def find(self, body_id: bytes) -> int | None:
-        """The number of a body; None when no line has brought it."""
-        wanted = int(body_id[:16], 16)
-        at = int(self._sorted.searchsorted(self._sorted.dtype.type(wanted)))
-        if at == len(self._sorted) or int(self._sorted[at]) != wanted:
-            return None
-        return int(self._order[at])
+    def find(self, body_ids: Sequence[bytes]) -> list[int | None]:
+        """The number of each body; None for one that no line has brought."""
+        import numpy as np
 
-    def span(self, at: int) -> _Span:
-        """Where a body stands."""
-        return _Span(*self._spans[3 * at : 3 * at + 3])
+        hashes = np.array([int(body_id[:_HASH], 16) for body_id in body_ids], np.uint64)
+        places = self._hashes.searchsorted(hashes).tolist()
+        return [
+            at if at < len(self) and self._hashes[at] == wanted else None
+            for at, wanted in zip(places, hashes, strict=True)
+        ]
+
+    def start(self, number: int) -> int:
+        """Where a body's line begins."""
+        return int(self._starts[number])
 
 
-class Parts(Struct):
-    """Where each execution's lines stand in the parts. `notes` say what was cut or damaged."""
+class Parts:
+    """Where the lines of each execution stand, and each body, in the parts laid end to end. `notes` say what was damaged.
 
-    paths: list[Path]
-    spans: dict[Key, array[int]] = field(default_factory=dict)  # part, start, end of each
-    places: dict[Key, tuple[str, int]] = field(default_factory=dict)
-    bodies: _Bodies = field(default_factory=lambda: _Bodies())
-    notes: list[str] = field(default_factory=list)
+    Of an execution some two hundred bytes are held, however many lines it has.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.notes: list[str] = []
+        self.paths = paths
+        self._begins: list[int] = []  # of each part
+        self._numbers: dict[Key, int] = {}
+        self._regions = array("Q")  # of each: the number of its execution, start, end
+        self._places: dict[tuple[str, int], int] = {}
+        self._place_of = array("l")  # of each execution: where its scenario stands
+        self._bodies = _Bodies()
+
+    def begin_part(self, start: int) -> None:
+        """What is noted from now on is of the next part."""
+        self._begins.append(start)
+
+    def note_region(self, key: Key, start: int, end: int) -> None:
+        """The lines between are of the execution `key`, the bodies that it brought among them."""
+        number = self._number(key)
+        if self._regions and self._regions[-3] == number and self._regions[-1] == start:
+            self._regions[-1] = end
+        else:
+            self._regions.extend((number, start, end))
+
+    def note_record(self, record: Record, start: int) -> None:
+        """`record`, a body or a result, stands at `start`."""
+        if isinstance(record, Body):
+            self._bodies.add(record.body_id, start)
+        elif isinstance(record, Scenario):
+            place = self._places.setdefault((sys.intern(record.file), record.line), len(self._places))
+            self._place_of[self._number((record.scenario_id, record.attempt))] = place
 
     def executions(self, planned: Sequence[str] = ()) -> Iterator[Execution]:
         """Every execution: in the order of `planned`, the others after them by file and line."""
-        self.bodies.sort()
-        written = bytearray(len(self.bodies))
+        self._bodies.sort()
+        regions_of = self._regions_of()
+        written = bytearray(len(self._bodies))
         with ExitStack() as stack:
             streams = [stack.enter_context(path.open("rb")) for path in self.paths]
-            read = lru_cache(_CACHED_BODIES)(partial(self._body, streams))
+            body_at = lru_cache(_CACHED_BODIES)(partial(self._body, streams))
             for key in self._ordered(planned):
-                own = b"".join([_between(streams[span.part], span) for span in self._spans(key)])
-                bodies = dict.fromkeys(
-                    _BODY_REFERENCE.findall(own)
-                )  # a quote in a text is escaped: these are references
-                named = [at for body_id in bodies if (at := self.bodies.find(body_id)) is not None]
-                new = [_adopted(read(at), key) for at in named if not written[at]]
-                known = [read(at) for at in named if written[at]]
-                for at in named:
-                    written[at] = True
-                yield Execution(key[0], key[1], key in self.places, [*new, *own[:-1].split(b"\n")], known)
+                number = self._numbers[key]
+                lines = b"".join([self._read(streams, *region) for region in regions_of(number)])[:-1].split(b"\n")
+                own = [line for line in lines if not line.startswith(_BODY)]
+                if not own:
+                    continue
+                brought = dict(map(_body_of, [line for line in lines if line.startswith(_BODY)]))
+                named = list(dict.fromkeys(_BODY_REFERENCE.findall(b"".join(own))))
+                new, known = [], []
+                for body_id, at in zip(named, self._bodies.find(named), strict=True):
+                    if at is None:
+                        continue
+                    if written[at]:
+                        known.append(body_at(at))
+                    else:
+                        new.append(_head_of(key) + (brought.get(body_id) or _body_of(body_at(at))[1]))
+                        written[at] = True
+                yield Execution(key[0], key[1], self._place_of[number] != _UNFINISHED, [*new, *own], known)
 
-    def note_span(self, key: Key, span: _Span) -> None:
-        """These lines are of the execution `key`."""
-        spans = self.spans.get(key)
-        if spans is None:
-            self.spans[key] = array("Q", span)
-        elif spans[-3] == span.part and spans[-1] == span.start:
-            spans[-1] = span.end
-        else:
-            spans.extend(span)
+    def _number(self, key: Key) -> int:
+        number = self._numbers.setdefault(key, len(self._numbers))
+        if number == len(self._place_of):
+            self._place_of.append(_UNFINISHED)
+        return number
 
-    def _spans(self, key: Key) -> Iterator[_Span]:
-        spans = self.spans[key]
-        return (_Span(*spans[at : at + 3]) for at in range(0, len(spans), 3))
+    def _regions_of(self) -> Callable[[int], list[list[int]]]:
+        """What gives the regions of an execution, start and end of each, by its number."""
+        import numpy as np
 
-    def _body(self, streams: Sequence[IO[bytes]], at: int) -> bytes:
-        span = self.bodies.span(at)
-        return _between(streams[span.part], span)[:-1]
+        every = np.array(self._regions, np.int64).reshape(-1, 3)
+        every = every[every[:, 0].argsort(kind="stable")]
+        firsts = every[:, 0].searchsorted(np.arange(len(self._numbers) + 1))
 
-    def _ordered(self, planned: Sequence[str]) -> list[Key]:
-        position = {scenario_id: index for index, scenario_id in enumerate(planned)}
-        last = len(position)
-        return sorted(
-            self.spans,
-            key=lambda key: (position.get(key[0], last), self.places.get(key, ("\U0010ffff", 0)), key),
-        )
+        def regions(number: int) -> list[list[int]]:
+            found: list[list[int]] = every[firsts[number] : firsts[number + 1], 1:].tolist()
+            return found
+
+        return regions
+
+    def _ordered(self, planned: Sequence[str]) -> Iterator[Key]:
+        attempts, known = sorted({attempt for _, attempt in self._numbers}), set(planned)
+        for scenario_id in planned:
+            yield from (key for attempt in attempts if (key := (scenario_id, attempt)) in self._numbers)
+        places = list(self._places)
+        others = [key for key in self._numbers if key[0] not in known]
+
+        def place(key: Key) -> tuple[str, int]:
+            number = self._place_of[self._numbers[key]]
+            return _LAST if number == _UNFINISHED else places[number]
+
+        yield from sorted(others, key=lambda key: (place(key), key))
+
+    def _read(self, streams: Sequence[IO[bytes]], start: int, end: int) -> bytes:
+        stream, begin = self._part(streams, start)
+        stream.seek(start - begin)
+        return stream.read(end - start)
+
+    def _body(self, streams: Sequence[IO[bytes]], number: int) -> bytes:
+        start = self._bodies.start(number)
+        stream, begin = self._part(streams, start)
+        stream.seek(start - begin)
+        return stream.readline()[:-1]
+
+    def _part(self, streams: Sequence[IO[bytes]], offset: int) -> tuple[IO[bytes], int]:
+        part = bisect_right(self._begins, offset) - 1
+        return streams[part], self._begins[part]
 
 
 def read_parts(directory: Path) -> Parts:
     """Index the parts in `directory`; nothing is kept in memory but where each execution stands."""
     parts = Parts(sorted(directory.glob(PART_PATTERN)))
-    for number, path in enumerate(parts.paths):
-        _index(parts, number, path)
+    end = 0
+    for path in parts.paths:
+        parts.begin_part(end)
+        end = _index(parts, path, end)
     return parts
 
 
-def _index(parts: Parts, number: int, path: Path) -> None:
-    """Note where each execution's lines stand in the part `path`, a block of whole lines at a time."""
-    offset, row = 0, 1
+def _index(parts: Parts, path: Path, offset: int) -> int:
+    """Note where each execution's lines stand in the part `path`, a block of whole lines at a time; where it ends."""
+    row = 1
     with path.open("rb") as stream:
         while block := stream.read(_BLOCK):
             block += stream.readline()
-            found = _Block(parts, number, path.name, block, offset, row)
+            found = _Block(parts, path.name, block, offset, row)
             if not found.sound() or not found.by_execution():
-                found.line_by_line(0, len(block))
+                found.line_by_line()
             offset += len(block)
             row += block.count(b"\n")
+    return offset
 
 
 class _Block(Struct):
-    """Whole lines of one part; the last may be torn. `offset` and `row` say where in the part it begins."""
+    """Whole lines of one part; the last may be torn. `offset` says where in all parts it begins, `row` which line it is."""
 
     parts: Parts
-    number: int
     name: str
     content: bytes
     offset: int
@@ -191,83 +250,71 @@ class _Block(Struct):
         )
 
     def by_execution(self) -> bool:
-        """Note the lines between two bodies or results together, if they are of one execution; False if they are not.
+        """Note the lines up to each result together; False, and nothing noted, if one is damaged or not of its execution.
 
         A quote in a text is escaped, so what looks like the head of a record is one.
         """
-        between: list[tuple[int, int]] = []
-        single: list[tuple[int, int]] = []
-        at = 0
+        regions: list[tuple[int, int]] = []
+        records: list[tuple[Record, int]] = []
+        done = 0
         for found in _BODY_OR_RESULT.finditer(self.content):
-            between.append((at, found.start()))
-            at = self.content.index(b"\n", found.start()) + 1
-            single.append((found.start(), at))
-        between.append((at, len(self.content)))
-        if not all(map(self._of_one, between)):
+            start, end = found.start(), self.content.index(b"\n", found.start()) + 1
+            try:
+                record = read(self.content[start : end - 1])
+            except ValueError:
+                return False
+            records.append((record, self.offset + start))
+            if isinstance(record, Scenario):
+                regions.append((done, end))
+                done = end
+        if done < len(self.content):
+            regions.append((done, len(self.content)))
+        keys = [self._key(*region) for region in regions]
+        if None in keys:
             return False
-        for region, line in zip_longest(between, single):
-            if region[0] < region[1]:
-                head = _HEAD.match(self.content, region[0])
-                assert head is not None  # _of_one saw it
-                self.parts.note_span((_text(head[2]), int(head[3])), self._span(*region))
-            if line is not None:
-                self.line_by_line(*line)
+        for key, (start, end) in zip(keys, regions, strict=True):
+            assert key is not None
+            self.parts.note_region(key, self.offset + start, self.offset + end)
+        for record, at in records:
+            self.parts.note_record(record, at)
         return True
 
-    def line_by_line(self, start: int, end: int) -> None:
+    def line_by_line(self) -> None:
         """Note each line by itself, and tell of those that are torn or no records."""
-        while start < end:
-            stop = self.content.find(b"\n", start) + 1 or end
-            problem = self._problem(start, stop)
+        start, row = 0, self.row
+        while start < len(self.content):
+            end = self.content.find(b"\n", start) + 1 or len(self.content)
+            problem = self._problem(self.content[start:end], self.offset + start)
             if problem:
-                row = self.row + self.content.count(b"\n", 0, start)
                 self.parts.notes.append(f"{self.name}: line {row} {problem}.")
-            start = stop
+            start, row = end, row + 1
 
-    def _problem(self, start: int, stop: int) -> str | None:
+    def _problem(self, line: bytes, start: int) -> str | None:
         """Note the line; or why it cannot be noted."""
-        line = self.content[start:stop]
         if not line.endswith(b"\n"):
             return f"was torn and is cut ({len(line)} bytes)"
         if not line.endswith(b"}\n"):
             return "is damaged and left out"
-        if not _note_line(self.parts, line.rstrip(b"\n"), self._span(start, stop)):
+        head = _HEAD.match(line)
+        if head is None:
             return "is no record and left out"
+        if head[1] in _LOOKED_AT:
+            try:
+                self.parts.note_record(read(line[:-1]), start)
+            except ValueError:
+                return "is no record and left out"
+        self.parts.note_region((_text(head[2]), int(head[3])), start, start + len(line))
         return None
 
-    def _of_one(self, region: tuple[int, int]) -> bool:
-        start, end = region
-        if start == end:
-            return True
+    def _key(self, start: int, end: int) -> Key | None:
+        """Whose lines these are; None when they are of several, or one has no head."""
         head = _HEAD.match(self.content, start)
         if head is None:
-            return False
-        key = self.content[head.end(1) : head.end()]
-        return self.content.count(key, start, end) == self.content.count(b"\n", start, end)
-
-    def _span(self, start: int, end: int) -> _Span:
-        return _Span(self.number, self.offset + start, self.offset + end)
-
-
-def _note_line(parts: Parts, line: bytes, span: _Span) -> bool:
-    head = _HEAD.match(line)
-    if head is None:
-        return False
-    if head[1] not in _LOOKED_AT:
-        parts.note_span((_text(head[2]), int(head[3])), span)
-        return True
-    try:
-        record = read(line)
-    except ValueError:
-        return False
-    if isinstance(record, Body):
-        parts.bodies.add(record.body_id.encode("ascii"), span)
-        return True
-    key = (record.scenario_id, record.attempt)
-    if isinstance(record, Scenario):
-        parts.places[key] = (sys.intern(record.file), record.line)
-    parts.note_span(key, span)
-    return True
+            return None
+        same = self.content[head.end(1) : head.end()]
+        if self.content.count(same, start, end) != self.content.count(b"\n", start, end):
+            return None
+        return _text(head[2]), int(head[3])
 
 
 @lru_cache(64)
@@ -276,14 +323,14 @@ def _text(quoted: bytes) -> str:
     return sys.intern(json.loads(quoted))
 
 
-def _between(stream: IO[bytes], span: _Span) -> bytes:
-    stream.seek(span.start)
-    return stream.read(span.end - span.start)
-
-
-def _adopted(line: bytes, key: Key) -> bytes:
-    head = _HEAD.match(line)
-    if head is None:
-        raise HarnessFault("A body's line lost its head.", "_note_line notes only lines that have one.")
+def _head_of(key: Key) -> bytes:
+    """How the line of a body begins that the execution `key` brings."""
     start = f'{{"record":"bodies","scenario_id":{json.dumps(key[0], ensure_ascii=False)},"attempt":{key[1]},'
-    return start.encode("utf-8") + line[head.end() :]
+    return start.encode("utf-8")
+
+
+def _body_of(line: bytes) -> tuple[bytes, bytes]:
+    """The id of a body, and its line from there on."""
+    at = line.index(_BODY_ID)
+    begin = at + len(_BODY_ID)
+    return line[begin : line.index(b'"', begin)], line[at:]
