@@ -1,16 +1,18 @@
 """Secrets and personal data masked where they are captured, so that nothing behind that point ever holds them.
 
 Masked: every registered secret and what derives from it (base64 and its URL-safe form at any alignment, hex,
-percent-encoded, JSON-escaped); bearer and basic credentials; JSON Web Tokens; signing keys and API keys by their
+percent-encoded, escaped as in JSON, HTML or Python, a long one in other case of letters too); bearer and basic credentials; JSON Web Tokens; signing keys and API keys by their
 prefix; passwords in URLs and connection strings; e-mail addresses.
 """
 
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 import shlex
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import quote, quote_plus
 
@@ -38,6 +40,8 @@ _SECRET_KEYS = re.compile(
 _SECRET_KEY_WORDS = ("pass", "secret", "token", "key", "authorization")  # every key that _SECRET_KEYS takes has one
 SHORTEST_SECRET = 4
 """Characters of the shortest secret that can be masked: a shorter one would mask half the report."""
+_LONG_ENOUGH = 8
+"""Characters of a secret that no word is by chance, in whatever case of letters."""
 _CUT = "…"  # how a message ends that was cut
 _HEAD = 6  # characters of a secret that are a leak
 _REMEMBERED = 1_000_000  # characters of texts whose masked form is remembered: headers, titles, paths, pages come again
@@ -230,6 +234,13 @@ def _derived(value: str) -> set[str]:
     raw = value.encode("utf-8", "surrogatepass")
     forms = {value, quote(value, safe=""), quote(value), quote_plus(value), raw.hex(), raw.hex().upper()}
     escaped = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+    # As others write it: HTML, Python's repr, a name in capitals; lines of a key that has several; letters with accents apart.
+    forms |= {html.escape(value), html.escape(value, quote=False), repr(value)[1:-1], repr(raw)[2:-1]}
+    forms |= {unicodedata.normalize("NFC", value), unicodedata.normalize("NFD", value)}
+    lines = [line.strip() for line in value.splitlines()]
+    forms |= {line for line in lines if len(lines) > 1 and len(line) >= _LONG_ENOUGH}
+    if len(value) >= _LONG_ENOUGH:
+        forms |= {value.upper(), value.lower()}
     forms |= escaped | {form.replace("/", "\\/") for form in escaped}  # RFC 8259 section 7 allows both; PHP escapes it
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         forms |= _base64_forms(raw, encode)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import InputError, Position
 from harness.jsontext import parse_exact
+from harness.scenario.ownoutput import masked_output
 from harness.scenario.registry import bind
 from harness.scenario.tables import every_row_of, read_columns
 from harness.scenario.transport import HttpAnswer, HttpRequest, NoAnswer
@@ -168,10 +169,10 @@ class World:
                 step.position,
             )
         args = bind(verb.args_type, step.args, self.scope)
-        self._dirty |= verb.own
-        self.ran_sql |= verb.own
+        self._dirty, self.ran_sql = self._dirty or verb.own, self.ran_sql or verb.own
         try:
-            value = self._moment.value = verb.run(self, args)
+            with masked_output(self.stage.redactor.text) if verb.own else nullcontext():
+                value = self._moment.value = verb.run(self, args)
         except Refusal as refusal:
             self._moment.refusal = str(refusal)
             return None

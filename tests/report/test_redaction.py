@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
+import unicodedata
 from urllib.parse import quote
 
 import pytest
@@ -34,8 +36,30 @@ def redactor() -> Redactor:
         json.dumps(SECRET)[1:-1],
         json.dumps(SECRET, ensure_ascii=False)[1:-1],
         quote(base64.b64encode(SECRET.encode()).decode(), safe=""),
+        html.escape(SECRET),
+        html.escape(SECRET, quote=False),
+        repr(SECRET.encode())[2:-1],
+        SECRET.upper(),
+        SECRET.lower(),
+        unicodedata.normalize("NFD", SECRET),
     ],
-    ids=["plain", "base64", "base64url", "hex", "HEX", "percent", "json", "json-utf8", "percent-of-base64"],
+    ids=[
+        "plain",
+        "base64",
+        "base64url",
+        "hex",
+        "HEX",
+        "percent",
+        "json",
+        "json-utf8",
+        "percent-of-base64",
+        "html",
+        "html-quotes",
+        "python-bytes",
+        "capitals",
+        "small",
+        "apart",
+    ],
 )
 def test_a_registered_secret_is_masked_in_every_form(redactor: Redactor, form: str) -> None:
     masked = redactor.text(f"before {form} after")
@@ -142,6 +166,13 @@ def test_a_secret_registered_later_is_masked_from_then_on() -> None:
     assert redactor.text("late-secret") == "late-secret"
     redactor.add_secret("late-secret")
     assert redactor.text("late-secret") == MASK
+
+
+def test_a_short_secret_is_masked_as_it_stands_alone_and_of_a_key_each_line(redactor: Redactor) -> None:
+    redactor.add_secret("Friday")
+    redactor.add_secret("-----BEGIN KEY-----\nMIIEowIBAAKCAQEA\n  Zk9vYmFyYmF6\n-----END KEY-----")
+    assert redactor.text("Friday, friday, FRIDAY") == f"{MASK}, friday, FRIDAY"
+    assert redactor.text("line 2: MIIEowIBAAKCAQEA and Zk9vYmFyYmF6") == f"line 2: {MASK} and {MASK}"
 
 
 def test_too_short_a_secret_is_refused_rather_than_masking_everything() -> None:

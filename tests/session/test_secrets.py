@@ -27,6 +27,7 @@ CANARIES: Mapping[str, str] = {
 
 SUITE = f"""
 feature: Canaries
+use: [printing.py]
 given:
   catalog: production
   visitor: anonymous
@@ -71,7 +72,39 @@ scenarios:
   - scenario: The database refuses it, and says so
     when: [{{sql: {{run: "SELECT CAST(%(it)s AS integer)", params: {{it: $secrets.door}}}}}}]
     then: [{{changed: none}}]
+  - scenario: A verb of one's own prints it, in every way
+    when: [{{speak: $secrets.door}}, {{parallel: [[{{speak: $secrets.door}}], [{{speak: $secrets.door}}]]}}]
+    then: [{{changed: none}}]
+  - scenario: A verb of one's own raises it, in capitals
+    when: [{{shout: $secrets.door}}]
+    then: [{{changed: none}}]
 """
+
+PRINTING = '''
+import logging, sys
+from dataclasses import dataclass
+from harness.scenario.registry import verb
+
+@dataclass(frozen=True)
+class Args:
+    what: str
+
+@verb("speak", shorthand="what", kind="low")
+def speak(world, args: Args):
+    """Say it everywhere."""
+    half = len(args.what) // 2
+    print("spoken: ", end="")
+    print(args.what[:half], end="")
+    print(args.what[half:])
+    sys.stderr.writelines([f"written: {args.what}\\n", "begun: " + args.what])
+    sys.stdout.buffer.write(args.what.encode() + b"\\n")
+    logging.getLogger("of.its.own").warning("logged: %s", args.what)
+
+@verb("shout", shorthand="what", kind="low")
+def shout(world, args: Args):
+    """Fail with it."""
+    raise RuntimeError(args.what.upper())
+'''
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +112,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Finished, Pa
     """The suite, run on a server that asks for a password."""
     place = tmp_path_factory.mktemp("canaries")
     (place / "canaries.yaml").write_text(SUITE, encoding="utf-8")
+    (place / "printing.py").write_text(PRINTING, encoding="utf-8")
     with open_server("embedded") as server:
         password = CANARIES["password of the database"]
         server.admin(f"CREATE ROLE owner LOGIN SUPERUSER PASSWORD '{password}'")
@@ -92,7 +126,12 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Finished, Pa
 
 def test_the_run_did_what_the_canaries_need(ran: tuple[Finished, Path]) -> None:
     done, _ = ran
-    assert "1 passed, 2 failed, 1 error" in done.out, done
+    assert "2 passed, 2 failed, 2 error" in done.out, done
+    assert [done.out.count("spoken: ***"), done.err.count("written: ***"), done.err.count("logged: ***")] == [
+        3,
+        3,
+        3,
+    ], done
     assert "::error file=" in done.out
     assert "***" in done.out
 
@@ -127,6 +166,7 @@ def forms(value: str) -> dict[str, str]:
     """How a value may hide in a text. In base64 it reads differently at each of three alignments."""
     raw = value.encode()
     found = {"plain": value, "percent": quote(value, safe=""), "path": quote(value), "hex": raw.hex()}
+    found |= {"capitals": value.upper()}
     found |= {"json": json.dumps(value)[1:-1], "json, utf-8": json.dumps(value, ensure_ascii=False)[1:-1]}
     found["xml"] = value.replace("&", "&amp;").replace('"', "&quot;")
     found["beginning"] = value[:14]
