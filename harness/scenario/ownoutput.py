@@ -70,7 +70,7 @@ class _Process:
             self._verbs += 1
             if self._before is None:
                 self._before = sys.stdout, sys.stderr
-                sys.stdout, sys.stderr = _Masked(sys.stdout, mask), _Masked(sys.stderr, mask)  # type: ignore[assignment]  # as good as one
+                sys.stdout, sys.stderr = _Masked(sys.stdout, mask), _Masked(sys.stderr, mask)
 
     def leave(self) -> None:
         with _lock:
