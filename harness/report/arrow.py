@@ -118,3 +118,4 @@ class TableWriter:
             with disk_errors(self._path):
                 self._writer.write_table(pa.concat_tables(self._batches), row_group_size=ROWS_PER_GROUP)
             self._batches, self._batched, self._bytes = [], 0, 0
+            pa.default_memory_pool().release_unused()
