@@ -125,7 +125,7 @@ class Console:
         self._last_lines(result)
         if self._annotations:
             print("\n".join(result.annotations()), file=sys.stderr if self._json else sys.stdout)
-        if self._json:
+        if self._json and result.manifest:  # without one there is no report, and a half document would look whole
             print(json.dumps(result.document(), ensure_ascii=False, default=str), file=self._json, flush=True)
 
     # -- parts --------------------------------------------------------------------------------------------------

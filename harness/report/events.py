@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -45,9 +47,15 @@ class EventWriter:
         if not self._pending:
             return
         content = memoryview(encode(self._pending))
+        before = self._file.seek(0, os.SEEK_END)
         with disk_errors(self.path):
-            while content:
-                content = content[self._file.write(content) :]
+            try:
+                while content:
+                    content = content[self._file.write(content) :]
+            except OSError:
+                with suppress(OSError):  # of no file
+                    self._file.truncate(before)  # what is tried again must not stand there twice
+                raise
         self._pending.clear()
 
     def close(self) -> None:

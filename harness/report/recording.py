@@ -37,13 +37,15 @@ def finish(directory: Path, *, ended_at: datetime, interrupted: bool = False, wi
     with disk_errors(directory):
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
-        with Page(work / "report.html") as page, Cases(work) as cases, uncollected():
-            found = compact(read_parts(directory), work, manifest.run_id, planned, cases, page.add)
-            ended = replace(_ended(manifest, found, planned, interrupted), end=ended_at)
-            _write_for_others(work, ended, found, page, with_allure)
-        for made in sorted(work.iterdir()):
-            _move(made, directory / made.name)
-        work.rmdir()
+        try:
+            with Page(work / "report.html") as page, Cases(work) as cases, uncollected():
+                found = compact(read_parts(directory), work, manifest.run_id, planned, cases, page.add)
+                ended = replace(_ended(manifest, found, planned, interrupted), end=ended_at)
+                _write_for_others(work, ended, found, page, with_allure)
+            for made in sorted(work.iterdir()):
+                _move(made, directory / made.name)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)  # half of it is of no use, and a full disk needs the room
     outputs = {path.relative_to(directory).as_posix(): sha256_of(path) for path in _outputs(directory)}
     ended = write_manifest(directory, replace(ended, outputs=outputs))
     for part in directory.glob(PART_PATTERN):

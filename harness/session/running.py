@@ -90,9 +90,13 @@ def run(
     if begun:
         from harness.report import finish  # what the end of a run needs would keep its first scenario waiting
 
-        manifest = finish(
-            directory, ended_at=datetime.now(UTC), interrupted=result.interrupted, with_allure=options.allure
-        )
+        try:
+            manifest = finish(
+                directory, ended_at=datetime.now(UTC), interrupted=result.interrupted, with_allure=options.allure
+            )
+        except MachineError:
+            heard.completed(result)  # what did not hold is not lost with the report
+            raise
         result.manifest = manifest.as_json()
         result.report = directory / "report.html"
     heard.completed(result)
@@ -146,7 +150,8 @@ class _Course(Struct):
         finally:
             self.result.scenarios = [done[index] for index in sorted(done)]
             if self.begun:
-                self.keep_outcomes()
+                with suppress(MachineError):  # a disk that refuses this refuses the rest of the report, which tells it
+                    self.keep_outcomes()
 
     def worker(self, number: int) -> _CaseWorker:
         return _CaseWorker(self, number)

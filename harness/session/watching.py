@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from harness.errors import HarnessError
+from harness.scenario.files import split_place
 from harness.session.listener import Listener
 from harness.session.options import RunOptions
 from harness.session.running import run
@@ -44,7 +47,15 @@ def watch_and_run(options: RunOptions, listener: Listener) -> int:
 
 
 def _stamps(options: RunOptions) -> Mapping[Path, int]:
-    """When each file that a run reads was last written."""
-    roots = [options.root / "scenarios", options.root / "fixtures", *(Path(p.split(":")[0]) for p in options.paths)]
-    files = {file for root in roots for file in (root.rglob("*") if root.is_dir() else [root])}
-    return {file: file.stat().st_mtime_ns for file in sorted(files) if file.is_file()}
+    """When each file that a run reads was last written. One that goes meanwhile is not there."""
+    roots = [options.root / "scenarios", options.root / "fixtures", *(split_place(p).path for p in options.paths)]
+    stamps = {}
+    for file in (file for root in roots for file in ([root] if root.is_file() else _below(root))):
+        with suppress(OSError):
+            stamps[file] = file.stat().st_mtime_ns
+    return dict(sorted(stamps.items()))
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for place, _, names in os.walk(folder):
+        yield from (Path(place, name) for name in names)

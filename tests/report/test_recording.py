@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -117,6 +118,26 @@ def test_a_full_disk_is_said_plainly_and_nothing_written_before_is_lost(tmp_path
         writer.write(scenario)
     with pytest.raises(MachineError, match="free some space"):
         writer.close()
+
+
+def test_a_disk_that_refuses_for_a_moment_leaves_no_record_twice_nor_torn(tmp_path: Path) -> None:
+    found = plans(1, failing=False)
+    start_run(tmp_path, found)
+    writer = EventWriter(tmp_path, 0)
+    *before, scenario = records_of(found[0])
+    for record in before:
+        writer.write(record)
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, usual[1]))
+    try:
+        with pytest.raises(MachineError, match="File too large"):
+            writer.write(scenario)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    writer.close()
+    lines = writer.path.read_bytes().splitlines()
+    assert len(lines) == len(set(lines)) == len([*before, scenario])
+    assert finish(tmp_path, ended_at=END).notes == ()
 
 
 def test_a_directory_that_cannot_be_made_names_the_option(tmp_path: Path) -> None:
@@ -288,6 +309,7 @@ def test_a_disk_that_fills_while_finishing_keeps_the_parts(
         with pytest.raises(MachineError, match="free some space"):
             finish(directory, ended_at=END)
     assert list(directory.glob("events-*.jsonl"))
+    assert not (directory / ".finishing").exists(), "what is half done takes no room from the next try"
     assert finish(directory, ended_at=END).totals["scenarios"] == 30
 
 

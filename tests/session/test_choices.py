@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from harness.errors import InputError, NothingSelected
+from harness.errors import InputError, MachineError, NothingSelected
 from harness.postgres import Server, open_server
 from harness.project import relative
 from harness.report import load
 from harness.report.github import annotated
-from harness.session import RunOptions, RunResult, run, watch_and_run
+from harness.session import RunOptions, RunResult, run, watch_and_run, watching
 from harness.session.listener import Silent
 from tests.support.commands import ROOT, harness
 from tests.support.projects import make_project
@@ -244,6 +244,27 @@ def test_what_fails_at_every_attempt_has_failed(ran: Ran) -> None:
     assert (result.totals["failed"], result.totals["flaky"], result.scenarios[0].attempt) == (1, 0, 3)
 
 
+def test_what_failed_is_told_also_where_the_disk_refuses_the_report(
+    options: Any, monkeypatch: pytest.MonkeyPatch, suite: Path
+) -> None:
+    def full(*_: object) -> None:
+        raise MachineError("No space left on device.")
+
+    told: list[RunResult] = []
+
+    class Heard(Silent):
+        def completed(self, result: RunResult) -> None:
+            told.append(result)
+
+    for broken in ("harness.report.junit.writing", "harness.session.recorded.writing"):
+        monkeypatch.setattr(broken, full)
+    with pytest.raises(MachineError, match="No space left"):
+        run(options(tags=("quick",)), Heard())
+    assert [record.outcome for record in told[0].scenarios] == ["passed", "failed"]
+    assert (told[0].report, told[0].manifest) == (None, {})
+    assert not load(suite.parent / "r" / "latest").complete
+
+
 def test_allure_files_are_written_when_asked_for(ran: Ran) -> None:
     for asked in (False, True):
         report = ran(allure=asked).report
@@ -322,6 +343,20 @@ def test_a_change_of_a_file_runs_it_again_with_the_same_seed(suite: Path, option
     assert len({seed for seed, _ in seen}) == 1
     assert any("Did you mean scenario?" in note for note in notes)
     assert code == 1
+
+
+def test_a_file_that_goes_while_it_is_watched_ends_no_watch(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An editor writes beside a file and renames: what was listed may be gone when it is looked at."""
+    (suite.parent / "scenarios" / "deep").mkdir(parents=True)
+    listed = os.walk
+
+    def late(top: Any, *rest: Any, **more: Any) -> Any:
+        for place, folders, files in listed(top, *rest, **more):
+            yield place, folders, [*files, "gone.yaml"]
+
+    monkeypatch.setattr("os.walk", late)
+    stamps = watching._stamps(RunOptions(root=suite.parent, paths=(f"{suite}:6",)))
+    assert [path.name for path in stamps] == [suite.name]
 
 
 def test_annotations_say_where_and_what_on_one_line_each(ran: Ran, suite: Path) -> None:
