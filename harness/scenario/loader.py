@@ -169,10 +169,10 @@ class Loading:
             return
         self.verb_files.add(path.resolve())
         shown = relative(path, self.project)
+        self.digest(path)  # first: what comes after a file that cannot be run asks for it too
         self.unread.append(shown)
         load_verbs(path, self.around.registry, shown=shown)
         self.unread.remove(shown)
-        self.digest(path)
 
     def catalogues(
         self,

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cached_property
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args
 
 from msgspec import Struct
@@ -107,9 +108,8 @@ class Registry:
         """Adds a verb. Raises InputError when the name is taken by another function."""
         known = self.verbs.get(added.name)
         if known is not None and known.run.__code__ is not added.run.__code__:
-            raise InputError(
-                f"The verb {added.name} exists already, in {known.run.__module__}.", "Choose another name."
-            )
+            where = Path(known.run.__code__.co_filename).name if known.own else "the harness itself"
+            raise InputError(f"The verb {added.name} exists already, in {where}.", "Choose another name.")
         if added.name in RESERVED:
             raise InputError(
                 f"A verb cannot be called {added.name}: it is a word of the language.", "Choose another name."

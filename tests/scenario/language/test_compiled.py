@@ -193,3 +193,32 @@ def test_where_nothing_may_be_written_files_are_read_each_time(project: Project)
     project.load()
     project.load()
     assert len(project.parsed) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            OWN.replace("minutes: int", "minutes: int\n    hours: int"),
+            "exists already, in own.py. Choose another name.",
+        ),
+        ("raise ValueError('no')", "Loading it failed: ValueError: no."),
+        ("def f(:", "This is not Python"),
+        (None, "other.py"),
+    ],
+)
+def test_files_after_one_whose_verbs_cannot_be_read_are_read_all_the_same(
+    tmp_path: Path, text: str | None, told: str
+) -> None:
+    folder = tmp_path / "scenarios"
+    folder.mkdir()
+    (folder / "own.py").write_text(OWN)
+    if text is not None:
+        (folder / "other.py").write_text(text)
+    for number, name in enumerate(("own", "other", "own", "other", "own")):
+        (folder / f"{number}.yaml").write_text(TWO.replace("feature: Two", f"feature: {number}\nuse: [{name}.py]"))
+    (folder / "5.yaml").write_text(TWO.replace("visitor", "visitr"))
+    with pytest.raises(InputErrors) as caught:
+        loader.load([folder], project=tmp_path, compiled=compiled_of(tmp_path))
+    assert told in str(caught.value)
+    assert "5.yaml" in str(caught.value)
