@@ -248,10 +248,14 @@ CHECK_SHAPES: Mapping[str, CheckShape] = {
     "rows": CheckShape(PerTable(_rows), "the rows of tables as they are now", "rows: {Booking: {count: 1}}"),
     "changed": CheckShape(
         Either((NONE,), None, PerTable(_changes, (("others", Choice(("ignore",))),))),
-        "the rows that changed since the step (or scenario) began, and no others",
+        "the rows that changed since the step (or scenario) began, and no others; one that came since then is added, however often it was updated",
         "changed: {Booking: {added: [{clientId: null}]}}",
     ),
-    "calls": CheckShape(_many(CALL, "calls"), "what the application asked of the providers", "calls: none"),
+    "calls": CheckShape(
+        _many(CALL, "calls"),
+        "what the application asked of the providers; in a glob `*` stands for anything, slashes too",
+        "calls: none",
+    ),
     "deliveries": CheckShape(
         _many(DELIVERY, "deliveries"), "attempts to deliver webhooks", "deliveries: {every: {status: 200}}"
     ),

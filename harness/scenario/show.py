@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -30,12 +31,24 @@ def visible(text: str) -> str:
 def show(value: Any, *, beside: Any = None) -> str:
     """`value` on one line, at most 200 characters. Text that reads like a number, a boolean or null is quoted.
 
-    `beside` is the value on the other side of a comparison: text that differs from it only in blanks is quoted.
+    `beside` is the value on the other side of a comparison: text that differs from it only in blanks is quoted, and written
+    in ASCII where the difference is one that nobody sees (another kind of blank, an accent apart, a sign without width).
     """
     text = _short(value)
-    if isinstance(value, str) and isinstance(beside, str) and value != beside and value.split() == beside.split():
-        text = json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str) and isinstance(beside, str) and value != beside and _seen(value) == _seen(beside):
+        text = json.dumps(value, ensure_ascii=_marks(value) != _marks(beside))
     return text if len(text) <= LIMIT else f"{text[: LIMIT - 2]} …"
+
+
+def _seen(text: str) -> str:
+    """What a reader sees of `text`: blanks are alike, accents stand on their letters, signs without width are not there."""
+    whole = unicodedata.normalize("NFKC", "".join(sign for sign in text if unicodedata.category(sign) != "Cf"))
+    return " ".join(whole.split())
+
+
+def _marks(text: str) -> str:
+    """`text` without the blanks that a quoted text shows."""
+    return text.translate(dict.fromkeys(map(ord, " \t\r\n")))
 
 
 def _short(value: Any) -> str:

@@ -110,7 +110,8 @@ class ScheduleArgs(Struct, frozen=True):
 def schedule(world: World, args: ScheduleArgs) -> Any:
     """Choose a time in Calendly's widget. Calendly books, queues its webhook, and posts its message to the page.
 
-    Gives `{event_uri, invitee_uri, start, end}`.
+    Gives `{event_uri, invitee_uri, start, end}`. A time that the widget would not offer (past, taken) is a mistake of the scenario: for what
+    the server says to one, book it with `calendly: {schedule: …, anyway: true}`, or send it with `create: {body: {startTime: …}}`.
     """
     flow, visitor = world.visitor.flow, world.visitor
     embed = flow.embed()

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from harness.errors import InputError, InputErrors
 from harness.scenario.matching import ABSENT, Comparison, Typed, compare, matches
 from harness.scenario.scope import capture, resolve
+from harness.scenario.show import show
 from harness.scenario.values import Pattern, compile_node
 from harness.scenario.yamltree import parse
 
@@ -282,3 +283,20 @@ def test_a_matcher_that_compares_nothing_is_a_mistake(matcher: str, said: str) -
     with pytest.raises(InputErrors) as caught:
         pattern(json.dumps(matcher))
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "beside", "shown"),
+    [
+        ("caf\u00e9", "cafe\u0301", r'"caf\u00e9"'),
+        ("a\u00a0b", "a b", r'"a\u00a0b"'),
+        ("a b", "a\u00a0b", '"a b"'),
+        ("a\u200bb", "ab", r'"a\u200bb"'),
+        ("\ufb01ne", "fine", r'"\ufb01ne"'),
+        ("caf\u00e9 ", "caf\u00e9", '"caf\u00e9 "'),
+        ("caf\u00e9", "cafe", "caf\u00e9"),
+    ],
+)
+def test_two_texts_that_look_alike_are_shown_apart(value: str, beside: str, shown: str) -> None:
+    assert show(value, beside=beside) == shown
+    assert show(value, beside=beside) != show(beside, beside=value)
