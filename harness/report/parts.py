@@ -30,6 +30,7 @@ _BODY = b'{"record":"bodies"'
 _BODY_OR_RESULT = re.compile(rb'\{"record":"(?:bodies|scenarios)"')
 _BLOCK = 1 << 20  # bytes looked at together
 _BODY_REFERENCE = re.compile(rb'"(?:request_body|response_body)":"([0-9a-f]{64})"')
+_HASHED = re.compile("[0-9a-f]{64}")
 _LOOKED_AT = frozenset({b"bodies", b"scenarios"})
 _BODY_ID = b'"body_id":"'
 _CACHED_BODIES = 256
@@ -263,6 +264,8 @@ class _Block(Struct):
                 record = read(self.content[start : end - 1])
             except ValueError:
                 return False
+            if not _sound(record):
+                return False
             records.append((record, self.offset + start))
             if isinstance(record, Scenario):
                 regions.append((done, end))
@@ -296,14 +299,18 @@ class _Block(Struct):
         if not line.endswith(b"}\n"):
             return "is damaged and left out"
         head = _HEAD.match(line)
-        if head is None:
+        key = None if head is None else _key_of(head)
+        if head is None or key is None:
             return "is no record and left out"
         if head[1] in _LOOKED_AT:
             try:
-                self.parts.note_record(read(line[:-1]), start)
+                record = read(line[:-1])
             except ValueError:
                 return "is no record and left out"
-        self.parts.note_region((_text(head[2]), int(head[3])), start, start + len(line))
+            if not _sound(record):
+                return "is no record and left out"
+            self.parts.note_record(record, start)
+        self.parts.note_region(key, start, start + len(line))
         return None
 
     def _key(self, start: int, end: int) -> Key | None:
@@ -314,7 +321,20 @@ class _Block(Struct):
         same = self.content[head.end(1) : head.end()]
         if self.content.count(same, start, end) != self.content.count(b"\n", start, end):
             return None
+        return _key_of(head)
+
+
+def _key_of(head: re.Match[bytes]) -> Key | None:
+    """Whose line has this head; None where damage made its id no text."""
+    try:
         return _text(head[2]), int(head[3])
+    except ValueError:
+        return None
+
+
+def _sound(record: Record) -> bool:
+    """Whether a body has the id that it is found by."""
+    return not isinstance(record, Body) or _HASHED.fullmatch(record.body_id) is not None
 
 
 @lru_cache(64)
