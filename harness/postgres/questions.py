@@ -46,7 +46,7 @@ class Question:
 
     def begin(self, connection: _Connection, *parameters: str | None) -> Pending:
         """Ask and do not wait. Nothing else may be asked over `connection` before the answer was fetched."""
-        if connection not in self._prepared:
+        if connection not in self._prepared and not _in_transaction(connection):
             self._prepare(connection)
         encoding = _encoding(connection)
         values = [None if value is None else value.encode(encoding) for value in parameters]
@@ -66,7 +66,10 @@ class Question:
 
     def _send(self, connection: _Connection, values: Sequence[bytes | None]) -> None:
         pgconn = _open(connection).pgconn
-        pgconn.send_query_prepared(self._name, values)
+        if _in_transaction(connection):  # a statement that was forgotten would end it
+            pgconn.send_query_params(self._text.encode(_encoding(connection)), values)
+        else:
+            pgconn.send_query_prepared(self._name, values)
         pgconn.flush()
 
 
@@ -100,6 +103,10 @@ class Pending:
 def _encoding(connection: _Connection) -> str:
     """Python's name of what the client and the server speak, which the scenario's own SQL can change."""
     return "utf-8" if connection.pgconn.parameter_status(b"client_encoding") == b"UTF8" else connection.info.encoding
+
+
+def _in_transaction(connection: _Connection) -> bool:
+    return connection.pgconn.transaction_status == pq.TransactionStatus.INTRANS
 
 
 def _open(connection: _Connection) -> _Connection:

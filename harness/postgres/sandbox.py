@@ -308,6 +308,7 @@ def _json(value: Any) -> str:
 
 def _as_written(connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
     """The connection, with values that JSON has no kind for as the server writes them, and decimals in JSON exact."""
+    connection.prepare_threshold = None  # psycopg would forget what it prepared at each rollback, and the questions too
     set_json_loads(parse_exact, connection)
     set_json_dumps(_json, connection)
     for name in _TEXTS:

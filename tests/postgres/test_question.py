@@ -57,6 +57,18 @@ def test_a_statement_that_was_forgotten_is_prepared_again(app: psycopg.Connectio
     assert TWO.ask(app, "c", "3") == [("c", "4")]
 
 
+@pytest.mark.parametrize("forgetting", ["DISCARD ALL", "DEALLOCATE ALL"])
+def test_a_question_never_ends_a_transaction_that_the_connection_is_in(
+    app: psycopg.Connection[Any], forgetting: str
+) -> None:
+    TWO.ask(app, "a", "1")
+    app.execute(forgetting)
+    app.execute("BEGIN; CREATE TEMP TABLE mine (n int)")
+    assert TWO.ask(app, "b", "2") == [("b", "3")]
+    app.execute("INSERT INTO mine VALUES (1); COMMIT")
+    assert TWO.ask(app, "c", "3") == [("c", "4")]
+
+
 def test_questions_of_one_text_do_not_get_in_each_others_way(app: psycopg.Connection[Any]) -> None:
     for _ in range(300):
         assert Question("SELECT 1").ask(app) == [("1",)]
