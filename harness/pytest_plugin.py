@@ -36,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Take a YAML file that holds scenarios: of those that `harness run` would read all, elsewhere what reads like one."""
-    if file_path.suffix not in _SUFFIXES:
+    if file_path.suffix.lower() not in _SUFFIXES:  # one in capitals is told, not left out
         return None
     from harness.scenario.files import SUPPORT_FILES
 

@@ -58,7 +58,7 @@ def _around(manifest: Manifest, cases: Cases) -> dict[str, Any]:
 
 def _summary(manifest: Manifest, cases: Cases) -> dict[str, int]:
     totals = Counter({_STATUS[name]: manifest.totals[name] for name in _STATUS})
-    end = manifest.end or manifest.start
+    end = max(manifest.end or manifest.start, manifest.start)  # a clock may go back meanwhile
     return {
         "tests": len(cases),
         **{name: totals[name] for name in ("passed", "failed", "skipped", "pending", "other")},
@@ -66,7 +66,7 @@ def _summary(manifest: Manifest, cases: Cases) -> dict[str, int]:
         "suites": len(cases.files),
         "start": _milliseconds(manifest.start),
         "stop": _milliseconds(end),
-        "duration": max(0, _milliseconds(end) - _milliseconds(manifest.start)),
+        "duration": _milliseconds(end) - _milliseconds(manifest.start),
     }
 
 

@@ -51,6 +51,7 @@ def find_files(places: Iterable[Place], project: Path) -> list[Path]:
         path = located(place.path, project)
         if path.is_dir():
             inside = list(_below(path))
+            problems += [_capitals(each) for each in sorted(inside) if each.suffix not in SUFFIXES]
             found.update(dict.fromkeys(sorted(each.resolve() for each in inside if each.is_file())))
             problems += [_missing(each, each) for each in sorted(inside) if not each.is_file()]
         elif path.is_file() and (path.suffix not in {*SUFFIXES, ""} or path.name in SUPPORT_FILES):
@@ -66,11 +67,18 @@ def find_files(places: Iterable[Place], project: Path) -> list[Path]:
 
 
 def _below(directory: Path) -> Iterator[Path]:
-    for path in directory.rglob("*.y*ml"):
+    """What ends as a scenario file does, also in capitals, which is told: to leave it out in silence would look complete."""
+    for path in directory.rglob("*.[yY]*[mM][lL]"):
         hidden = any(part.startswith(".") for part in path.relative_to(directory).parts)
         there = path.is_file() or path.is_symlink()
-        if path.suffix in SUFFIXES and path.name not in SUPPORT_FILES and there and not hidden:
+        if path.suffix.lower() in SUFFIXES and path.name not in SUPPORT_FILES and there and not hidden:
             yield path
+
+
+def _capitals(path: Path) -> Problem:
+    return Problem(
+        None, f"{path} ends in {path.suffix}, so it is not read.", f"Rename it to {path.stem}{path.suffix.lower()}."
+    )
 
 
 def _other(shown: Path) -> Problem:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import ROOT, Finished, harness, python
+from tests.support.projects import FREE_SESSION, make_project
 
 LEAN = ("-p", "no:hypothesispytest", "-p", "no:anyio")
 """Plugins that whoever runs scenarios has not: two seconds of imports for each run."""
@@ -152,3 +153,14 @@ def test_pytest_collects_every_file_that_is_there_to_be_run(tmp_path: Path) -> N
 def pytest_of(*words: object, cwd: Path = ROOT) -> Finished:
     options = (*LEAN, "-p", "no:cacheprovider", "-q", "--harness-database", "embedded")
     return python("pytest", *map(str, words), *options, cwd=cwd, timeout=600)
+
+
+def test_a_file_whose_ending_has_capitals_is_told_by_both_and_not_left_out(tmp_path: Path) -> None:
+    root = make_project(tmp_path, {"one.yaml": FREE_SESSION, "two.YAML": FREE_SESSION})
+    ours = harness("run", "--database", "embedded", cwd=root)
+    assert (ours.code, "two.YAML ends in .YAML, so it is not read. Rename it to two.yaml." in ours.err) == (4, True), (
+        ours
+    )
+    theirs = python("pytest", "scenarios", *LEAN, "-p", "no:cacheprovider", "--harness-database", "embedded", cwd=root)
+    assert theirs.code == 2, theirs
+    assert "two.YAML is no scenario file" in theirs.out
