@@ -8,7 +8,7 @@ from harness.errors import InputError
 from harness.scenario.suggest import did_you_mean
 from harness.scenario.values import ListPattern, MapPattern, Matcher, Pattern
 
-__all__ = ["refuse_lost"]
+__all__ = ["refuse_lost", "refuse_unlike"]
 
 
 def refuse_lost(pattern: Pattern, table: str, before: Collection[str], now: Collection[str]) -> None:
@@ -25,6 +25,16 @@ def refuse_lost(pattern: Pattern, table: str, before: Collection[str], now: Coll
                     did_you_mean(column, now, noun="columns"),
                     cell.position,
                 )
+
+
+def refuse_unlike(known: Collection[str], pattern: Pattern) -> None:
+    """Raises an InputError where `pattern` names a field that no record has, but for its case of letters or its underscores."""
+    plain = {key.casefold().replace("_", ""): key for key in known}
+    for row in _rows(pattern):
+        for key, value in row.items():
+            like = plain.get(key.casefold().replace("_", ""))
+            if like is not None and key not in known:
+                raise InputError(f"No record has a field {key}.", f"Did you mean {like}?", value.position)
 
 
 def _rows(pattern: Pattern) -> Iterator[MapPattern]:

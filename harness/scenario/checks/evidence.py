@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from harness import records
 from harness.jsontext import parse
+from harness.scenario.checks.columns import refuse_unlike
 from harness.scenario.checks.quantified import Element, Hold, Quantified, hold
 from harness.scenario.equality import equal
 from harness.scenario.matchers import ABSENT
@@ -116,6 +117,7 @@ def _delivery(kept: Kept[records.Delivery]) -> dict[str, Any]:
 def logs(world: World, pattern: Pattern, within_step: bool) -> list[Comparison]:
     """What the application logged; its structured fields stand beside level, logger and message."""
     elements = [_Logged(kept.raw) for kept in world.recorder.kept(records.Log, _step(world, within_step))]
+    refuse_unlike({key for kept in world.recorder.kept(records.Log) for key in kept.raw}, pattern)
     return Quantified(elements, hold(world.scope, world.clock()), "logs", world.scope, world.clock()).compare(pattern)
 
 

@@ -91,6 +91,8 @@ def test_what_is_not_so_fails_with_what_was_found(play: Play, fails: str, said: 
         ("sql: {query: 'COMMIT; BEGIN; SELECT 1 AS a', value: 1}", "This ends the transaction in which it looks."),
         ("sql: {query: 'SET TRANSACTION READ WRITE; SELECT 1 AS a', value: 1}", "cannot set transaction read-write mode"),
         ("rows: {Booking: {every: {id: $booking.nothing}}}", "nothing"),
+        ("logs: {none: {userid: anonymous}}", "No record has a field userid. Did you mean userId?"),
+        ("logs: {where: {level: info}, none: [{message: x}, {is_authenticated: true}]}", "Did you mean isAuthenticated?"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_looked_at_is_an_error_never_a_pass(play: Play, broken: str, said: str) -> None:
