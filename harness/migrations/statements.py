@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +28,8 @@ _META = re.compile(r"^[ \t]*\\(?P<command>[a-zA-Z!?.]+)(?P<rest>[^\n]*)$", re.MU
 _INLINE = re.compile(
     r"\\(?P<command>gexec|gset|gdesc|gx|g|crosstabview|watch|bind\w*|parse)\b(?P<rest>[^\n\\]*)$", re.MULTILINE
 )
-_COPY_START = re.compile(r"\bcopy\b[^;]*\bfrom\s+stdin\b[^;]*;[ \t]*\n", re.IGNORECASE)
-_GAP = re.compile(r"\s+|--[^\n]*(?:\n|$)")
+_COPY_START = re.compile(r"""\bcopy\b[^;]*\bfrom\s+stdin\b(?:[^;']|'(?:[^']|'')*')*;[ \t\r]*\n""", re.IGNORECASE)
+_GAP = re.compile(r"[ \t\n\r\f\v]+|--[^\n\r]*(?:[\n\r]|$)")  # as PostgreSQL's scanner has it
 _ALLOW = re.compile(
     r"harness[ \t]*:[ \t]*allow[ \t]+(?P<ids>[\w.*-]+(?:[ \t]*,[ \t]*(?!because\b)[\w.*-]+)*)[ \t]*,?[ \t]*(?P<reason>.*)",
     re.IGNORECASE | re.DOTALL,
@@ -108,12 +110,13 @@ class Source:
 
 def split(text: str, file: str) -> Source:
     """Take `text` apart; never raises for SQL that is not understood (see `Statement.error`)."""
-    clean, copies = _without_copy_data(text)
+    clean, found = _without_copy_data(text)
     clean, metas = _without_meta_commands(clean, file)
     clean, moves = interpolate(clean, [(meta.position.line, meta.text) for meta in metas])
-    copies = [(at + sum(more for offset, more in moves if offset <= at), rows) for at, rows in copies]
-    text = clean  # every line is where it was
-    allowances, misread = _allowances(clean, file)
+    copies = {at + sum(more for offset, more in moves if offset <= at): rows for at, rows in found}
+    lines = _Lines(clean, file)  # every line is where it was
+    allowances, misread = _allowances(clean, lines)
+    left = deque(sorted(allowances, key=lambda allowance: allowance.position.line))
     statements: list[Statement] = []
     previous_end = 0
     for start, end, tree, error in _pieces(clean):
@@ -121,27 +124,40 @@ def split(text: str, file: str) -> Source:
         if begin >= end:
             continue
         body = clean[begin:end].rstrip()
-        mine = tuple(a for a in allowances if _line(text, previous_end) <= a.position.line <= _line(text, end))
+        mine = []  # a comment at the end of a statement's last line belongs to that statement, not to the next
+        while left and left[0].position.line <= lines.line(end):
+            allowance = left.popleft()
+            if allowance.position.line >= lines.line(previous_end):
+                mine.append(allowance)
         statements.append(
             Statement(
                 number=len(statements) + 1,
                 text=body,
-                position=_position(text, begin, file),
-                end_line=_line(text, begin + len(body)),
+                position=lines.position(begin),
+                end_line=lines.line(begin + len(body)),
                 tree=tree,
                 error=error,
-                copy_data=_copy_after(copies, end),
-                allowances=_not_taken(mine, statements),
+                copy_data=copies.get(end, copies.get(end - 1)),
+                allowances=tuple(mine),
             )
         )
         previous_end = end
     return Source(tuple(statements), metas, allowances, misread)
 
 
-def _not_taken(allowances: Sequence[Allowance], before: Sequence[Statement]) -> tuple[Allowance, ...]:
-    """A comment at the end of a statement's last line belongs to that statement, not to the next."""
-    taken = {a.position for statement in before for a in statement.allowances}
-    return tuple(a for a in allowances if a.position not in taken)
+class _Lines:
+    """Places in a text: where each line begins is found once, since a file may hold 20 MB of INSERTs."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self.file = file
+        self.starts = [0, *(match.end() for match in re.finditer("\n", text))]
+
+    def line(self, offset: int) -> int:
+        return bisect_right(self.starts, offset)
+
+    def position(self, offset: int) -> Position:
+        line = self.line(offset)
+        return Position(self.file, line, offset - self.starts[line - 1] + 1)
 
 
 def _pieces(text: str) -> Iterator[tuple[int, int, Mapping[str, Any] | None, str]]:
@@ -153,11 +169,14 @@ def _pieces(text: str) -> Iterator[tuple[int, int, Mapping[str, Any] | None, str
         yield from _pieces_by_scanner(text)
         return
     raw = text.encode()
+    at = characters = 0  # of what is behind: statements come in order
     for entry in parsed.get("stmts", ()):
         start = entry.get("stmt_location", 0)
         length = entry.get("stmt_len", 0)
         end = start + length if length else len(raw)
-        yield len(raw[:start].decode()), len(raw[:end].decode()), entry["stmt"], ""
+        begin = characters + len(raw[at:start].decode())
+        at, characters = end, begin + len(raw[start:end].decode())
+        yield begin, characters, entry["stmt"], ""
 
 
 def _pieces_by_scanner(text: str) -> Iterator[tuple[int, int, Mapping[str, Any] | None, str]]:
@@ -170,6 +189,7 @@ def _pieces_by_scanner(text: str) -> Iterator[tuple[int, int, Mapping[str, Any] 
     done = 0
     for piece in slices:
         start, end = piece.start, piece.stop
+        yield from _passed_over(text, done, start)
         done = max(done, end)
         try:
             trees = json.loads(parse_sql_json(text[start:end])).get("stmts", ())
@@ -178,8 +198,32 @@ def _pieces_by_scanner(text: str) -> Iterator[tuple[int, int, Mapping[str, Any] 
             continue
         if trees:
             yield start, end, trees[0]["stmt"], ""
-    if text[done:].strip(" \t\r\n;"):  # the scanner drops what follows an unclosed parenthesis
-        yield done, len(text), None, "the statement does not end"
+    rest = _first(text, done, len(text))
+    if rest < len(text) and not text.rstrip(" \t\r\n").endswith(";"):
+        yield (
+            rest,
+            len(text),
+            None,
+            "the statement does not end",
+        )  # the scanner drops what follows an unclosed parenthesis
+    else:
+        yield from _passed_over(text, rest, len(text))
+
+
+def _passed_over(text: str, start: int, end: int) -> Iterator[tuple[int, int, Mapping[str, Any] | None, str]]:
+    """What the scanner takes for no statement, since it has no keyword (words joined by a no-break space): the server
+    is sent it all the same."""
+    begin = _first(text, start, end)
+    if begin < end:
+        stop = begin + len(text[begin:end].rstrip(" \t\r\n;"))
+        yield begin, stop, None, f'syntax error at or near "{text[begin:stop].split(";", 1)[0]}"'
+
+
+def _first(text: str, start: int, end: int) -> int:
+    """Where something stands that is neither blank nor comment nor semicolon; `end` when nothing does."""
+    while (begin := _skip_gap(text, start, end)) < end and text[begin] == ";":
+        start = begin + 1
+    return begin
 
 
 def _reason(problem: Exception) -> str:
@@ -191,7 +235,7 @@ def _without_copy_data(text: str) -> tuple[str, list[tuple[int, str]]]:
     copies: list[tuple[int, str]] = []
     position = 0
     while match := _COPY_START.search(text, position):
-        end = re.compile(r"^\\\.[ \t]*$", re.MULTILINE).search(text, match.end())
+        end = re.compile(r"^\\\.[ \t\r]*$", re.MULTILINE).search(text, match.end())
         if end is None:
             break
         copies.append((text.rindex(";", match.start(), match.end()), text[match.end() : end.start()]))
@@ -200,21 +244,17 @@ def _without_copy_data(text: str) -> tuple[str, list[tuple[int, str]]]:
     return text, copies
 
 
-def _copy_after(copies: Sequence[tuple[int, str]], end: int) -> str | None:
-    """The rows of the COPY whose semicolon stands at `end`, if this is one."""
-    return next((rows for semicolon, rows in copies if semicolon in {end, end - 1}), None)
-
-
 def _without_meta_commands(text: str, file: str) -> tuple[str, tuple[MetaCommand, ...]]:
     found: list[MetaCommand] = []
+    lines = _Lines(text, file)  # what is taken out leaves blanks: no offset moves
     for match in list(_META.finditer(text)):
         if _inside_quotes(text, match.start()):
             continue
-        found.append(MetaCommand(match["command"], match[0].strip(), _position(text, match.start(), file)))
+        found.append(MetaCommand(match["command"], match[0].strip(), lines.position(match.start())))
         text = text[: match.start()] + _blank(match[0]) + text[match.end() :]
     for match in list(_INLINE.finditer(text)):  # ends the statement before it, as a semicolon does
         if not _inside_quotes(text, match.start()) and not _in_comment(text, match.start()):
-            found.append(MetaCommand(match["command"], match[0].strip(), _position(text, match.start(), file)))
+            found.append(MetaCommand(match["command"], match[0].strip(), lines.position(match.start())))
             text = text[: match.start()] + ";" + _blank(match[0][1:]) + text[match.end() :]
     return text, tuple(sorted(found, key=lambda meta: meta.position))
 
@@ -236,7 +276,7 @@ def _inside_quotes(text: str, offset: int) -> bool:
     return False
 
 
-def _allowances(text: str, file: str) -> tuple[tuple[Allowance, ...], tuple[tuple[str, Position], ...]]:
+def _allowances(text: str, lines: _Lines) -> tuple[tuple[Allowance, ...], tuple[tuple[str, Position], ...]]:
     """What comments allow, and comments that read as if they did, with their places."""
     found, misread = [], []
     for offset, comment in comments(text) if "harness" in text.lower() else ():
@@ -244,9 +284,9 @@ def _allowances(text: str, file: str) -> tuple[tuple[Allowance, ...], tuple[tupl
         if match := _ALLOW.fullmatch(said):
             ids = tuple(part.strip().lower() for part in match["ids"].split(","))
             reason = _BECAUSE.sub("", match["reason"].strip()).strip()
-            found.append(Allowance(ids, reason, _position(text, offset, file)))
+            found.append(Allowance(ids, reason, lines.position(offset)))
         elif _LIKE_ALLOW.match(said):
-            misread.append((comment, _position(text, offset, file)))
+            misread.append((comment, lines.position(offset)))
     return tuple(found), tuple(misread)
 
 
@@ -273,11 +313,3 @@ def _end_of_block_comment(text: str, start: int, end: int) -> int:
 
 def _blank(text: str) -> str:
     return re.sub(r"[^\n]", " ", text)
-
-
-def _line(text: str, offset: int) -> int:
-    return text.count("\n", 0, offset) + 1
-
-
-def _position(text: str, offset: int, file: str) -> Position:
-    return Position(file, _line(text, offset), offset - (text.rfind("\n", 0, offset) + 1) + 1)

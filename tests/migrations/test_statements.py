@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,3 +120,31 @@ def test_no_text_makes_it_raise(text: str) -> None:
     for statement in split(text, "m.sql").statements:
         assert statement.position.line >= 1
         assert statement.text.strip()
+
+
+@pytest.mark.parametrize(
+    ("sql", "texts"),
+    [
+        ("DROP\u00a0TABLE a;\nSELECT 1;", ["DROP\u00a0TABLE a", "SELECT 1"]),  # one word to PostgreSQL
+        ("SELECT 1 1;\nx;\n-- y;\nSELECT 2;\nz;", ["SELECT 1 1", "x", "SELECT 2", "z"]),
+        ("SELECT 1 1;-- c\rDROP TABLE a;", ["SELECT 1 1", "DROP TABLE a"]),  # a carriage return ends a comment
+        ("SELECT 1 1; /* ; */ ;\n--z", ["SELECT 1 1"]),
+    ],
+)
+def test_what_the_server_is_sent_is_never_passed_over(sql: str, texts: list[str]) -> None:
+    assert [s.text for s in split(sql, "m.sql").statements] == texts
+
+
+def test_rows_of_copy_may_have_lines_and_delimiters_of_their_own() -> None:
+    source = split("COPY t FROM stdin WITH (DELIMITER ';');\r\n1;a\r\n\\.\r\nSELECT 1;\r\n", "m.sql")
+    assert [(s.kind, s.copy_data) for s in source.statements] == [("CopyStmt", "1;a\r\n"), ("SelectStmt", None)]
+
+
+def test_time_to_take_a_file_apart_grows_with_its_length() -> None:
+    def seconds(rows: int) -> float:
+        text = "".join(f"INSERT INTO t VALUES ({row}, 'é');\n" for row in range(rows))
+        start = time.process_time()
+        assert len(split(text, "m.sql").statements) == rows
+        return time.process_time() - start
+
+    assert seconds(16_000) < 12 * max(seconds(4_000), 0.05)  # 16 times if it were the square
