@@ -50,12 +50,15 @@ class Unit:
 
 
 def runner_for(script: Script, choice: str) -> str:
-    """The runner's name; `auto` takes Prisma's for a Prisma folder (version from package.json) and psql's for a file."""
+    """The runner's name; `auto` takes Prisma's for a Prisma folder (version from package.json), that of a file's sections
+    (goose and its like wrap each in a transaction unless it says otherwise), and psql's for any other file."""
     if choice != "auto":
         if choice not in RUNNERS:
             raise InputError(f"runner {choice!r} is not known.", f"Use one of auto, {', '.join(RUNNERS)}.")
         return choice
-    return _prisma_version(script.path) if script.prisma else "psql"
+    if script.prisma:
+        return _prisma_version(script.path)
+    return "one-transaction" if script.in_transaction else "psql"
 
 
 def messages(script: Script, runner: str) -> list[Message]:

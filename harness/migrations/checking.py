@@ -96,10 +96,11 @@ def check(
 
 def _given(plan: Plan, options: Options) -> list[Script]:
     """SQL that comes with the migration: the way back, rows."""
-    paths = [options.down, *(script.down for script in plan.target)]
+    paths = [options.down]
     if options.data is not None and options.data.suffix == ".sql":
         paths.append(options.data)
-    return [script for path in paths if path is not None for script in read(path)]
+    given = [script for path in paths if path is not None for script in read(path)]
+    return [*given, *(script.way_back for script in plan.target if script.way_back)]
 
 
 def _wanted(options: Options) -> tuple[str, ...]:

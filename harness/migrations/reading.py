@@ -10,24 +10,28 @@ import hashlib
 import re
 import subprocess
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from harness.errors import InputError, Position
+from harness.migrations.conventions import is_way_back, ordered, same_number, section, undo_of
 from harness.migrations.statements import Source, split
 
 __all__ = ["Plan", "Script", "plan", "read"]
 
 _DATED = re.compile(r"^\d{14}_")
-_DOWN = re.compile(r"(^|[._-])(down|undo|rollback|revert)\.sql$", re.IGNORECASE)
 _UP = re.compile(r"[._-]up\.sql$", re.IGNORECASE)
+_PROVIDER = re.compile(r"""^[ \t]*provider[ \t]*=[ \t]*["'](?P<name>[^"']*)""", re.MULTILINE)
 _SECTION = re.compile(r"^\[?(?P<name>before|update|reference)\]?:?\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Script:
-    """One migration: `name` as its runner knows it, `display` as the user gave the path, `text` without byte order mark."""
+    """One migration: `name` as its runner knows it, `display` as the user gave the path, `text` without byte order mark.
+
+    Of a file with sections for both directions (goose, dbmate, sql-migrate), `part` is the one that is meant.
+    """
 
     name: str
     path: Path
@@ -35,6 +39,7 @@ class Script:
     data: bytes
     prisma: bool
     down: Path | None = None
+    part: str = "up"
 
     @property
     def checksum(self) -> str:
@@ -44,6 +49,24 @@ class Script:
     @cached_property
     def text(self) -> str:
         """The SQL; raises InputError when it is not UTF-8 or holds a NUL byte."""
+        found = section(self._whole, self.part)
+        return found.text if found else self._whole
+
+    @property
+    def in_transaction(self) -> bool | None:
+        """Whether its runner wraps it in a transaction, where its sections say so; None where it has none."""
+        found = section(self._whole, self.part)
+        return found.in_transaction if found else None
+
+    @cached_property
+    def way_back(self) -> Script | None:
+        """What undoes it: a file beside it, or its own section."""
+        if self.down is not None:
+            return _script(self.down)
+        return replace(self, part="down") if self.part == "up" and section(self._whole, "down") else None
+
+    @cached_property
+    def _whole(self) -> str:
         if b"\0" in self.data and not self.data.startswith((b"\xff\xfe", b"\xfe\xff")):
             line = self.data[: self.data.index(b"\0")].count(b"\n") + 1
             raise InputError(
@@ -98,6 +121,8 @@ def plan(path: Path, baseline: Sequence[Path] = (), since: str | None = None) ->
         old = [script for script in scripts if script not in target]
     else:
         target, old = scripts, []
+    for one, other in same_number([script.path for script in scripts]):
+        notes.append(f"{one.name} and {other.name} have the same number: they are run in this order")
     if baseline:
         before = _without(_read_all(baseline, notes), target)
     elif since is not None:
@@ -124,7 +149,7 @@ def read(path: Path) -> list[Script]:
     for folder in (path, path / "migrations", path / "prisma" / "migrations", path / "prisma"):
         if _prisma_folders(folder):
             return _read_prisma(folder)
-    files = [file for file in sorted(path.glob("*.sql")) if not _DOWN.search(file.name)]
+    files = ordered([file for file in path.glob("*.sql") if not is_way_back(file)])
     if not files:
         raise InputError(
             f"{path} holds no .sql file.", "An empty folder proves nothing; give the folder that holds the migrations."
@@ -179,6 +204,7 @@ def _prisma_folders(folder: Path) -> list[Path]:
 
 
 def _read_prisma(folder: Path) -> list[Script]:
+    _refuse_other_provider(folder / "migration_lock.toml")
     lost = sorted(
         child
         for child in folder.iterdir()
@@ -188,8 +214,20 @@ def _read_prisma(folder: Path) -> list[Script]:
         raise InputError(
             f"{lost[0]} has no migration.sql.", "Prisma stops there with P3015: restore the file or remove the folder."
         )
-    loose = [file for file in sorted(folder.glob("*.sql")) if not _DOWN.search(file.name)]
+    loose = [file for file in sorted(folder.glob("*.sql")) if not is_way_back(file)]
     return [_script(child / "migration.sql") for child in _prisma_folders(folder)] + [_script(file) for file in loose]
+
+
+def _refuse_other_provider(lock: Path) -> None:
+    """Prisma's note of the database that a folder is for: with another it stops with P3019."""
+    found = _PROVIDER.search(lock.read_text(errors="replace")) if lock.is_file() else None
+    if found and found["name"] not in {"postgresql", "postgres", "cockroachdb"}:
+        line = lock.read_text(errors="replace").count("\n", 0, found.start("name")) + 1
+        raise InputError(
+            f"these migrations are for {found['name']}.",
+            "Only PostgreSQL can be rehearsed; Prisma would stop with P3019.",
+            Position(str(lock), line),
+        )
 
 
 def _siblings_before(path: Path) -> list[Script]:
@@ -228,7 +266,7 @@ def _down_of(path: Path) -> Path | None:
     names = [f"{stem}{mark}{word}.sql" for word in ("down", "undo", "rollback") for mark in "._-"]
     if path.name == "migration.sql":
         names.insert(0, "down.sql")
-    return next((path.parent / name for name in names if (path.parent / name).is_file()), None)
+    return next((path.parent / name for name in names if (path.parent / name).is_file()), undo_of(path))
 
 
 def _changed_since(path: Path, revision: str) -> set[Path]:

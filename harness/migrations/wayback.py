@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -67,10 +66,17 @@ def way_back(rehearsal: Rehearsal) -> list[str]:
 
 
 def _given_down(rehearsal: Rehearsal) -> list[str]:
-    path: Path | None = rehearsal.options.down or next(
-        (s.down for s in reversed(rehearsal.plan.target) if s.down), None
-    )
-    return [statement.text for statement in read(path)[0].source.statements] if path else []
+    """The scripts that undo it, the last migration's first; none where a migration has none, as half a way is none."""
+    if rehearsal.options.down:
+        backs = [read(rehearsal.options.down)[0]]
+    else:
+        backs = [script.way_back for script in reversed(rehearsal.plan.target)]
+    if not all(backs):
+        if any(backs):
+            having = f"{sum(map(bool, backs))} of {len(backs)} migrations have"
+            rehearsal.notes.append(f"only {having} a way back: it was derived from the statements instead")
+        return []
+    return [statement.text for script in backs if script for statement in script.source.statements]
 
 
 def _one_way(steps: Sequence[Reverse], rehearsal: Rehearsal) -> Iterator[Finding]:

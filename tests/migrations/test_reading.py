@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import InputError
+from harness.migrations.batches import runner_for
 from harness.migrations.bookkeeping import Entry, stuck
 from harness.migrations.reading import plan, read
 from tests.migrations.places import PRODUCTION, UPDATE
@@ -81,11 +82,59 @@ def test_down_scripts_are_found_and_not_run_as_migrations(tmp_path: Path) -> Non
     assert script.down.name == "1_add.down.sql"
 
 
+def test_numbers_are_numbers_and_flyways_letters_mean_something(tmp_path: Path) -> None:
+    def names(folder: Path, *files: str) -> list[str]:
+        folder.mkdir()
+        for name in files:
+            (folder / name).write_text("SELECT 1;")
+        return [script.name for script in read(folder)]
+
+    assert names(tmp_path / "counted", "10_c.sql", "2_b.sql", "1_a.sql") == ["1_a.sql", "2_b.sql", "10_c.sql"]
+    assert names(tmp_path / "mixed", "10_c.sql", "2_b.sql", "x.sql") == ["10_c.sql", "2_b.sql", "x.sql"]
+    flyway = names(tmp_path / "flyway", "V10__c.sql", "V2__b.sql", "V2_1__b.sql", "U2__b.sql", "R__views.sql")
+    assert flyway == ["V2__b.sql", "V2_1__b.sql", "V10__c.sql", "R__views.sql"]
+    assert [script.down and script.down.name for script in read(tmp_path / "flyway")] == ["U2__b.sql", None, None, None]
+
+
+def test_one_number_twice_is_told(tmp_path: Path) -> None:
+    for name in ("1_a.sql", "2_b.sql", "2_c.sql"):
+        (tmp_path / name).write_text("SELECT 1;")
+    assert plan(tmp_path).notes == ("2_b.sql and 2_c.sql have the same number: they are run in this order",)
+
+
+@pytest.mark.parametrize(
+    ("up", "down", "wrapped"),
+    [
+        ("-- +goose Up", "-- +goose Down", True),
+        ("-- +goose NO TRANSACTION\n-- +goose Up", "-- +goose Down", False),
+        ("-- +migrate Up", "-- +migrate Down", True),
+        ("-- +migrate Up notransaction", "-- +migrate Down", False),
+        ("-- migrate:up", "-- migrate:down", True),
+        ("-- migrate:up transaction:false", "-- migrate:down", False),
+    ],
+)
+def test_a_file_with_both_directions_is_its_way_up_and_its_way_back(
+    tmp_path: Path, up: str, down: str, wrapped: bool
+) -> None:
+    (tmp_path / "1.sql").write_text(f"{up}\nCREATE TABLE t ();\n{down}\nDROP TABLE t;\n")
+    (script,) = read(tmp_path)
+    assert [s.text for s in script.source.statements] == ["CREATE TABLE t ()"]
+    assert script.way_back is not None
+    (back,) = script.way_back.source.statements
+    assert (back.text, back.position.line) == ("DROP TABLE t", up.count("\n") + 4)
+    assert script.way_back.way_back is None
+    assert runner_for(script, "auto") == ("one-transaction" if wrapped else "psql")
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda p: p / "nowhere.sql", "does not exist"),
         (lambda p: p, "holds no .sql file"),
+        (
+            lambda p: (p / "migration_lock.toml").write_text('#\nprovider = "mysql"') and folder(p, "2_x"),
+            r"toml:2:1: .*mysql",
+        ),
         (lambda p: (p / "20250101000000_x").mkdir() or folder(p, "20250202000000_y"), "has no migration.sql"),
     ],
 )
