@@ -149,12 +149,21 @@ def read(path: Path) -> list[Script]:
     for folder in (path, path / "migrations", path / "prisma" / "migrations", path / "prisma"):
         if _prisma_folders(folder):
             return _read_prisma(folder)
-    files = ordered([file for file in path.glob("*.sql") if not is_way_back(file)])
+    files = ordered(_files(path))
     if not files:
         raise InputError(
             f"{path} holds no .sql file.", "An empty folder proves nothing; give the folder that holds the migrations."
         )
     return [_script(file) for file in files]
+
+
+def _files(folder: Path) -> list[Path]:
+    """The .sql files of a folder, in whatever case of letters, but those that undo others."""
+    return [
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() == ".sql" and not file.is_dir() and not is_way_back(file)
+    ]
 
 
 def _read_all(paths: Sequence[Path], notes: list[str]) -> list[Script]:
@@ -214,7 +223,7 @@ def _read_prisma(folder: Path) -> list[Script]:
         raise InputError(
             f"{lost[0]} has no migration.sql.", "Prisma stops there with P3015: restore the file or remove the folder."
         )
-    loose = [file for file in sorted(folder.glob("*.sql")) if not is_way_back(file)]
+    loose = sorted(_files(folder))
     return [_script(child / "migration.sql") for child in _prisma_folders(folder)] + [_script(file) for file in loose]
 
 

@@ -96,6 +96,13 @@ def test_numbers_are_numbers_and_flyways_letters_mean_something(tmp_path: Path) 
     assert [script.down and script.down.name for script in read(tmp_path / "flyway")] == ["U2__b.sql", None, None, None]
 
 
+def test_every_file_of_sql_counts_and_no_folder_is_one(tmp_path: Path) -> None:
+    (tmp_path / "x.sql").mkdir()
+    for name in ("1.sql", "2.SQL", "3.txt"):
+        (tmp_path / name).write_text("SELECT 1;")
+    assert [script.name for script in read(tmp_path)] == ["1.sql", "2.SQL"]
+
+
 def test_one_number_twice_is_told(tmp_path: Path) -> None:
     for name in ("1_a.sql", "2_b.sql", "2_c.sql"):
         (tmp_path / name).write_text("SELECT 1;")
