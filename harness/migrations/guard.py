@@ -111,7 +111,7 @@ def refuse_reaching_out(scripts: Sequence[Script], allowed: Collection[str] = ()
                 problems.append(
                     Problem(
                         meta.position,
-                        f"`{meta.text}`: {REACHES['psql']}.",
+                        f"`{meta.short}`: {REACHES['psql']}.",
                         "Take it out, or run with --allow psql (it is then left out).",
                     )
                 )

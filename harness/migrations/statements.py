@@ -21,6 +21,7 @@ from pglast.parser import split as scanner_split
 from harness.errors import Position
 from harness.migrations.lexing import comments
 from harness.migrations.variables import interpolate
+from harness.redaction import MASK, Redactor
 
 __all__ = ["Allowance", "MetaCommand", "Source", "Statement", "split"]
 
@@ -37,6 +38,7 @@ _ALLOW = re.compile(
 _LIKE_ALLOW = re.compile(
     r"@?harness\b\W{0,3}(?:allow|ignore|disable|suppress|skip|permit|accept|noqa|nolint|off)", re.IGNORECASE
 )
+_PASSWORD = re.compile(r"""(\bpassword["']?\s*=?\s*)E?'(?:[^']|'')*'""", re.IGNORECASE)
 _BECAUSE = re.compile(r"^(?:because|--|—|:)\s*", re.IGNORECASE)
 
 
@@ -61,6 +63,11 @@ class MetaCommand:
     command: str
     text: str
     position: Position
+
+    @property
+    def short(self) -> str:
+        """The line without passwords."""
+        return without_passwords(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +100,14 @@ class Statement:
 
     @property
     def short(self) -> str:
-        """The text on one line, at most 120 characters."""
-        line = " ".join(self.text.split())
+        """The text on one line, at most 120 characters, without passwords."""
+        line = without_passwords(" ".join(self.text.split()))
         return line if len(line) <= 120 else line[:119] + "…"
+
+
+def without_passwords(text: str) -> str:
+    """SQL to show: what a PASSWORD clause, a connection string or an address holds is masked."""
+    return Redactor(personal_data=False).text(_PASSWORD.sub(rf"\1'{MASK}'", text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import InputErrors
 from harness.migrations.guard import REACHES, refuse_reaching_out
-from harness.migrations.reading import Script
+from harness.migrations.reading import Script, read
 
 REFUSED = {
     "COPY t TO PROGRAM 'cat > /tmp/x'": "copy-file",
@@ -87,3 +87,20 @@ def test_every_problem_is_told_at_once() -> None:
 def test_an_unknown_permission_is_a_mistake() -> None:
     with pytest.raises(InputErrors, match=f"Known: {', '.join(list(REACHES)[:2])}"):
         refuse_reaching_out([script("SELECT 1")], ["everything"])
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE SUBSCRIPTION s CONNECTION 'host=x password=hunter22' PUBLICATION p;",
+        "CREATE USER MAPPING FOR CURRENT_USER SERVER s OPTIONS (user 'a', password 'hunter22');",
+        "ALTER ROLE app PASSWORD 'hunter22';",
+        "\\connect postgresql://u:hunter22@h/db\n",
+    ],
+)
+def test_a_refusal_shows_no_password(tmp_path: Path, sql: str) -> None:
+    (tmp_path / "m.sql").write_text(sql)
+    with pytest.raises(InputErrors) as refused:
+        refuse_reaching_out(read(tmp_path / "m.sql"))
+    assert "hunter22" not in str(refused.value)
+    assert sql.split(maxsplit=1)[0] in str(refused.value)
