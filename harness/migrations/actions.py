@@ -10,11 +10,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pglast.keywords import RESERVED_KEYWORDS, TYPE_FUNC_NAME_KEYWORDS
 from pglast.parser import ParseError, parse_plpgsql_json, parse_sql_json
 
 from harness.migrations.statements import Statement
 
-__all__ = ["Action", "Name", "actions", "bodies", "conditions", "created", "quoted", "subjects", "walk", "writes"]
+__all__ = [
+    "Action",
+    "Name",
+    "actions",
+    "bodies",
+    "bounded_parents",
+    "conditions",
+    "created",
+    "quoted",
+    "subjects",
+    "walk",
+    "writes",
+]
 
 _COMMANDS = {
     "AT_DropNotNull": "drop_not_null",
@@ -91,22 +104,7 @@ def quoted(name: str) -> str:
     return name if plain else '"' + name.replace('"', '""') + '"'
 
 
-_RESERVED = frozenset(
-    {
-        "user",
-        "order",
-        "group",
-        "table",
-        "select",
-        "check",
-        "default",
-        "end",
-        "primary",
-        "references",
-        "unique",
-        "column",
-    }
-)
+_RESERVED = RESERVED_KEYWORDS | TYPE_FUNC_NAME_KEYWORDS  # no names of tables or columns without quotes
 
 
 def walk(node: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -173,6 +171,13 @@ def subjects(statement: Statement) -> tuple[Name, ...]:
     if kind == "ViewStmt":
         return (_range(node["view"]),)
     return ()
+
+
+def bounded_parents(statement: Statement) -> tuple[Name, ...]:
+    """What `CREATE TABLE … PARTITION OF` makes a part of: it locks that, and reads its default partition."""
+    if statement.kind != "CreateStmt" or "partbound" not in statement.node:
+        return ()
+    return tuple(_range(entry["RangeVar"]) for entry in statement.node.get("inhRelations", ()))
 
 
 def _partitions(node: Mapping[str, Any]) -> Iterator[Name]:

@@ -8,6 +8,7 @@ the model knows, write a row with all of them, write a row with only what is req
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from harness.migrations.actions import actions
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.generator import row_sql
 from harness.migrations.hazards import finding
+from harness.migrations.meanings import check_meanings
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.running import run_units
 from harness.migrations.schema import Column, Schema, quoted_label, quoted_name, snapshot
@@ -32,6 +34,7 @@ __all__ = ["check_compatibility", "new_kinds"]
 PHASE = "compatibility"
 _NULL_REFUSED = "23502"  # a default helps here, and nowhere else
 _REPEATED = "23505"
+_CHECK_REFUSED = "23514"
 _SERVERS = "428C9"  # GENERATED ALWAYS
 _MADE_UP = (
     "; the row is made up and what it repeats is its own: do two rows of production share what must be unique now?"
@@ -56,6 +59,7 @@ def check_compatibility(rehearsal: Rehearsal) -> list[Finding]:
             found = [*models.findings(), *models.stale(session, prepared)]
             told = {f.table for f in found if f.id == "compat.old-app-write-fails"}
             found += Writes(rehearsal, models.new, before, after).findings(told)
+            found += check_meanings(rehearsal, models.new, before, after)
             return [*found, *check_usage(rehearsal, models.new, before, after)]
 
 
@@ -140,7 +144,9 @@ class _Models:
         same_relation = self.old.tables[table]["oid"] == self.new.tables.get(table, {}).get("oid")
         if not same_relation or self.old.views.get(table) != self.new.views.get(table):
             return True
-        return _shape(self.old, table) != _shape(self.new, table) or self._enums_differ(table)
+        if _shape(self.old, table) != _shape(self.new, table) or _checks(self.old, table) != _checks(self.new, table):
+            return True
+        return self._enums_differ(table)
 
     def _enums_differ(self, table: str) -> bool:
         kinds = {column.type.strip('"').removesuffix("[]") for column in self.old.columns_of(table)}
@@ -188,7 +194,7 @@ class _Models:
                 )
         for words, values, minimal, severity in tried:
             failure = self._old_write_fails(table, values, minimal)
-            if failure:
+            if failure and not (failure.sqlstate == _CHECK_REFUSED and not self._by_defaults(table, failure, minimal)):
                 named = next((n for (t, n) in self.new.columns if t == table and f'"{n}"' in failure.message), "…")
                 evidence = f"the running release writes {words} into {table}; the new schema says {failure}"
                 found = self._found(
@@ -214,6 +220,14 @@ class _Models:
         fresh = row_sql(self.before, self.old, table, values, minimal=minimal, fresh=True)
         return failure if self._try(self.before, fresh) or self._try(self.after, fresh) else None
 
+    def _by_defaults(self, table: str, failure: Failure, minimal: bool) -> bool:
+        """Whether a check refuses what stands in a row by default alone: no value of it is made up."""
+        refused = [
+            k for k in self.new.constraints.values() if k["table"] == table and f'"{k["name"]}"' in failure.message
+        ]
+        given = {c.name for c in self.old.columns_of(table) if c.not_null and not (c.default or c.identity)}
+        return minimal and any(k["columns"] and not given & set(k["columns"]) for k in refused)
+
     def _number_written(self, table: str, failure: Failure) -> Severity:
         """How bad it is that the server gives the number now: it did before too where it was asked to."""
         named = (c for c in self.old.columns_of(table) if f'"{c.name}"' in failure.message)
@@ -231,11 +245,16 @@ class _Models:
         for table, name, value, words in new_kinds(self.old, self.new):
             if value != "NULL":
                 continue
-            sql = row_sql(self.after, self.new, table, {name: value})
-            seen = self._read_back(table, name, sql)
-            if seen:
+            sql = self._row_of_new_kind(table, name, value)
+            if sql and self._read_back(table, name, sql):
                 evidence = f"a row with {words} was written; the query of the running release returned NULL in {table}.{name}, which it knows as NOT NULL"
                 yield self._found("compat.old-app-sees-null", Severity.MEDIUM, table, name, evidence, column=name)
+
+    def _row_of_new_kind(self, table: str, column: str, value: str) -> str:
+        """An INSERT of it by the new release; empty where no row of this table can be made up (the notes say so)."""
+        with suppress(InputError):
+            return row_sql(self.after, self.new, table, {column: value})
+        return ""
 
     def _read_back(self, table: str, column: str, insert: str) -> bool:
         """Whether a row written by the new release shows NULL to the old one's query. Nothing is kept."""
@@ -260,7 +279,8 @@ class _Models:
                     "compat.new-app-on-old-schema-fails", Severity.MEDIUM, table, failure.message, evidence
                 )
         for table, name, value, words in new_kinds(self.old, self.new):
-            failure = self._try(self.before, row_sql(self.after, self.new, table, {name: value}))
+            sql = self._row_of_new_kind(table, name, value)
+            failure = self._try(self.before, sql) if sql else None
             if failure:
                 evidence = f"a row with {words} into {table}: the old schema says {failure}"
                 yield self._found("compat.new-app-on-old-schema-fails", Severity.MEDIUM, table, name, evidence)
@@ -288,6 +308,11 @@ class _Models:
         enum = [s for s in self.rehearsal.statements if s.kind == "AlterEnumStmt"]
         found = next(iter(changing or about or enum), None)
         return found or self.rehearsal.speaks_of(table.rsplit(".", maxsplit=1)[-1])
+
+
+def _checks(schema: Schema, table: str) -> dict[str, str]:
+    """Those of the table; of one that is not validated only what is written from now on is asked."""
+    return {n: str(k["definition"]) for n, k in schema.constraints.items() if k["table"] == table and k["kind"] == "c"}
 
 
 def _shape(schema: Schema, table: str) -> dict[str, tuple[object, ...]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from harness.migrations import fingerprints
-from harness.migrations.actions import Action, actions, quoted, walk
+from harness.migrations.actions import Action, actions, quoted, subjects, walk
 from harness.migrations.advice import safe_way
 from harness.migrations.alike import alike, apart_first
 from harness.migrations.batches import Unit
@@ -25,7 +25,7 @@ from harness.migrations.schema import differences, snapshot
 from harness.migrations.sequences import Position, behind, positions
 from harness.migrations.statements import Statement
 from harness.migrations.timezones import check_time_zones
-from harness.migrations.tracing import COMMITS_ITSELF
+from harness.migrations.tracing import COMMITS_ITSELF, Failure
 from harness.migrations.violators import Violators, count_violators
 
 if TYPE_CHECKING:
@@ -107,6 +107,9 @@ def _failures(rehearsal: Rehearsal, runs: Mapping[str, _Run]) -> Iterator[Findin
         if run.outcome.failure.sqlstate[:2] not in {"22", "23"}:
             return
         statement = run.outcome.failed.statement
+        if name == "plain" and (said := _refused_anyway(rehearsal, statement)):
+            yield refused(rehearsal, PHASE, run.outcome.failed, said)
+            return
         hopeless = any(
             a.kind == "add_column" and {"required", "default"} & {*a.values} == {"required"} for a in actions(statement)
         )
@@ -141,6 +144,16 @@ def _failures(rehearsal: Rehearsal, runs: Mapping[str, _Run]) -> Iterator[Findin
             about=run.outcome.failure.message,
         )  # where no row can be mended beforehand
         return
+
+
+def _refused_anyway(rehearsal: Rehearsal, statement: Statement) -> Failure | None:
+    """What the server says to the statement where there is no row at all: then no row of production decides."""
+    if any(rehearsal.row_counts(rehearsal.base).values()):
+        return None
+    with rehearsal.clone(rehearsal.base) as database, database.connect() as connection:
+        outcome = run_units(connection, rehearsal.units)
+    at_it = outcome.failed is not None and outcome.failed.statement is statement
+    return outcome.failure if at_it else None
 
 
 def _rows_there(rehearsal: Rehearsal, key: Action | None) -> int:
@@ -249,12 +262,13 @@ def _backfills(rehearsal: Rehearsal, runs: Mapping[str, _Run]) -> Iterator[Findi
             continue
         certain = _cannot_match(rehearsal, statement)
         why = certain or "no row matched; the rows were made up, so production's may"
-        table = statement.node["relation"]["relname"]
+        table = subjects(statement)[0].name
+        where = subjects(statement)[0].sql
         condition = re.split(r"\bwhere\b", statement.text, maxsplit=1, flags=re.IGNORECASE)
         query = (
-            f"SELECT count(*) FROM {quoted(table)} WHERE {condition[1].strip()}"
+            f"SELECT count(*) FROM {where} WHERE {condition[1].strip()}"
             if len(condition) == 2
-            else f"SELECT count(*) FROM {quoted(table)}"
+            else f"SELECT count(*) FROM {where}"
         )
         yield finding(
             "data.touches-nothing",
@@ -282,8 +296,8 @@ def _cannot_match(rehearsal: Rehearsal, statement: Statement) -> str:
             continue
         fields = body["arg"].get("ColumnRef", {}).get("fields", ())
         column = fields[-1]["String"]["sval"] if fields and "String" in fields[-1] else ""
-        known = rehearsal.before.columns.get((table, column))
-        if known is not None and known.not_null:
+        known = [rehearsal.before.columns.get((label, column)) for label in rehearsal.labels(subjects(statement)[0])]
+        if known and all(each is not None and each.not_null for each in known):
             return f"{column} is NOT NULL"
         if column in added and "default" in added[column].values:
             return f"{column} was added with a default, which every existing row already has"

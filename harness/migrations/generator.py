@@ -99,9 +99,13 @@ def fill_awkward(connection: psycopg.Connection[Any], schema: Schema, literals: 
         except InputError:
             continue  # then it has no plain rows either, and `fill` has said so
         for column in columns:
-            if column.generated or ((column.name,) in schema.unique_sets(table) and not _is_nullable(column)):
+            if column.generated:
                 continue
-            for expression in _awkward_values(column, literals.of(table, column.name), schema):
+            alone = (column.name,) in schema.unique_sets(table)
+            kinds = (
+                [] if alone and column.not_null else _awkward_values(column, literals.of(table, column.name), schema)
+            )
+            for expression in [*kinds, *_twins(column, schema) * alone]:
                 number += 1
                 made.rows[table] = made.rows.get(table, 0) + _insert_variant(
                     connection, schema, table, number, column.name, expression, fits
@@ -245,6 +249,12 @@ def _awkward_values(column: Column, literals: Sequence[str], schema: Schema) -> 
     values += [f"'{label}'::{column.type}" for label in labels]
     values += ["true", "false"] if kind == "boolean" else []
     return [*values, "SAME", "SAME"]
+
+
+def _twins(column: Column, schema: Schema) -> list[str]:
+    """Of a text that no two rows share: the one that differs in case alone, which is another value to its index."""
+    kind = base_type(column.type, schema).split("(")[0]
+    return [f"upper({quoted_name(column.name)})"] if kind in {"text", "character varying"} else []
 
 
 def _insert_variant(

@@ -141,6 +141,10 @@ HAZARDS: dict[str, Hazard] = {
         "SELECT tableowner FROM pg_tables WHERE tablename = '{bare}';\n"
         "CREATE POLICY {name_new} ON {table} USING (…) WITH CHECK (…);\n{statement};",
     ),
+    "compat.name-moved": Hazard(
+        "The name is there and means another column: nothing fails, and the running release reads and writes the wrong values.",
+        "-- give the new meaning a new name, and drop the old one when no release uses it",
+    ),
     "compat.rows-shown": Hazard(
         "Policies that are there do nothing while row level security is off: what they kept apart is one heap again.",
         "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;  -- or revoke what their readers may not see",

@@ -11,6 +11,7 @@ from harness.migrations.bookkeeping import applied, stuck
 from harness.migrations.computed import check_computed
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.hazards import finding
+from harness.migrations.policies import check_policies
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.schema import Schema
 from harness.migrations.statements import Statement
@@ -37,6 +38,7 @@ def inspect_schema(rehearsal: Rehearsal) -> list[Finding]:
         *_unfinished(rehearsal, after),
         *_hidden(rehearsal, after),
         *_shown(rehearsal, after),
+        *check_policies(rehearsal, after),
         *_unlogged(rehearsal, after),
         *check_upkeep(rehearsal, after),
         *check_computed(rehearsal, after),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
-from harness.migrations.actions import Name, actions, conditions, walk, writes
+from harness.migrations.actions import Name, actions, bounded_parents, conditions, walk, writes
 from harness.migrations.statements import Statement
 
 __all__ = ["Literals", "literals_in", "sought_empty"]
@@ -17,6 +18,13 @@ class Literals:
     """SQL literals by column name. Tables are not told apart: a comparison may stand in a join or a subquery."""
 
     by_column: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """More of them, by column name."""
+        for column, literal in pairs:
+            known = self.by_column.setdefault(column, [])
+            if literal not in known:
+                known.append(literal)
 
     def of(self, _table: str, column: str) -> Sequence[str]:
         """Literals compared with a column of that name."""
@@ -41,8 +49,8 @@ def _add(found: Literals, column: Any, value: Any) -> None:
     if "String" not in last:
         return
     values = value["List"]["items"] if "List" in value else [value]
-    known = found.by_column.setdefault(last["String"]["sval"], [])
-    known += [text for entry in values if (text := _literal(entry)) is not None and text not in known]
+    found.by_column.setdefault(last["String"]["sval"], [])
+    found.add((last["String"]["sval"], text) for entry in values if (text := _literal(entry)) is not None)
 
 
 def _literal(entry: Mapping[str, Any]) -> str | None:
@@ -59,6 +67,23 @@ def _literal(entry: Mapping[str, Any]) -> str | None:
     if "boolval" in constant:
         return f"'{str(constant['boolval'].get('boolval', False)).lower()}'"
     return None
+
+
+def bounds_in(statements: Sequence[Statement]) -> Iterator[tuple[Name, list[str]]]:
+    """(the whole, literals in the order of its key) of each new partition: rows that the default partition may have."""
+    for statement in statements:
+        bounds = [(parent, statement.node["partbound"]) for parent in bounded_parents(statement)]
+        if statement.kind == "AlterTableStmt":
+            relation = statement.node["relation"]
+            whole = Name(relation["relname"], relation.get("schemaname", ""))
+            bounds = [
+                (whole, body["bound"])
+                for name, body in walk(statement.tree)
+                if name == "PartitionCmd" and "bound" in body
+            ]
+        for parent, bound in bounds:
+            ends = bound.get("lowerdatums") or bound.get("listdatums", ())[:1]
+            yield parent, [text for text in takewhile(bool, map(_literal, ends)) if text]
 
 
 def sought_empty(statements: Sequence[Statement]) -> dict[Name, set[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.migrations.actions import quoted, subjects
+from harness.migrations.actions import bounded_parents, quoted, subjects
 from harness.migrations.advice import safe_way
 from harness.migrations.batches import Unit
 from harness.migrations.confinement import refuse_lacking_extension
@@ -158,7 +158,7 @@ class _Judge:
             yield finding("rewrite", self._severity(seen), PHASE, statement, evidence, table=table, remedy=remedy)
         yield from self._scans(seen)
         yield from self._builds(seen)
-        for table, count in sorted(seen.written.items()):
+        for table, count in sorted(self._by_whole(seen.written).items()):
             total = self.rehearsal.options.rows if table in self.rehearsal.touched else 0
             if (
                 table
@@ -178,6 +178,17 @@ class _Judge:
                     table=table,
                     names={"key": self._key(table)},
                 )
+
+    def _by_whole(self, written: Mapping[str, int]) -> Mapping[str, int]:
+        """Rows written, those of partitions with the table that they are parts of; a row that moves is written twice."""
+        parents, found = self.rehearsal.before.partitions, dict[str, int]()
+        for table, count in written.items():
+            whole = table
+            while whole in parents:
+                whole = parents[whole]
+            found[whole] = found.get(whole, 0) + count
+        most = self.rehearsal.options.rows
+        return {table: min(count, most) if table in parents.values() else count for table, count in found.items()}
 
     def _scans(self, seen: Observation) -> Iterator[Finding]:
         statement = seen.unit.statement
@@ -329,7 +340,7 @@ class _Judge:
     def _own_tables(self, statement: Statement) -> set[str]:
         """Labels of what the statement names, with their partitions and parents."""
         schema = self.rehearsal.before
-        named = subjects(statement)
+        named = (*subjects(statement), *bounded_parents(statement))
         names = {name.name for name in named}
         own = {label for name in named for label in self.rehearsal.labels(name)}
         own |= {str(index["table"]) for index in schema.indexes.values() if index["name"] in names}

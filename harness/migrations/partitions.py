@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import psycopg
 
-__all__ = ["bounded"]
+__all__ = ["bounded", "key_columns"]
 
 _TREE = """
 SELECT t.relid::oid, t.parentrelid::oid, t.isleaf, pg_get_expr(c.relpartbound, c.oid), p.partstrat,
@@ -35,16 +36,26 @@ class _Key:
     kind: str
 
 
+def key_columns(connection: psycopg.Connection[Any], table: str) -> list[str]:
+    """The columns of a partitioned table's key, up to the first expression; none where there are no partitions yet."""
+    rows = connection.execute(_TREE, (_quoted(table),)).fetchall()
+    names: list[str] = next((names for _, _, _, bound, _, names, _ in rows if bound is not None), [])
+    return list(takewhile(bool, names))
+
+
+def _quoted(table: str) -> str:
+    return ".".join('"' + part.replace('"', '""') + '"' for part in table.split(".", 1))
+
+
 def bounded(connection: psycopg.Connection[Any], table: str, plain: Callable[[str], str]) -> dict[str, str]:
     """SQL over a row number `g` for the columns of the partition keys of `table`; empty when any value has its place.
 
     Rows go to each leaf in turn. `plain` is what a column holds where its leaf does not care.
     """
-    quoted = ".".join('"' + part.replace('"', '""') + '"' for part in table.split(".", 1))
     paths: dict[int, dict[str, str] | None] = {}
     kinds: dict[str, str] = {}
     leaves: list[dict[str, str]] = []
-    for oid, parent, is_leaf, bound, strategy, names, types in connection.execute(_TREE, (quoted,)):
+    for oid, parent, is_leaf, bound, strategy, names, types in connection.execute(_TREE, (_quoted(table),)):
         if bound is None:  # the table itself
             paths[oid] = {}
             continue

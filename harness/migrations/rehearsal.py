@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 import psycopg
 
 from harness.errors import InputError
-from harness.migrations.actions import Name, actions, subjects
+from harness.migrations.actions import Name, actions, bounded_parents, subjects
 from harness.migrations.batches import Unit, runner_for, units
 from harness.migrations.confinement import (
     add_extensions,
@@ -27,7 +27,8 @@ from harness.migrations.confinement import (
 )
 from harness.migrations.generator import Generated, fill, fill_awkward
 from harness.migrations.given import insert_given, read_given
-from harness.migrations.literals import literals_in, sought_empty
+from harness.migrations.literals import bounds_in, literals_in, sought_empty
+from harness.migrations.partitions import key_columns
 from harness.migrations.reading import Plan, Script
 from harness.migrations.running import run_units
 from harness.migrations.schema import Schema, quoted_label, snapshot
@@ -155,7 +156,11 @@ class Rehearsal:
         """Tables that get the full number of rows: those named, their parents, or all when a statement names none."""
         named: set[str] = set()
         for statement in self.statements:
-            names = [*subjects(statement), *(a.parent for a in actions(statement) if a.parent)]
+            names = [
+                *subjects(statement),
+                *bounded_parents(statement),
+                *(a.parent for a in actions(statement) if a.parent),
+            ]
             if statement.kind in {"DoStmt", "SelectStmt", "CallStmt"} or statement.tree is None:
                 return frozenset(self.before.tables)
             named |= {label for name in names for label in self.labels(name)}
@@ -220,9 +225,11 @@ class Rehearsal:
             known = all((entry["table"], column) in self.before.columns for column in entry["columns"] or ())
             if entry["kind"] == "c" and name not in self.before.constraints and known:
                 self._fitted[name] = entry
-        tables = {entry["table"] for entry in self._fitted.values()}
+        tables = {
+            entry["table"] for entry in self._fitted.values()
+        } - self.before.partitions.keys()  # theirs come with the whole
         noted = len(self.notes)
-        if not tables or not all(self.row_counts(self.sized(FITTED))[table] for table in tables):
+        if not self._fitted or not all(self.row_counts(self.sized(FITTED))[table] for table in tables):
             self._fitted.clear()
             del self.notes[noted:]
             return False
@@ -246,7 +253,10 @@ class Rehearsal:
     def awkward(self) -> Template:
         """Some plain rows, the given rows, and every kind of row that the schema still allows."""
         literals = literals_in(self.statements)
-        digest = hashlib.sha256(f"{sorted(literals.by_column.items())} {self._given_digest}".encode()).hexdigest()[:12]
+        bounds = [(parent.sql, values) for parent, values in bounds_in(self.statements)]
+        digest = hashlib.sha256(
+            f"{sorted(literals.by_column.items())} {bounds} {self._given_digest}".encode()
+        ).hexdigest()[:12]
         return self.base.derive(f"awkward-{digest}", self._make_awkward)
 
     @property
@@ -265,7 +275,11 @@ class Rehearsal:
     def _make_awkward(self, connection: psycopg.Connection[Any]) -> None:
         self._insert_given(connection)
         self._note(fill(connection, self.before, dict.fromkeys(self.before.tables, AWKWARD_BASE)))
-        fill_awkward(connection, self.before, literals_in(self.statements))
+        literals = literals_in(self.statements)
+        for parent, values in bounds_in(self.statements):
+            for label in self.labels(parent):
+                literals.add(zip(key_columns(connection, label), values, strict=False))
+        fill_awkward(connection, self.before, literals)
 
     @property
     def _given_digest(self) -> str:

@@ -37,6 +37,7 @@ _VERIFYING = re.compile(r'^(?:verifying|rewriting) table "(?P<table>.+)"$')
 _FOREIGN = re.compile(r'^validating foreign key constraint "(?P<name>.+)"$')
 _BUILDING = re.compile(r'^building index "(?P<index>.+)" on table "(?P<table>.+)"')
 _PROVED = re.compile(r"^existing constraints on column .* are sufficient to prove")
+_SCANS = {"AlterTableStmt", "AlterDomainStmt", "CreateStmt"}  # CREATE TABLE … PARTITION OF reads the default partition
 _MOVES_FILES = {"VacuumStmt", "ClusterStmt", "AlterTableStmt"}
 COMMITS_ITSELF = "2D000"  # said where a transaction is open around what commits
 _HELD_OPEN = 0.12  # seconds that a reader delays a sampled statement, so that short locks are seen
@@ -299,7 +300,7 @@ class _Tracer:
             then = counts.get(oid, (0, 0, 0, 0))
             if changed := sum(now[1:]) - sum(then[1:]):
                 written[self._label(int(oid))] = changed
-            if kind == "AlterTableStmt" and now[0] > then[0]:
+            if kind in _SCANS and now[0] > then[0]:
                 scanned.append(self._label(int(oid)))
         observation.written = {} if kind == "TruncateStmt" else written
         observation.scanned = tuple(dict.fromkeys(scanned))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 import psycopg
 
@@ -63,6 +64,35 @@ def check_upkeep(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
             evidence = f"autovacuum_enabled is off for {table} when the migration is done"
             yield finding("schema.autovacuum-off", Severity.LOW, PHASE, statement, evidence, table=table)
     yield from _switched_off(rehearsal, after)
+    yield from _newly_published(rehearsal, after)
+
+
+def _newly_published(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
+    """Tables that a publication of the migration makes unchangeable, since nothing tells their rows apart."""
+    publishing = [s for s in rehearsal.statements if s.kind in {"CreatePublicationStmt", "AlterPublicationStmt"}]
+    if not publishing:
+        return
+    with rehearsal.clone(rehearsal.base) as database, database.connect() as connection:
+        then = connection.execute(_PUBLISHED).fetchall()
+        run_units(connection, rehearsal.units)
+        for table, publication in sorted(set(connection.execute(_PUBLISHED).fetchall()) - set(then)):
+            refused = _update_refused(connection, after, table) if table in rehearsal.before.tables else ""
+            if refused:
+                evidence = f"{table} is published by {publication} from now on, and an UPDATE says {refused}"
+                bare = table.rsplit(".", maxsplit=1)[-1]
+                cause = next((s for s in publishing if bare in s.text), publishing[0])
+                remedy = (
+                    f"-- first a primary key, or, for a while\nALTER TABLE {quoted_label(table)} REPLICA IDENTITY FULL;"
+                )
+                yield finding(
+                    "schema.no-replica-identity",
+                    Severity.BLOCKER,
+                    PHASE,
+                    cause,
+                    evidence,
+                    table=table,
+                    remedy=remedy,
+                )
 
 
 def _switched_off(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
@@ -101,14 +131,22 @@ def _replicated(
         published = {str(row[0]): str(row[1]) for row in connection.execute(_PUBLISHED).fetchall()}
         run_units(connection, rehearsal.units)
         for table in tables:
-            column = next((c for c in after.columns_of(table) if not c.generated and c.identity != "a"), None)
-            if column is None:
-                continue
-            name = quoted_name(column.name)
-            try:
-                with connection.transaction(force_rollback=True):
-                    execute(connection, f"CREATE PUBLICATION harness_probe FOR TABLE {quoted_label(table)}")
-                    execute(connection, f"UPDATE {quoted_label(table)} SET {name} = {name} WHERE false")
-            except psycopg.errors.ObjectNotInPrerequisiteState as problem:
-                refused[table] = str(problem.diag.message_primary)
+            probe = f"CREATE PUBLICATION harness_probe FOR TABLE {quoted_label(table)}"
+            if said := _update_refused(connection, after, table, probe):
+                refused[table] = said
     return published, refused
+
+
+def _update_refused(connection: psycopg.Connection[Any], after: Schema, table: str, first: str = "SELECT") -> str:
+    """What an UPDATE of no row says after `first`, for want of a replica identity; empty when it goes through."""
+    column = next((c for c in after.columns_of(table) if not c.generated and c.identity != "a"), None)
+    if column is None:
+        return ""
+    name = quoted_name(column.name)
+    try:
+        with connection.transaction(force_rollback=True):
+            execute(connection, first)
+            execute(connection, f"UPDATE {quoted_label(table)} SET {name} = {name} WHERE false")
+    except psycopg.errors.ObjectNotInPrerequisiteState as problem:
+        return str(problem.diag.message_primary)
+    return ""

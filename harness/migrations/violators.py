@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 from pglast import parse_sql
+from pglast.ast import IndexStmt
 from pglast.stream import RawStream
 
 from harness.migrations.actions import Action, Name, actions, quoted
@@ -54,7 +55,7 @@ def _condition(action: Action, statement: Statement, connection: psycopg.Connect
     if action.not_valid:
         return ""
     if action.kind == "create_index" and action.unique:
-        return _repeated(action)
+        return _repeated_in_index(action, statement)
     maker = _CONDITIONS.get(action.kind)
     return maker(action, statement, connection) if maker else ""
 
@@ -83,6 +84,19 @@ def _repeated(action: Action) -> str:
     if action.kind == "add_primary_key":
         return " OR ".join([repeated, *(f"{quoted(column)} IS NULL" for column in action.columns)])
     return repeated
+
+
+def _repeated_in_index(action: Action, statement: Statement) -> str:
+    """As `_repeated`, for keys that are expressions and for an index of some rows only."""
+    index = parse_sql(statement.text)[0].stmt
+    if action.table is None or not isinstance(index, IndexStmt):
+        return ""
+    keys = [quoted(key.name) if key.name else f"({RawStream()(key.expr)})" for key in index.indexParams or ()]
+    names = ", ".join(keys)
+    some = f" WHERE {RawStream()(index.whereClause)}" if index.whereClause else ""
+    row = names if len(keys) == 1 and names.startswith("(") else f"({names})"
+    rows = f"{row} IN (SELECT {names} FROM {action.table.sql}{some} GROUP BY {names} HAVING count(*) > 1)"
+    return f"{rows} AND ({some.removeprefix(' WHERE ')})" if some else rows
 
 
 def _orphans(columns: tuple[str, ...], parent: str, keys: tuple[str, ...]) -> str:

@@ -90,9 +90,10 @@ class Writes:
         return mine[:2] != mine[2:] or bool(mine[3] and self.old.functions != self.new.functions)
 
     def _writes(self, table: str) -> Iterator[tuple[str, str]]:
-        """An INSERT, an UPDATE that changes a value of every row, a DELETE of every row, as far as the old schema takes them."""
+        """INSERTs, an UPDATE that changes a value of every row, a DELETE of every row, as far as the old schema takes them."""
         with suppress(InputError):  # no row of this table can be made up; the rehearsal's notes say so
             yield "INSERT", row_sql(self.before, self.old, table, {})
+            yield "INSERT", row_sql(self.before, self.old, table, {}, minimal=True)  # what is left to the defaults
         label = quoted_label(table)
         for column in self.old.columns_of(table):
             other = _OTHER.get(SIZE.sub("", base_type(column.type, self.old)))

@@ -1,0 +1,138 @@
+"""Names that the running release still finds, and that mean something else now: nothing fails, and what it reads is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+
+from harness.errors import InputError
+from harness.migrations.findings import Finding, Severity
+from harness.migrations.generator import row_sql
+from harness.migrations.hazards import finding
+from harness.migrations.rehearsal import Rehearsal
+from harness.migrations.schema import Schema, quoted_label, quoted_name
+from harness.migrations.tracing import execute
+
+__all__ = ["check_meanings"]
+
+PHASE = "compatibility"
+
+
+def check_meanings(
+    rehearsal: Rehearsal, new: Schema, before: psycopg.Connection[Any], after: psycopg.Connection[Any]
+) -> Iterator[Finding]:
+    """Compare what stands under the old names, on the same rows in both databases; nothing is kept."""
+    old = rehearsal.before
+    names = {entry["oid"]: label for label, entry in new.tables.items()}
+    for table, entry in sorted(old.tables.items()):
+        if not old.is_table(table) or not new.is_table(table) or table in old.partitions:
+            continue
+        moved = names.get(entry["oid"])
+        if moved == table:
+            yield from _columns(rehearsal, new, table, before, after)
+            yield from _computed(rehearsal, new, table, before, after)
+        elif moved is not None:
+            yield from _rows(rehearsal, table, moved, before, after)
+
+
+def _rows(
+    rehearsal: Rehearsal, table: str, moved: str, before: psycopg.Connection[Any], after: psycopg.Connection[Any]
+) -> Iterator[Finding]:
+    """Another table has the name, and not all of the rows."""
+    then, now = (_one(each, f"SELECT count(*) FROM {quoted_label(table)}") for each in (before, after))
+    if then and now is not None and now < then:
+        evidence = f"{then - now:,} of {then:,} rows that queries of {table} found are in {moved} now, and another table has the name"
+        remedy = f"-- copy the rows before the names change\nINSERT INTO {quoted_label(table)} SELECT * FROM {quoted_label(moved)};"
+        cause = rehearsal.altering(table.rsplit(".", maxsplit=1)[-1], "rename to", "set schema")
+        yield finding("compat.rows-hidden", Severity.HIGH, PHASE, cause, evidence, table=table, remedy=remedy)
+
+
+def _columns(
+    rehearsal: Rehearsal,
+    new: Schema,
+    table: str,
+    before: psycopg.Connection[Any],
+    after: psycopg.Connection[Any],
+) -> Iterator[Finding]:
+    """Another column has the name: one that the migration filled with the same values does no harm. Of two that were there
+    nobody knows here what they hold, and two that change places have been mistaken for each other."""
+    old = rehearsal.before
+    now_called = {column.number: column.name for column in new.columns_of(table)}
+    then_called = {column.number: column.name for column in old.columns_of(table)}
+    for column in old.columns_of(table):
+        now = new.columns.get((table, column.name))
+        moved = now_called.get(column.number)
+        if now is None or moved is None or now.number == column.number:
+            continue
+        name = quoted_name(column.name)
+        prepared = now.number in then_called
+        sql = f"SELECT coalesce(sum(hashtextextended(({name})::text, 0)::numeric), 0), count({name}) FROM {quoted_label(table)}"
+        if not prepared and _row(before, sql) == _row(after, sql):
+            continue
+        exchanged = moved in then_called.values()
+        query = f"SELECT count(*) FROM {quoted_label(table)} WHERE {name} IS DISTINCT FROM {quoted_name(moved)}"
+        evidence = (
+            f"{table}.{column.name} is another column now, and what it was is {moved}: the running release reads and writes "
+            f"the wrong one without an error, unless the two hold the same in every row of production: {query}"
+        )
+        yield finding(
+            "compat.name-moved",
+            Severity.MEDIUM if prepared and not exchanged else Severity.HIGH,
+            PHASE,
+            rehearsal.altering(table.rsplit(".", maxsplit=1)[-1], f"to {column.name.lower()}", "rename column"),
+            evidence,
+            table=table,
+            about=column.name,
+            status="predicted",
+        )
+
+
+def _computed(
+    rehearsal: Rehearsal,
+    new: Schema,
+    table: str,
+    before: psycopg.Connection[Any],
+    after: psycopg.Connection[Any],
+) -> Iterator[Finding]:
+    """A column that was computed is filled by nobody: the running release leaves it out, since it had to."""
+    for column in rehearsal.before.columns_of(table):
+        now = new.columns.get((table, column.name))
+        if not column.generated or now is None or now.generated:
+            continue
+        try:
+            insert = row_sql(before, rehearsal.before, table, {})
+        except InputError:
+            return  # no row of this table can be made up; the rehearsal's notes say so
+        sql = f"{insert} RETURNING {quoted_name(column.name)} IS NULL"
+        if _one(before, sql) is False and _one(after, sql) is True:
+            evidence = (
+                f"the running release writes a row into {table} and leaves out {column.name}, which was computed: "
+                "it holds NULL now"
+            )
+            cause = rehearsal.altering(table.rsplit(".", maxsplit=1)[-1], "drop expression")
+            yield finding(
+                "compat.old-app-sees-null",
+                Severity.MEDIUM,
+                PHASE,
+                cause,
+                evidence,
+                table=table,
+                about=column.name,
+                remedy="-- first release code that writes it, or let a trigger compute it until then",
+            )
+
+
+def _row(connection: psycopg.Connection[Any], sql: str) -> tuple[Any, ...] | None:
+    """The first row of a query, rolled back; None when it is refused."""
+    try:
+        with connection.transaction(force_rollback=True):
+            return execute(connection, sql).fetchone()
+    except psycopg.Error:
+        return None
+
+
+def _one(connection: psycopg.Connection[Any], sql: str) -> Any:
+    row = _row(connection, sql)
+    return row[0] if row else None
