@@ -13,17 +13,20 @@ from harness.migrations.generator import row_sql
 from harness.migrations.hazards import finding
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.schema import Schema, quoted_label, quoted_name
-from harness.migrations.tracing import execute
+from harness.migrations.tracing import Failure, execute
+from harness.migrations.writing import attempt
 
 __all__ = ["check_meanings"]
 
 PHASE = "compatibility"
+_NOT_READY = "55000"
 
 
 def check_meanings(
     rehearsal: Rehearsal, new: Schema, before: psycopg.Connection[Any], after: psycopg.Connection[Any]
 ) -> Iterator[Finding]:
     """Compare what stands under the old names, on the same rows in both databases; nothing is kept."""
+    yield from _unfilled(rehearsal, new, before, after)
     old = rehearsal.before
     names = {entry["oid"]: label for label, entry in new.tables.items()}
     for table, entry in sorted(old.tables.items()):
@@ -35,6 +38,25 @@ def check_meanings(
             yield from _computed(rehearsal, new, table, before, after)
         elif moved is not None:
             yield from _rows(rehearsal, table, moved, before, after)
+
+
+def _unfilled(
+    rehearsal: Rehearsal, new: Schema, before: psycopg.Connection[Any], after: psycopg.Connection[Any]
+) -> Iterator[Finding]:
+    """Materialized views that are there and refuse to be read, as WITH NO DATA leaves them."""
+    for view in sorted(rehearsal.before.tables):
+        if rehearsal.before.kind(view) != "m" or new.kind(view) != "m":
+            continue
+        sql = f"SELECT count(*) FROM {quoted_label(view)}"
+        said = attempt(after, sql)
+        if isinstance(said, Failure) and said.sqlstate == _NOT_READY and not isinstance(attempt(before, sql), Failure):
+            evidence = f"a query of {view} worked and now says {said}"
+            bare = view.rsplit(".", maxsplit=1)[-1]
+            cause = rehearsal.altering(bare, "no data")
+            remedy = f"REFRESH MATERIALIZED VIEW {quoted_label(view)};  -- in the same transaction"
+            yield finding(
+                "compat.old-app-read-fails", Severity.BLOCKER, PHASE, cause, evidence, table=view, remedy=remedy
+            )
 
 
 def _rows(

@@ -64,6 +64,7 @@ def check_upkeep(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
             evidence = f"autovacuum_enabled is off for {table} when the migration is done"
             yield finding("schema.autovacuum-off", Severity.LOW, PHASE, statement, evidence, table=table)
     yield from _switched_off(rehearsal, after)
+    yield from _gone_along(rehearsal, after)
     yield from _newly_published(rehearsal, after)
 
 
@@ -103,6 +104,20 @@ def _switched_off(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
             statement = rehearsal.altering(table.rsplit(".", maxsplit=1)[-1], "disable trigger")
             names = {"name": quoted(name)}
             yield finding("schema.trigger-off", Severity.MEDIUM, PHASE, statement, evidence, table=table, names=names)
+
+
+def _gone_along(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
+    """Triggers that no statement names and that are gone: with their function, or with the table that had the name."""
+    for key, definition in rehearsal.before.triggers.items():
+        table, _, name = key.rpartition(".")
+        named = any(name in statement.text for statement in rehearsal.statements)
+        if key in after.triggers or named or not after.is_table(table) or definition.endswith(_OFF):
+            continue
+        evidence = f"trigger {name} of {table} is gone when the migration is done, and no statement names it"
+        function = definition.rpartition("EXECUTE FUNCTION ")[2].partition("(")[0].rpartition(".")[2]
+        cause = rehearsal.speaks_of(function or table.rpartition(".")[2])
+        remedy = f"-- make it again, or drop it by its name\n{definition};"
+        yield finding("schema.trigger-off", Severity.MEDIUM, PHASE, cause, evidence, table=table, remedy=remedy)
 
 
 def _identity_dropped(rehearsal: Rehearsal, after: Schema, table: str) -> Statement | None:

@@ -208,3 +208,22 @@ def test_advice_names_columns_that_are_words_of_sql(rehearse: Rehearse, tmp_path
         'ALTER TABLE trip ALTER COLUMN "from" SET NOT NULL;', phases=("observe",), baseline=tmp_path / "trip.sql"
     )
     assert '"from" IS NOT NULL' in of(report, "scan.blocks-reads").remedy
+
+
+@pytest.mark.parametrize(("how", "told"), [("WITH NO DATA", True), ("WITH DATA", False)])
+def test_a_materialized_view_that_is_left_empty_refuses_to_be_read(rehearse: Rehearse, how: str, told: bool) -> None:
+    report = rehearse(f"REFRESH MATERIALIZED VIEW daily_sales {how};", phases=("compatibility",))
+    assert ("compat.old-app-read-fails" in ids(report)) is told
+
+
+@pytest.mark.parametrize(("also", "told"), [("", True), ("DROP TRIGGER told ON setting;", False)])
+def test_a_trigger_that_goes_with_its_function(rehearse: Rehearse, tmp_path: Path, also: str, told: bool) -> None:
+    (tmp_path / "told.sql").write_text(
+        "CREATE TABLE setting (name text PRIMARY KEY); CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "RETURN NEW; END $$; CREATE TRIGGER told BEFORE INSERT ON setting FOR EACH ROW EXECUTE FUNCTION tell();"
+    )
+    sql = f"{also}DROP FUNCTION tell() CASCADE;"
+    report = rehearse(sql, phases=("observe", "schema"), baseline=tmp_path / "told.sql")
+    assert ("schema.trigger-off" in ids(report)) is told
+    if told:
+        assert "EXECUTE FUNCTION tell();" in of(report, "schema.trigger-off").remedy
