@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -26,9 +27,6 @@ def outlive_readers() -> None:
         if stream is None:
             setattr(sys, name, outliving(number))
         elif isinstance(stream, io.TextIOWrapper):
-            if stream.isatty():
-                stream.reconfigure(errors=_ANY)
-                continue
             with suppress(OSError, ValueError):  # of no file, as a test's
                 stream.flush()
                 setattr(sys, name, outliving(stream.fileno(), like=stream))
@@ -36,7 +34,7 @@ def outlive_readers() -> None:
 
 def outliving(number: int, *, like: io.TextIOWrapper | None = None) -> TextIO:
     """The open file `number` to write text to, encoded as `like` or in UTF-8; it stays open when the stream is closed."""
-    raw = io.BufferedWriter(_Outliving(number, "w", closefd=False))
+    raw = io.BufferedWriter(_Outliving(number))
     if like is None:
         return io.TextIOWrapper(raw, encoding="utf-8", errors=_ANY)
     return io.TextIOWrapper(
@@ -48,10 +46,16 @@ _ANY = "backslashreplace"  # a name of a file may be no text, and a terminal may
 
 
 class _Outliving(io.FileIO):
+    def __init__(self, number: int) -> None:
+        super().__init__(number, "w", closefd=False)
+        self._gone = {errno.EPIPE, errno.EIO} if self.isatty() else {errno.EPIPE}  # EIO: the terminal was closed
+
     def write(self, data: Any) -> int:
         try:
             return super().write(data)
-        except BrokenPipeError:
+        except OSError as error:
+            if error.errno not in self._gone:
+                raise
             nothing = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nothing, self.fileno())
             os.close(nothing)

@@ -44,7 +44,7 @@ def run(
 ) -> RunResult:
     """Run scenarios and leave a report directory. A single worker uses `server_of()`, if given, and closes it.
 
-    Ctrl-C and SIGTERM finish the report of what ran; the result then says `interrupted`.
+    Ctrl-C, SIGTERM and a closed terminal finish the report of what ran; the result then says `interrupted`.
 
     Raises:
         InputError: mistakes in files or options, all of them.
@@ -285,18 +285,24 @@ def _run_id(reports: Path, seed: int) -> str:
 
 @contextmanager
 def _stopping() -> Iterator[threading.Event]:
-    """While it lasts, Ctrl-C and SIGTERM ask to stop after the current case; a second Ctrl-C stops at once."""
+    """While it lasts, Ctrl-C, SIGTERM and a terminal that closes ask to stop after the current case.
+
+    A second Ctrl-C stops at once; a terminal is closed once, however often that is told.
+    """
     stop = threading.Event()
 
-    def ask(_: int, __: FrameType | None) -> None:
-        if stop.is_set():
+    def ask(number: int, _: FrameType | None) -> None:
+        if stop.is_set() and number != signal.SIGHUP:
             raise KeyboardInterrupt
         stop.set()
 
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+        heard.append(signal.SIGHUP)
+    before = {number: signal.signal(number, ask) for number in heard}
     try:
         yield stop
     finally:

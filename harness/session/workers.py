@@ -177,7 +177,8 @@ def _serve(connection: Connection, inherited: Sequence[Connection], make: Callab
     """The life of a forked worker: open, run batches until told to stop or the parent is gone, close."""
     for other in inherited:  # a copy kept open would hide the parent's end from this worker's siblings
         other.close()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides what it means
+    for asked in (signal.SIGINT, signal.SIGHUP):  # these go to the whole group; the parent decides what they mean
+        signal.signal(asked, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)  # so that `finally` closes the database
     worker = make(number)
     try:

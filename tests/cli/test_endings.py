@@ -79,11 +79,19 @@ def started(place: Path, *arguments: str) -> subprocess.Popen[str]:
     raise AssertionError(f"the run never began: {process.communicate()}")
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("number", "workers"),
+    [
+        (signal.SIGINT, "1"),
+        (signal.SIGINT, "2"),
+        (signal.SIGTERM, "1"),
+        (signal.SIGTERM, "2"),
+        (signal.SIGHUP, "2"),
+    ],
+)
 def test_an_interrupted_run_reports_what_ran_and_leaves_nothing(place: Path, number: int, workers: str) -> None:
     process = started(place, "-n", workers)
-    os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
+    process.send_signal(number) if number == signal.SIGTERM else os.killpg(process.pid, number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 2, (out, err)
     assert "interrupted" in out
