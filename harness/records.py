@@ -140,12 +140,12 @@ class Body(Record, frozen=True, kw_only=True, gc=False, tag="bodies"):
     @classmethod
     def of(cls, text: str, *, scenario_id: str, attempt: int) -> Self:
         """The record of `text`, which is redacted already: at most BODY_LIMIT characters, addressed by their hash."""
-        kept = text[:BODY_LIMIT].encode("utf-8", "replace").decode("utf-8")
+        content = text[:BODY_LIMIT].encode("utf-8", "replace")
         return cls(
             scenario_id=scenario_id,
             attempt=attempt,
-            body_id=hashlib.sha256(kept.encode("utf-8")).hexdigest(),
-            text=kept,
+            body_id=hashlib.sha256(content).hexdigest(),
+            text=content.decode("utf-8"),
             truncated=len(text) > BODY_LIMIT,
         )
 

@@ -15,6 +15,7 @@ from typing import IO, Self
 import msgspec
 from msgspec import Struct
 
+from harness.records import Scenario
 from harness.report.disk import disk_errors
 from harness.report.lines import Row
 from harness.report.manifest import RunOutcome
@@ -80,16 +81,16 @@ class Cases:
         """The cases of one scenario file, in order."""
         return _together(map(self._at, self._offsets[file]))
 
-    def add(self, row: Row) -> None:
-        """Append one attempt."""
-        line = msgspec.json.encode(row) + b"\n"
+    def add(self, record: Scenario, line: bytes) -> None:
+        """Append one attempt: its record, and the line (no newline) that holds it."""
+        line += b"\n"
         with disk_errors(self._beside):
             self._spool.seek(self._end)
             self._spool.write(line)
-        self._offsets.setdefault(row["file"], array("Q")).append(self._end)
+        self._offsets.setdefault(record.file, array("Q")).append(self._end)
         self._end += len(line)
-        self._count += row["scenario_id"] != self._last
-        self._last = row["scenario_id"]
+        self._count += record.scenario_id != self._last
+        self._last = record.scenario_id
 
     def _rows(self) -> Iterator[Row]:
         at = 0

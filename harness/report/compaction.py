@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct, field
 
 from harness.records import RACING_VERBS, TABLES, Body, ChangedCells, Check, Record, RowChange, Scenario, Step
@@ -35,7 +34,7 @@ class Compacted(Struct):
 
     cases: Cases
     unfinished: list[str] = field(default_factory=list)
-    raced: list[str] = field(default_factory=list)
+    raced: dict[str, None] = field(default_factory=dict)  # in order, each once
     checks: int = 0
     evidence: str = ""
     notes: list[str] = field(default_factory=list)
@@ -106,16 +105,16 @@ def _add_rows(execution: Execution, tables: Mapping[type[Record], TableWriter], 
         lines.evidence += evidence
         if kind is not Body:
             lines.decided += evidence
-        _count(record, found)
+        _count(record, line, found)
     if not execution.finished:
         found.unfinished.append(execution.scenario_id)
     return lines
 
 
-def _count(record: Record, found: Compacted) -> None:
+def _count(record: Record, line: bytes, found: Compacted) -> None:
     if isinstance(record, Scenario):
-        found.cases.add(msgspec.to_builtins(record))
+        found.cases.add(record, line)
     elif isinstance(record, Check):
         found.checks += 1
-    elif isinstance(record, Step) and record.verb in RACING_VERBS and record.scenario_id not in found.raced:
-        found.raced.append(record.scenario_id)
+    elif isinstance(record, Step) and record.verb in RACING_VERBS:
+        found.raced[record.scenario_id] = None
