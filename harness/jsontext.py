@@ -7,15 +7,13 @@ test sends such things.
 from __future__ import annotations
 
 import json
-import re
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-__all__ = ["parse", "parse_exact", "without_surrogates"]
+__all__ = ["parse", "parse_exact"]
 
-_SURROGATES = re.compile("[\ud800-\udfff]")
 _decode = msgspec.json.Decoder().decode
 _decode_exact = msgspec.json.Decoder(float_hook=Decimal).decode
 
@@ -34,8 +32,3 @@ def parse_exact(text: str | bytes) -> Any:
         return _decode_exact(text)
     except ValueError:
         return json.loads(text, parse_float=Decimal)
-
-
-def without_surrogates(text: str) -> str:
-    """`text` as UTF-8 can hold it: for half a surrogate pair, and for a byte that was none, stands the replacement character."""
-    return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -10,7 +10,19 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "harness"
 
-GROUND = {"errors", "interrupts", "jsontext", "lazy", "memory", "progress", "project", "records", "redaction", "rules"}
+GROUND = {
+    "errors",
+    "interrupts",
+    "jsontext",
+    "lazy",
+    "memory",
+    "progress",
+    "project",
+    "records",
+    "redaction",
+    "rules",
+    "surrogates",
+}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "interrupts": set(),
@@ -22,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "records": set(),
     "redaction": {"jsontext"},
     "rules": set(),
+    "surrogates": set(),
     "booking": set(),
     "provider": GROUND,
     "calendly": GROUND | {"provider"},

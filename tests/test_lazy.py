@@ -49,3 +49,11 @@ def test_a_plan_is_made_without_what_runs_it() -> None:
     loaded = set(done.stdout.split())
     assert "harness.session.plan" in loaded
     assert not loaded & {"psycopg", "sqlalchemy", "flask", "requests", "pydantic", "pyarrow", "pandas"}
+
+
+def test_help_is_told_without_what_commands_need() -> None:
+    code = "import sys, harness.cli\ntry:\n    harness.cli.main(['--help'])\nfinally:\n    print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stderr.split())
+    assert "harness.cli.run" in loaded
+    assert not loaded & {"msgspec", "yaml", "psycopg", "sqlalchemy", "flask", "requests", "pyarrow", "pandas"}

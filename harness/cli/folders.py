@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from harness.jsontext import without_surrogates
+from harness.surrogates import without_surrogates
 
 __all__ = ["folder"]
 

@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 
 from harness.errors import HarnessFault
-from harness.jsontext import without_surrogates
 from harness.records import TABLES, ChangedCells, Record, RowChange, table_of
+from harness.surrogates import without_surrogates
 
 __all__ = [
     "Row", "encode", "expanded", "instant_text", "join", "parse_instant", "read", "read_all", "record_of", "row_of", "split",

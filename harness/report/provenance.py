@@ -13,9 +13,9 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from harness.jsontext import without_surrogates
 from harness.project import home_folder, relative
 from harness.report.disk import sha256_of
+from harness.surrogates import without_surrogates
 
 __all__ = ["Scrubber", "environment", "git_state", "input_hashes", "lock_hash", "versions"]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from harness.errors import InputError, InputErrors, Position, Problem
-from harness.jsontext import without_surrogates
 from harness.project import located
 from harness.scenario.suggest import did_you_mean
 from harness.scenario.yamltree import Node, parse
+from harness.surrogates import without_surrogates
 
 __all__ = ["SUPPORT_FILES", "Place", "find_files", "read_bytes", "read_tree", "split_place"]
 

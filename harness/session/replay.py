@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from harness.errors import InputError
-from harness.jsontext import without_surrogates
 from harness.report import load
 from harness.session.listener import Silent
 from harness.session.options import RunOptions
 from harness.session.running import run
+from harness.surrogates import without_surrogates
 
 if TYPE_CHECKING:
     from harness.report import Run
