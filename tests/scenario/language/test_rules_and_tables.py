@@ -72,7 +72,7 @@ def test_a_list_of_tables_that_is_none(text: str | None, tmp_path: Path) -> None
 )  # fmt: skip
 def test_what_a_column_can_hold_is_known_by_its_type(kind: str, never: list[str], may: list[str]) -> None:
     def told(text: str) -> bool:
-        return impossible(kind, compile_node(parse(f"a: {text}", "a.yaml").entries["a"])) is not None  # type: ignore[union-attr]
+        return impossible(kind, compile_node(parse(f"a: {text}", "a.yaml").entries["a"])) is not None  # type: ignore[union-attr]  # a map
 
     assert [text for text in never if not told(text)] == []
     assert [text for text in may if told(text)] == []
