@@ -16,6 +16,15 @@ HEAD = (
 )
 
 
+def mistakes_of(folder: Path, step: str, check: str) -> str:
+    """What is told of a scenario of one step and one check when its file is read."""
+    path = folder / "a.yaml"
+    path.write_text(f"{HEAD}      - {step}\n    then: [{{{check}}}]\n")
+    with pytest.raises(InputErrors) as caught:
+        load([path], project=ROOT)
+    return str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("step", "said"),
     [
@@ -76,11 +85,7 @@ HEAD = (
     ],
 )
 def test_it_is_refused_when_the_file_is_read(step: str, said: str, tmp_path: Path) -> None:
-    path = tmp_path / "a.yaml"
-    path.write_text(f"{HEAD}      - {step}\n    then: [{{changed: none}}]\n")
-    with pytest.raises(InputErrors) as caught:
-        load([path], project=ROOT)
-    assert said in str(caught.value)
+    assert said in mistakes_of(tmp_path, step, check="changed: none")
 
 
 def test_what_names_wrappers_may_still_be_sent_and_be_a_subset_with_other_keys(tmp_path: Path) -> None:
@@ -139,11 +144,7 @@ def test_each_mistake_of_a_fault_stands_where_it_was_made(tmp_path: Path) -> Non
     ],
 )  # fmt: skip
 def test_a_check_that_could_never_hold_or_never_fail_is_told(tmp_path: Path, check: str, said: str) -> None:
-    path = tmp_path / "a.yaml"
-    path.write_text(f"{HEAD}      - {{http: {{GET: /api/nowhere}}, expect: 404}}\n    then: [{{{check}}}]\n")
-    with pytest.raises(InputErrors) as caught:
-        load([path], project=ROOT)
-    assert said in str(caught.value)
+    assert said in mistakes_of(tmp_path, "{http: {GET: /api/nowhere}, expect: 404}", check)
 
 
 def test_what_providers_do_have_together_is_taken(tmp_path: Path) -> None:
