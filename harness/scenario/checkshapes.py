@@ -94,7 +94,7 @@ def _many(item: Shape, noun: str, amount: Kind = HELD) -> Either:
     fields = {
         "where": Field(item, "look only at those that match"),
         "count": Field(amount, "how many there are"),
-        "some": Field(each, "at least one matches (of a list: each is matched by one)"),
+        "some": Field(each, "at least one matches (of a list: each is matched by one of its own)"),
         "none": Field(each, "none matches"),
         "every": Field(item, "each matches, and there is at least one"),
         "only": Field(Items(item), "these in any order, and no others"),

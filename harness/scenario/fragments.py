@@ -52,6 +52,10 @@ class Fragment(Struct, frozen=True):
         """The names that its steps capture."""
         return frozenset(captured(self.steps))
 
+    def values(self, args: Mapping[str, Pattern]) -> dict[str, Pattern]:
+        """What its arguments are in a call with `args`: these, or else the defaults."""
+        return {**{name: default for name, default in self.parameters.items() if default is not None}, **args}
+
 
 def _sent(steps: tuple[Step, ...]) -> Iterator[str]:
     for step in steps:
@@ -112,8 +116,7 @@ def instantiate(fragment: Fragment, args: Mapping[str, Pattern], prefix: str) ->
     Raises:
         InputError: a reference goes deeper than an argument is.
     """
-    values: dict[str, Pattern] = {name: default for name, default in fragment.parameters.items() if default is not None}
-    values.update(args)
+    values = fragment.values(args)
     names = {name: f"{prefix}.{name}" for name in fragment.captures}
     return tuple(_step(step, values, names, (fragment.name,)) for step in fragment.steps)
 
@@ -227,6 +230,8 @@ def _into(value: Pattern, reference: Reference) -> Pattern:
             case ListPattern(items=items, mode="exact") if isinstance(part, int) and part < len(items):
                 value = items[part]
             case Literal(value=dict() as data) if part in data:
+                value = Literal(data[part], value.position)
+            case Literal(value=list() as data) if isinstance(part, int) and part < len(data):
                 value = Literal(data[part], value.position)
             case _:
                 raise InputError(f"{reference.text}: the argument has no {part}.", position=reference.position)

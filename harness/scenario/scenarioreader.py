@@ -9,10 +9,12 @@ from typing import Any
 from msgspec import Struct
 
 from harness.errors import InputError, InputErrors, Problem
+from harness.scenario.cells import cells_in_steps, cells_of, cells_to_send, misfits
 from harness.scenario.clock import moved
 from harness.scenario.fragments import branches
 from harness.scenario.given import GivenPatterns, GivenReader, merged
-from harness.scenario.model import BUILTIN_NAMES, Given, Scenario, Step
+from harness.scenario.instants import show_instant
+from harness.scenario.model import BUILTIN_NAMES, DEFAULT_CLOCK, Given, Scenario, Step
 from harness.scenario.names import NameCheck
 from harness.scenario.parameters import ParameterReader
 from harness.scenario.registry import bind
@@ -21,7 +23,7 @@ from harness.scenario.shapes import found
 from harness.scenario.show import visible
 from harness.scenario.stepreader import StepReader
 from harness.scenario.suggest import did_you_mean
-from harness.scenario.values import MapPattern, Reference, references
+from harness.scenario.values import Literal, MapPattern, Reference, references
 from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
 
 __all__ = ["SCENARIO_KEYS", "Known", "ScenarioReader"]
@@ -108,6 +110,7 @@ class ScenarioReader:
             last_line=last_line,
         )
         self.names(node, scenario, given)
+        self.cells(scenario, given)
         self.actors(scenario)
         return scenario
 
@@ -243,6 +246,15 @@ class ScenarioReader:
                     key, f"Nothing uses ${key.text}.", "Each value makes a case; without a use they are all the same."
                 )
         self.problems += before.problems + check.problems
+
+    def cells(self, scenario: Scenario, given: GivenPatterns) -> None:
+        """No value of a case, of the catalogue or of the run stands beside a column that never holds it."""
+        sent = cells_to_send(given.patterns.get("rows"))
+        cells = [*cells_in_steps(scenario.when), *cells_of(scenario.then), *sent]
+        facts = {"seed": 1, "case": 1, "now": show_instant(DEFAULT_CLOCK), "catalog": self.catalogue(given) or {}}
+        for params in scenario.rows_of_params if cells else ():
+            values = {name: Literal(value, scenario.position) for name, value in {**facts, **params}.items()}
+            self.problems += misfits(cells, values, self.steps.reader.tables, at=scenario.position)
 
     def catalogue(self, given: GivenPatterns) -> Mapping[str, Any] | None:
         name = given.patterns.get("catalog")

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from harness.errors import InputError, InputErrors, Problem
 from harness.scenario.arguments import DURATION
+from harness.scenario.cells import cells_in_steps, misfits
 from harness.scenario.checkshapes import TEXT
 from harness.scenario.fragments import Fragment, instantiate
 from harness.scenario.model import CheckSpec, Eventually, Step
@@ -207,10 +208,11 @@ class StepReader:
                 self.note(
                     node.keys[key], f"A call has no key {key}.", did_you_mean(key, ["call", "as", "name"], noun="keys")
                 )
-        name, args = self.call_target(node.entries["call"])
+        target = node.entries["call"]
+        name, args = self.call_target(target)
         if name is None:
             return ()
-        where = self.call_position(node.entries["call"])
+        where = (target.get("fragment") if isinstance(target, MapNode) else None) or target
         fragment = self.fragment(name, where)
         sent = args.keys() if fragment is None else fragment.sent | (args.keys() - fragment.parameters.keys())
         values = {
@@ -221,15 +223,12 @@ class StepReader:
             return ()
         self.calls += 1
         prefix = self.name_of(node) or f"{name}~{self.calls}"
+        self.reader.problems += misfits(cells_in_steps(fragment.steps), fragment.values(values), self.reader.tables)
         try:
             return instantiate(fragment, values, prefix)
         except InputError as error:
             self.reader.problems.append(Problem(error.position, error.what, error.remedy))
             return ()
-
-    def call_position(self, node: Node) -> Node:
-        inner = node.get("fragment") if isinstance(node, MapNode) else None
-        return inner or node
 
     def call_target(self, node: Node) -> tuple[str | None, dict[str, tuple[Node, Node]]]:
         """The fragment that is called, and its arguments: each key and value as they stand in the file."""

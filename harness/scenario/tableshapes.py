@@ -7,13 +7,12 @@ from typing import Any
 from msgspec import Struct
 
 from harness.errors import InputError
-from harness.scenario.columnkinds import impossible
-from harness.scenario.possible import alternatives
+from harness.scenario.cells import Cell
 from harness.scenario.shapes import Reader, Schema, Shape
 from harness.scenario.structures import Items
 from harness.scenario.suggest import did_you_mean
 from harness.scenario.values import Literal, MapPattern, Pattern, compile_node
-from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
+from harness.scenario.yamltree import ListNode, MapNode, Node
 
 __all__ = ["Columns", "PerTable", "TableRows"]
 
@@ -63,18 +62,11 @@ class Columns(Struct, frozen=True):
 
     def value(self, column: str, node: Node, reader: Reader) -> Pattern:
         pattern = compile_node(node, sending=self.sending, problems=reader.problems)
-        labels = (reader.tables.labels(self.table, column) if reader.tables else None) or ()
-        named = [pattern.value] if isinstance(pattern, Literal) else alternatives(pattern)
-        for value in named if labels and isinstance(node, ScalarNode) else ():
-            if value is not None and value not in labels:
-                reader.note(
-                    node, f"{self.table}.{column} is never {value}.", did_you_mean(str(value), labels, noun="values")
-                )
-        kind = reader.tables.type_of(self.table, column) if reader.tables and not self.sending else None
-        misfit = impossible(kind, pattern)
-        if misfit and not (isinstance(node, MapNode) and isinstance(pattern, Literal)):  # `literal` is what it says
-            what, remedy = misfit
-            reader.note(node, f"{self.table}.{column} is {kind}: {what}.", remedy)
+        as_it_is = isinstance(node, MapNode) and isinstance(pattern, Literal)  # `literal` is what it says
+        if reader.tables is not None and not as_it_is:
+            told = Cell(self.table, column, pattern, self.sending).misfit(pattern, reader.tables)
+            for what, remedy in told:
+                reader.note(node, f"{what}.", remedy)
         return pattern
 
     def convert(self, value: Any, pattern: Pattern) -> Any:

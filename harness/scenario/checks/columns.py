@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from harness.errors import InputError
+from harness.scenario.cells import rows_of
 from harness.scenario.suggest import did_you_mean
-from harness.scenario.values import ListPattern, MapPattern, Matcher, Pattern
+from harness.scenario.values import Matcher, Pattern
 
 __all__ = ["refuse_lost", "refuse_unlike"]
 
@@ -17,7 +18,7 @@ def refuse_lost(pattern: Pattern, table: str, before: Collection[str], now: Coll
     `<absent>` alone may be said of such a column: it is what the author sees happen.
     """
     lost = set(before).difference(now)
-    for row in _rows(pattern) if lost else ():
+    for row in rows_of(pattern) if lost else ():
         for column, cell in row.items():
             if column in lost and not (isinstance(cell, Matcher) and cell.name == "absent"):
                 raise InputError(
@@ -30,20 +31,8 @@ def refuse_lost(pattern: Pattern, table: str, before: Collection[str], now: Coll
 def refuse_unlike(known: Collection[str], pattern: Pattern) -> None:
     """Raises an InputError where `pattern` names a field that no record has, but for its case of letters or its underscores."""
     plain = {key.casefold().replace("_", ""): key for key in known}
-    for row in _rows(pattern):
+    for row in rows_of(pattern):
         for key, value in row.items():
             like = plain.get(key.casefold().replace("_", ""))
             if like is not None and key not in known:
                 raise InputError(f"No record has a field {key}.", f"Did you mean {like}?", value.position)
-
-
-def _rows(pattern: Pattern) -> Iterator[MapPattern]:
-    """Every pattern of a row in an amount of rows: a list of them, or {where, some, none, every, only}."""
-    if isinstance(pattern, ListPattern):
-        yield from (each for each in pattern.items if isinstance(each, MapPattern))
-    elif isinstance(pattern, MapPattern):
-        for word, inner in pattern.items():
-            if isinstance(inner, ListPattern):
-                yield from _rows(inner)
-            elif isinstance(inner, MapPattern) and word != "count":
-                yield inner

@@ -57,9 +57,17 @@ class Quantified(Struct, frozen=True):
             assert isinstance(inner, ListPattern)  # the loader takes nothing else
             return self.only(inner, elements, path, ordered=False)
         wanted = inner.items if isinstance(inner, ListPattern) else (inner,)
-        return [c for each in wanted for c in self.one(word, each, elements, path)]
+        taken = self.taken(wanted, elements) if word == "some" and len(wanted) > 1 else None
+        return [
+            c
+            for number, each in enumerate(wanted)
+            for c in self.one(word, each, elements, path, left=taken is None or number in taken)
+        ]
 
-    def one(self, word: str, pattern: Pattern, elements: Sequence[Element], path: str) -> list[Comparison]:
+    def one(
+        self, word: str, pattern: Pattern, elements: Sequence[Element], path: str, *, left: bool
+    ) -> list[Comparison]:
+        """One pattern of a word; without a fitting element `left` for it, `some` fails though one fits."""
         fitting = self.fitting(pattern, elements)
         if word == "none":
             return [self.said(pattern, path, "none", "none like it", fitting, passed=not fitting)]
@@ -69,7 +77,8 @@ class Quantified(Struct, frozen=True):
             rest = [element for element in elements if element not in fitting]
             return self.nearest(pattern, rest, path, "every", "all, and at least one")
         if fitting:
-            return [self.said(pattern, path, "some", "at least one", fitting, passed=True)]
+            wanted = "at least one" if left else "one more, each pattern of the list has its own"
+            return [self.said(pattern, path, "some", wanted, fitting, passed=left)]
         return self.nearest(pattern, elements, path, "some", "at least one")
 
     def only(self, pattern: ListPattern, elements: Sequence[Element], path: str, *, ordered: bool) -> list[Comparison]:
@@ -77,7 +86,7 @@ class Quantified(Struct, frozen=True):
         is left over fails."""
         found: list[Comparison] = []
         free = list(range(len(elements)))
-        taken = {} if ordered else self.taken(pattern, elements)
+        taken = {} if ordered else self.taken(pattern.items, elements)
         spare = [index for index in free if index not in taken.values()]
         for number, each in enumerate(pattern.items):
             here = f"{path}[{number}]"
@@ -94,9 +103,9 @@ class Quantified(Struct, frozen=True):
         found.append(Comparison(f"{path}.count", "no others", "no others", rest, not free, pattern.position))
         return found
 
-    def taken(self, pattern: ListPattern, elements: Sequence[Element]) -> dict[int, int]:
+    def taken(self, wanted: Sequence[Pattern], elements: Sequence[Element]) -> dict[int, int]:
         """Pattern → its element, no element twice, as many as possible."""
-        return pair([[not self.misses(each, element) for element in elements] for each in pattern.items], len(elements))
+        return pair([[not self.misses(each, element) for element in elements] for each in wanted], len(elements))
 
     def misses(self, pattern: Pattern, element: Element) -> int:
         return sum(not c.passed for c in self.hold(pattern, element, ""))
