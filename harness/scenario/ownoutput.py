@@ -1,12 +1,17 @@
-"""What a verb of a project's own prints is masked, as everything is that a run shows: it may print a secret that it was given."""
+"""What a verb of a project's own prints is masked, as everything is that a run shows: it may print a secret that it was given.
+
+So is what programs print that it starts: they write to the descriptors of this process.
+"""
 
 from __future__ import annotations
 
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
+
+from harness.scenario.descriptors import Descriptor
 
 __all__ = ["masked_output"]
 
@@ -64,22 +69,38 @@ class _Process:
     def __init__(self) -> None:
         self._verbs = 0  # branches of `parallel` run theirs at once
         self._before: tuple[TextIO, TextIO] | None = None
+        self._descriptors = Descriptor(1), Descriptor(2)
 
     def enter(self, mask: Callable[[str], str]) -> None:
         with _lock:
             self._verbs += 1
             if self._before is None:
                 self._before = sys.stdout, sys.stderr
-                sys.stdout, sys.stderr = _Masked(sys.stdout, mask), _Masked(sys.stderr, mask)
+                _flush()
+                for descriptor in self._descriptors:
+                    descriptor.lead(mask)
+                sys.stdout, sys.stderr = _masked(sys.stdout, mask), _masked(sys.stderr, mask)
 
     def leave(self) -> None:
         with _lock:
             self._verbs -= 1
             if self._verbs == 0 and self._before is not None:
-                for stream in (sys.stdout, sys.stderr):
-                    if isinstance(stream, _Masked):
-                        stream.flush()
+                _flush()
                 (sys.stdout, sys.stderr), self._before = self._before, None
+                for descriptor in self._descriptors:
+                    descriptor.restore()
+
+
+def _masked(stream: TextIO, mask: Callable[[str], str]) -> Any:
+    """The stream, masked. A process whose standard output is closed has none, and prints nothing."""
+    return _Masked(stream, mask) if stream is not None else stream
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with suppress(OSError, ValueError):  # who read it has gone; a test closed it
+                stream.flush()
 
 
 _process = _Process()

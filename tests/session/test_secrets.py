@@ -75,19 +75,24 @@ scenarios:
   - scenario: A verb of one's own prints it, in every way
     when: [{{speak: $secrets.door}}, {{parallel: [[{{speak: $secrets.door}}], [{{speak: $secrets.door}}]]}}]
     then: [{{changed: none}}]
+  - scenario: A program that a verb of one's own started prints it, when the verb has ended
+    when: [{{leave: $secrets.door}}, {{http: {{GET: /api/nowhere}}, expect: 404}}, {{await: all}}]
+    then: [{{changed: none}}]
   - scenario: A verb of one's own raises it, in capitals
     when: [{{shout: $secrets.door}}]
     then: [{{changed: none}}]
 """
 
 PRINTING = '''
-import logging, sys
+import logging, subprocess, sys
 from dataclasses import dataclass
 from harness.scenario.registry import verb
 
 @dataclass(frozen=True)
 class Args:
     what: str
+
+left = []
 
 @verb("speak", shorthand="what", kind="low")
 def speak(world, args: Args):
@@ -99,6 +104,17 @@ def speak(world, args: Args):
     sys.stderr.writelines([f"written: {args.what}\\n", "begun: " + args.what])
     sys.stdout.buffer.write(args.what.encode() + b"\\n")
     logging.getLogger("of.its.own").warning("logged: %s", args.what)
+    subprocess.run(["sh", "-c", 'echo "shelled: $1"; printf "asked: %s" "$1" >&2', "sh", args.what], check=True)
+
+@verb("leave", shorthand="what", kind="low")
+def leave(world, args: Args):
+    """Start what outlives it, and give it to whoever waits for it."""
+    left.append(subprocess.Popen(["sh", "-c", 'sleep 0.1; echo "outlived: $1"; exec true', "sh", args.what]))
+
+@verb("await", shorthand="what", kind="low")
+def wait(world, args: Args):
+    """Wait for it."""
+    assert [each.wait() for each in left] == [0]
 
 @verb("shout", shorthand="what", kind="low")
 def shout(world, args: Args):
@@ -126,12 +142,11 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Finished, Pa
 
 def test_the_run_did_what_the_canaries_need(ran: tuple[Finished, Path]) -> None:
     done, _ = ran
-    assert "2 passed, 2 failed, 2 error" in done.out, done
-    assert [done.out.count("spoken: ***"), done.err.count("written: ***"), done.err.count("logged: ***")] == [
-        3,
-        3,
-        3,
-    ], done
+    assert "3 passed, 2 failed, 2 error" in done.out, done
+    said = {"out": ["spoken", "shelled"], "err": ["written", "logged", "asked"]}
+    for stream, words in said.items():
+        assert [getattr(done, stream).count(f"{word}: ***") for word in words] == [3] * len(words), done
+    assert "outlived: ***" in done.out
     assert "::error file=" in done.out
     assert "***" in done.out
 
