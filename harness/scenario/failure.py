@@ -12,7 +12,7 @@ from harness.scenario.changes import Change, summary
 from harness.scenario.matching import Comparison
 from harness.scenario.show import visible
 
-__all__ = ["Failure", "render"]
+__all__ = ["Failure", "render", "render_lost"]
 
 _WIDTH = 100
 _BODY = 1500
@@ -45,7 +45,7 @@ class Failure(Struct):
 def render(failure: Failure, *, outcome: str, place: str, title: str, seed: int, rerun: str) -> str:
     """The whole message of a failed case, deterministic: no durations in it."""
     word = "FAIL " if outcome == "failed" else "ERROR"
-    lines = [_right(f"{word} {place}  {title}", f"seed {seed}"), *_step_lines(failure)]
+    lines = [_headline(word, place, title, seed), *_step_lines(failure)]
     lines += [f"    {line}" for line in (failure.error or "").splitlines()]
     lines += [_right(_margin(f"    {_mismatch(m)}"), _near(m.position, failure.position)) for m in failure.mismatches]
     if failure.looked:
@@ -59,6 +59,15 @@ def render(failure: Failure, *, outcome: str, place: str, title: str, seed: int,
     lines += [_margin(f"  log            {log.level} {log.message} {log.fields}") for log in worst[:5]]
     lines.append(f"  rerun   {rerun}")
     return visible("\n".join(lines))
+
+
+def render_lost(why: str, *, place: str, title: str, seed: int, rerun: str) -> str:
+    """The message of a case of which nothing is known but `why`."""
+    return visible("\n".join([_headline("ERROR", place, title, seed), f"    {why}", f"  rerun   {rerun}"]))
+
+
+def _headline(word: str, place: str, title: str, seed: int) -> str:
+    return _right(f"{word} {place}  {title}", f"seed {seed}")
 
 
 def _step_lines(failure: Failure) -> list[str]:

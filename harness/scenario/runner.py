@@ -6,7 +6,6 @@ a mistake of the scenario or a fault of the harness is `error` and never counts 
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,8 +17,9 @@ from harness import records
 from harness.errors import HarnessError, HarnessFault, InputError, MachineError, Position
 from harness.interrupts import AskedToEnd
 from harness.scenario import checks
+from harness.scenario.caserecords import record_of, text_of
 from harness.scenario.changes import net
-from harness.scenario.failure import Failure, render
+from harness.scenario.failure import Failure
 from harness.scenario.matching import Comparison
 from harness.scenario.recorder import Recorder, compact
 from harness.scenario.registry import VERB_MODULE
@@ -242,51 +242,28 @@ class _Execution(Struct):
     # -- the record ---------------------------------------------------------------------------------------------
 
     def broken(self, outcome: records.Outcome, failure: Failure) -> records.Scenario:
-        text = render(
-            failure,
-            outcome=outcome,
-            place=f"{self.case.scenario.position.file}:{self.case.scenario.position.line}",
-            title=self.case.title,
-            seed=self.seed,
-            rerun=self.rerun(),
-        )
+        text = text_of(self.case, self.stage.target, self.seed, outcome, failure)
         return self.ended(outcome, self.recorder.text(failure.first()), self.recorder.text(text), fault=failure.fault)
 
     def ended(
         self, outcome: records.Outcome, failure: str | None, text: str | None, *, fault: bool = False
     ) -> records.Scenario:
-        case, scenario = self.case, self.case.scenario
-        record = records.Scenario(
-            scenario_id=case.scenario_id,
+        record = record_of(
+            self.case,
+            self.stage.target,
             attempt=self.attempt,
-            case_id=case.case_id,
-            name=case.title,
-            feature=scenario.feature,
-            file=scenario.position.file,
-            line=scenario.position.line,
-            tags=tuple(scenario.tags),
-            covers=tuple(scenario.covers),
-            actor=case.given.role(None),
-            target=self.stage.target.name,
-            params=compact(case.params),
             seed=self.seed,
             outcome=outcome,
-            flaky=outcome == "passed" and self.attempt > 1,
-            fault=fault,
             failure=failure,
-            failure_text=text,
-            notes=tuple(self.notes),
-            rerun=self.rerun(),
+            text=text,
+            fault=fault,
+            notes=self.notes,
             worker=self.stage.worker,
             started_at=self.started_at,
             duration_us=_microseconds(self.started),
         )
         self.stage.sink(record)
         return record
-
-    def rerun(self) -> str:
-        words = ["harness", "run", self.case.selector, *self.stage.target.chosen, "--seed", str(self.seed)]
-        return shlex.join(words)
 
 
 def run_case(stage: Stage, case: Case, attempt: int = 1) -> records.Scenario:

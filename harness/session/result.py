@@ -30,7 +30,7 @@ class RunResult(Struct):
     interrupted: bool = False
     stopped_early: bool = False
     broken_machine: str | None = None
-    lost: int = 0  # cases whose worker died under them
+    died: int = 0  # workers that died: on a case, which is an error then, or between two
     report: Path | None = None
     manifest: dict[str, Any] = field(default_factory=dict)
 
@@ -54,7 +54,7 @@ class RunResult(Struct):
         reasons = (
             (2, self.interrupted),
             (10, self.broken_machine),
-            (3, self.lost or any(s.fault for s in self.scenarios)),
+            (3, self.died or any(s.fault for s in self.scenarios)),
             (1, totals["failed"]),
             (4, totals["error"]),
             (5, totals["skipped"] and not totals["passed"]),
@@ -66,13 +66,13 @@ class RunResult(Struct):
         """The last line of a run, for people."""
         totals = self.totals
         said = [f"{totals[name]} {name}" for name in ("passed", "failed", "error", "skipped", "flaky") if totals[name]]
-        if self.lost:
-            said.append(f"{self.lost} lost with a worker that died")
+        if self.died:
+            said.append(f"{self.died} worker{'s' if self.died > 1 else ''} died")
         text = ", ".join(said) or "nothing ran"
         if self.exit_code == 5:
             text += ": nothing ran"
         missing = self.planned - len(self.scenarios)
-        if missing > self.lost:
+        if missing:
             why = "interrupted" if self.interrupted else "stopped"
             text += f" ({why}: {missing} of {self.planned} did not run)"
         if self.broken_machine:

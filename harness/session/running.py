@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import import_module
-from itertools import chain
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -116,7 +115,7 @@ class _Course(Struct):
     heard: Listener
     server_of: Callable[[], Server] | None = None
     begun: bool = False
-    lost: list[int] = field(default_factory=list)  # the cases that workers died on
+    lost: set[int] = field(default_factory=set)  # the cases that workers died on
 
     def run(self, workers: int, stop: threading.Event) -> None:
         indexes = range(len(self.plan.cases))
@@ -136,8 +135,10 @@ class _Course(Struct):
                         done[index] = record
                         self.heard.finished(record)
                         failures += record.outcome in {"failed", "error"}
-                    case Died(index=index, why=why):
-                        self.lose(index, why)
+                    case Died(worker=worker, index=index, why=why):
+                        lost = self.lose(worker, index, why)
+                        if index is not None and lost is not None:
+                            done[index] = lost
                         failures += 1
                 limit = self.options.failure_limit
                 if limit is not None and failures >= limit and not stop.is_set():
@@ -166,23 +167,40 @@ class _Course(Struct):
             if not latest.is_symlink():  # as a copy by a tool that follows links leaves it
                 self.heard.note(f"{latest} is no link, so it does not point at this run; remove it to have one")
 
-    def lose(self, index: int | None, why: str) -> None:
-        """A worker died: the case it was on has no outcome, and that is an error of the run."""
-        self.result.lost += 1
-        if index is not None:
-            self.lost.append(index)
-        case = "between two cases" if index is None else f"on {self.plan.cases[index].scenario_id}"
-        self.heard.note(f"{why}, {case}; run it again with -n 1 to see it alone")
+    def lose(self, worker: int, index: int | None, why: str) -> records.Scenario | None:
+        """A worker died: the case it was on has no outcome of the product, and that is an error of the run."""
         from harness.postgres.places import Places
         from harness.postgres.running import sweep
 
         sweep(Places.find())  # its server outlived it
+        self.result.died += 1
+        if index is None:
+            self.heard.note(f"{why}, between two cases")
+            return None
+        from harness.scenario.caserecords import lost
+
+        self.lost.add(index)
+        case = self.plan.cases[index]
+        why = f"{why}, on this case; run it again with -n 1 to see it alone"
+        attempt = self.options.retries + 1  # the last: which of them it was died with it
+        seed = case.seed_in(self.plan.seed)
+        record = lost(case, self.target, attempt=attempt, seed=seed, worker=worker, why=why)
+        if self.begun:
+            with EventWriter(self.directory, self.options.workers) as writer:  # no worker's own
+                writer.write(record)
+        self.heard.finished(record)
+        return record
 
     def keep_outcomes(self) -> None:
         """What selecting the last failed and balancing shards need, without a data library."""
-        done = (recorded.Outcome(s.case_id, s.outcome, s.duration_us) for s in self.result.scenarios)
-        lost = (recorded.Outcome(self.plan.cases[index].case_id, recorded.LOST) for index in self.lost)
-        recorded.keep(self.directory, chain(done, lost))
+        lost = {self.plan.cases[index].scenario_id for index in self.lost}  # which took no time that is known
+        done = (
+            recorded.Outcome(s.case_id, recorded.LOST)
+            if s.scenario_id in lost
+            else recorded.Outcome(s.case_id, s.outcome, s.duration_us)
+            for s in self.result.scenarios
+        )
+        recorded.keep(self.directory, done)
 
 
 class _CaseWorker:

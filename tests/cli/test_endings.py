@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -170,11 +171,23 @@ def test_a_worker_that_dies_costs_its_case_and_is_told(place: Path) -> None:
         "embedded",
         "--report",
         str(place / "r"),
+        "--github",
         env=environment(place),
     )
     assert done.code == 3, done
-    assert "5 passed, 1 lost with a worker that died" in done.out
-    assert "One of many" in done.out
+    assert "5 passed, 1 error, 1 worker died" in done.out
+    why = "ended with exit code -9, on this case; run it again with -n 1 to see it alone"
+    (annotation,) = [line for line in done.out.splitlines() if line.startswith("::error")]
+    assert "slow.yaml,line=" in annotation
+    assert ",title=One of many::ERROR " in annotation
+    assert why in annotation
+    junit = (place / "r" / "latest" / "junit.xml").read_text()
+    assert 'errors="1"' in junit
+    assert why in junit
+    manifest = json.loads((place / "r" / "latest" / "manifest.json").read_text())
+    assert (manifest["outcome"], manifest["totals"]["error"], manifest["notes"]) == ("error", 1, [])
+    outcomes = json.loads((place / "r" / "latest" / "outcomes.json").read_text())
+    assert [each["outcome"] for each in outcomes].count("lost") == 1
 
 
 def test_a_reader_that_goes_away_does_not_lose_the_report(place: Path) -> None:
