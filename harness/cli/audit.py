@@ -91,7 +91,8 @@ def verify(
     differences = recompute(run, project=project_root() if inputs else None)
     for difference in differences:
         print(difference)
-    print("verified: every file is as it was written" if not differences else f"{len(differences)} differences")
+    count = f"{len(differences)} difference{'s' if len(differences) > 1 else ''}"
+    print(count if differences else "verified: every file is as it was written")
     return ExitCode.FAILED if differences else ExitCode.OK
 
 

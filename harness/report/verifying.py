@@ -22,7 +22,7 @@ class Difference(Struct, frozen=True):
     """One file that is not as the manifest, or a dossier's SHA256SUMS, says."""
 
     path: str
-    what: Literal["changed", "missing", "unknown"]
+    what: Literal["changed", "missing", "unknown", "unsealed"]
     expected: str | None
     found: str | None
 
@@ -32,6 +32,8 @@ class Difference(Struct, frozen=True):
                 return f"missing  {self.path}"
             case "unknown":
                 return f"unknown  {self.path} (no hash was written for it)"
+            case "unsealed":
+                return f"unsealed {self.path}: it has no seal, as runs from before there was one, so nobody knows whether it was edited"
             case "changed":
                 if self.expected is None:
                     return f"changed  {self.path}: not as it was sealed"
@@ -57,7 +59,7 @@ def verify(path: str | Path, *, project: Path | None = None) -> list[Difference]
 def _seal(directory: Path) -> list[Difference]:
     """The manifest, whose own hash stands in it: an outcome that was edited must not verify."""
     whole = sealed(directory)
-    return [] if whole else [Difference(MANIFEST, "unknown" if whole is None else "changed", None, None)]
+    return [] if whole else [Difference(MANIFEST, "unsealed" if whole is None else "changed", None, None)]
 
 
 def _dossier(directory: Path) -> list[Difference]:

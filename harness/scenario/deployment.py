@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -26,9 +27,28 @@ from harness.scenario.credentials import (
 )
 from harness.scenario.transport import HttpRequest, NoAnswer, Socket
 
-__all__ = ["Deployment", "environment"]
+__all__ = ["Deployment", "environment", "reach"]
 
 PATIENCE_S = 60.0
+REACH_S = 10.0
+
+
+def reach(url: str) -> None:
+    """Makes sure that somebody listens at `url`: else every scenario would fail, as if the product had.
+
+    Raises:
+        MachineError: nobody does, or there is no such host.
+    """
+    parts = urlsplit(url)
+    try:
+        socket.create_connection(
+            (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)), REACH_S
+        ).close()
+    except OSError as error:
+        raise MachineError(
+            f"The target {url} does not answer: {error.strerror or error}.",
+            "Start the application there, or let the harness start it, with --start CMD.",
+        ) from error
 
 
 def environment(url: str, database: Database, providers: str) -> Mapping[str, str]:

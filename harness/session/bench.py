@@ -48,8 +48,12 @@ class Bench(Struct):
         """A bench for the cases of `suite`, on a server of its own: `server_of()`, else one of the choice `database`.
 
         Raises:
-            MachineError: no database of that choice can be had.
+            MachineError: no database of that choice can be had, or nobody listens at the target's URL.
         """
+        if target.url is not None and target.start is None:
+            from harness.scenario.deployment import reach
+
+            reach(target.url)
         with ThreadPoolExecutor(max_workers=1) as meanwhile:
             imported = meanwhile.submit(preload, target)  # the database takes as long to fill as this takes to import
             server = server_of() if server_of else open_server(database, note=note)

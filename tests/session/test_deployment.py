@@ -5,15 +5,17 @@ from __future__ import annotations
 import shlex
 import socket
 import sys
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from harness.errors import InputError
+from harness.errors import InputError, MachineError
 from harness.report import load
 from harness.scenario.targets import parse_target
 from harness.session import RunOptions, RunResult, run
-from tests.support.commands import ROOT
+from tests.support.commands import ROOT, harness
 
 START = shlex.join([sys.executable, "-m", "harness.booking", "serve"])  # host and port come from the environment
 SUITE = """
@@ -73,9 +75,22 @@ def test_database_and_providers_of_a_started_deployment_are_seen(tmp_path: Path)
 
 
 def test_what_cannot_be_seen_is_an_error_never_a_pass(tmp_path: Path) -> None:
-    result = played(tmp_path, start=None)
+    with ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        result = played(tmp_path, start=None, port=server.server_port)
+        server.shutdown()
     assert "passed" not in {s.outcome for s in result.scenarios}
     assert "Let the harness start it, with --start CMD." in (result.scenarios[0].failure_text or "")
+
+
+def test_a_deployment_that_does_not_answer_is_no_failure_of_the_product(tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match=r"The target http://127.0.0.1:\d+ does not answer: Connection refused"):
+        played(tmp_path, start=None)
+    assert not list((tmp_path / "r").iterdir())
+    asked = ("run", "--target", "http://no-such-host.invalid", "--database", "embedded", "--report", str(tmp_path))
+    done = harness(*asked, "scenarios/anonymous")
+    assert done.code == 10, done
+    assert "The target http://no-such-host.invalid does not answer: " in done.err
 
 
 @pytest.mark.parametrize(
