@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import signal
 import threading
 import time
@@ -80,9 +81,8 @@ def run(
             course.run(workers, stop)
             result.interrupted = stop.is_set() and not result.stopped_early
     finally:
-        if not course.begun:
-            with suppress(OSError):  # something is in it after all
-                directory.rmdir()
+        if not course.begun:  # made for this run alone; half a beginning, as on a full disk, would be no run
+            shutil.rmtree(directory, ignore_errors=True)
     result.elapsed_s = time.perf_counter() - started
     begun = course.begun
     del course, plan, info  # the end of a long run needs the room
