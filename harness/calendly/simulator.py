@@ -337,7 +337,8 @@ class Simulator(Account):
 
     def _check_start(self, kind: EventType, start: datetime, now: datetime, *, offered: bool) -> None:
         if start <= now:
-            raise InputError(f"{start:%Y-%m-%d %H:%MZ} is past (it is {now:%Y-%m-%d %H:%MZ}).", "Pick a later start.")
+            stands = f"{start:%Y-%m-%dT%H:%MZ} is not after {now:%Y-%m-%dT%H:%MZ}, where the clock stands"
+            raise InputError(f"Calendly offers no time that is past: {stands}.", "Pick a later start.")
         if offered and not self._core.availability.is_offered(kind, start, now):
             raise self._taken(kind, start, now)
 

@@ -7,6 +7,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
+from msgspec.structs import replace
+
 from harness import records
 from harness.jsontext import parse
 from harness.scenario.checks.columns import refuse_unlike
@@ -34,15 +36,22 @@ def response(world: World, pattern: Pattern, within_step: bool) -> list[Comparis
 def compare_answer(world: World, pattern: Pattern) -> list[Comparison]:
     """Hold the last answer against `status` alone or a map."""
     actual = {**shown_answer(world.answer, world.refusal), "gives": world.value}
-    if not isinstance(pattern, MapPattern):
-        return compare(pattern, actual.get("status"), world.scope, "$.status", now=world.clock())
     found: list[Comparison] = []
     scope, now = world.scope, world.clock()
-    for key, inner in pattern.items():
+    if not isinstance(pattern, MapPattern):
+        found = compare(pattern, actual.get("status"), scope, "$.status", now=now)
+    for key, inner in pattern.items() if isinstance(pattern, MapPattern) else ():
         path = "$" if key == "body" else f"$.{key}"
         wanted = _lower(inner) if key == "headers" else inner
         found += compare(wanted, actual.get(key, ABSENT), scope, path, now=now)
-    return found
+    return found if world.refusal is None else [_without_answer(each, world.refusal) for each in found]
+
+
+def _without_answer(comparison: Comparison, refusal: str) -> Comparison:
+    """Why there is nothing to compare, where something was expected: the page sent no request."""
+    if comparison.passed or comparison.path in {"$.refused", "$.gives"}:
+        return comparison
+    return replace(comparison, actual=f"no answer: the page refused ({refusal})")
 
 
 def _lower(pattern: Pattern) -> Pattern:

@@ -114,7 +114,7 @@ def schedule(world: World, args: ScheduleArgs) -> Any:
     the server says to one, book it with `calendly: {schedule: …, anyway: true}`, or send it with `create: {body: {startTime: …}}`.
     """
     flow, visitor = world.visitor.flow, world.visitor
-    embed = flow.embed()
+    embed = _ask(flow.embed)
     user = visitor.user
     person = {"name": user.get("name", "Sam Visitor"), "email": user.get("email", "sam@example.test"), **args.invitee}
     booked = world.calendly.schedule(
@@ -198,7 +198,10 @@ def reschedule(world: World, args: RescheduleArgs) -> Any:
 
     Gives the new `{event_uri, invitee_uri, start, end}`. The embed posts no message then (CALENDLY.md 5).
     """
-    booked = world.calendly.reschedule(world.visitor.flow.invitee_uri, args.at)
+    link = world.visitor.flow.invitee_uri
+    if link is None:
+        raise Refusal("nothing_scheduled")
+    booked = world.calendly.reschedule(link, args.at)
     return {"event_uri": booked.event_uri, "invitee_uri": booked.invitee_uri, "start": booked.start, "end": booked.end}
 
 

@@ -23,6 +23,21 @@ def test_a_step_without_expect_must_succeed(play: Play) -> None:
     assert "$.status   expected success   got 404" in played.failure
 
 
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ('{schedule: "2030-03-06T10:00Z"}', "$.refused   expected no refusal   got nothing_chosen"),
+        ('{reschedule: "2030-03-06T10:00Z"}', "$.refused   expected no refusal   got nothing_scheduled"),
+        ("{create: {}, expect: {status: 200}}", "$.status   expected 200   got no answer: the page refused (nothing_chosen)"),
+        ("{create: {}, expect: 200}", "$.status   expected 200   got no answer: the page refused (nothing_chosen)"),
+    ],
+)  # fmt: skip
+def test_a_step_before_its_time_is_refused_by_the_page_which_is_told(play: Play, step: str, said: str) -> None:
+    played = play(f"when: [{step}]\nthen: [{{changed: none}}]")
+    assert played.outcome == "failed", played.failure
+    assert said in played.failure
+
+
 def test_every_mismatch_of_a_step_is_told_and_the_next_step_does_not_run(play: Play) -> None:
     played = play(
         """
