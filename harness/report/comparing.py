@@ -135,6 +135,9 @@ def _notes(first: Run, second: Run) -> Iterator[str]:
             yield f"{run.run_id} did not come to its end: it was killed, or is still running."
         elif run.manifest.outcome == "interrupted":
             yield f"{run.run_id} was interrupted."
+        if run.manifest.shard is not None:
+            part = run.manifest.shard
+            yield f"{run.run_id} was shard {part.part} of {part.cases} cases; what the other parts ran is not in it."
         if run.missing:
             yield f"{run.run_id} has no result of {len(run.missing)} of its cases."
     if first.manifest.target != second.manifest.target:

@@ -16,6 +16,7 @@ from harness.records import Scenario
 from harness.report import EventWriter, compare, finish, flakiness, history, load, look_back, runs_in, trends
 from harness.report.analysis import health
 from harness.report.analysis.quantiles import quantiles
+from harness.report.manifest import Shard
 from tests.report.planned import Plan, plans
 from tests.report.sample import records_of, start_run
 from tests.support.commands import harness
@@ -261,3 +262,10 @@ def test_a_run_that_cannot_be_read_is_told_and_the_health_of_another_goes_on(tmp
     with pytest.raises(InputError, match="cannot be read"):
         look_back(tmp_path)
     assert "could not be read" in health.before(load(tmp_path / "run1"))._repr_html_()
+
+
+def test_a_part_of_a_run_says_that_it_is_one(tmp_path: Path) -> None:
+    part = Shard(part="2/2", cases=2, division="0a")
+    found = compare(small_run(tmp_path / "one", "pp"), small_run(tmp_path / "two", "p", shard=part))
+    assert found.notes == ("two was shard 2/2 of 2 cases; what the other parts ran is not in it.",)
+    assert found.removed == ("x.yaml::b",)
