@@ -131,12 +131,16 @@ def _shape(hint: Any, where: str) -> Shape:
         shape = shape_of(hint)
     shape = shape or _collection(origin or hint, args, where)
     if shape is None:
-        remedy = "Use str, int, bool, Decimal, float, Instant, Duration, Literal, list, dict, Value or a dataclass."
+        remedy = "Use str, int, bool, Decimal, float, Instant, Duration, Literal, list[…], tuple[…, ...], dict[str, …], Value or a dataclass."
         raise HarnessFault(f"{where} has the type {hint}, which no scenario can write.", remedy)
     return shape
 
 
 def _collection(origin: Any, args: tuple[Any, ...], where: str) -> Shape | None:
+    if origin is tuple and args and args[1:] != (Ellipsis,):
+        return None  # each place of its own type: one shape stands for all elements
+    if origin in (dict, Mapping) and args and args[0] not in (str, Any):
+        return None  # a key of YAML is text
     inner = [_described(arg, where)[0] for arg in args if arg is not Ellipsis]
     if origin in (list, tuple, collections.abc.Sequence):
         return Items(inner[0] if inner else Free(sending=True), tuple if origin is tuple else list)

@@ -210,15 +210,19 @@ class Choice(Struct, frozen=True):
         if isinstance(pattern, MapPattern | ListPattern):
             reader.note(node, f"Expected {self.expected}; found {found(node)}.")
         named = [pattern.value] if isinstance(pattern, Literal) else list(alternatives(pattern))
-        for value in [each for each in named if each not in self.words][:1]:
+        for value in [each for each in named if not self.has(each)][:1]:
             said = f"{_shown(value)} in {pattern.text}" if isinstance(pattern, Matcher) else found(node)
             words = [word for word in self.words if isinstance(word, str)]
             hint = did_you_mean(str(value), words) if value not in (None, "") else ""
             reader.note(node, f"Expected {self.expected}; found {said}.", hint if hint.startswith("Did") else "")
         return pattern
 
+    def has(self, value: Any) -> bool:
+        """Whether it is one of the words; `true` is not `1`."""
+        return any(word == value and isinstance(word, bool) == isinstance(value, bool) for word in self.words)
+
     def convert(self, value: Any, pattern: Pattern) -> Any:
-        if value not in self.words:
+        if not self.has(value):
             raise refuse(self, value, pattern)
         return value
 

@@ -231,6 +231,8 @@ class A:
         ("@verb\ndef v(world, args: A): ...", "A verb needs a name."),
         ('@verb("v", kind="other")\ndef v(world, args: A): ...', "The verb v has the kind 'other'."),
         ("@dataclass\nclass B:\n    x: set[int]\n" + '@verb("v")\ndef v(world, args: B): ...', "which no scenario can write"),
+        ("@dataclass\nclass B:\n    x: tuple[int, str]\n" + '@verb("v")\ndef v(world, args: B): ...', "which no scenario can write"),
+        ("@dataclass\nclass B:\n    x: dict[int, str]\n" + '@verb("v")\ndef v(world, args: B): ...', "which no scenario can write"),
         ("@dataclass\nclass B:\n    x: Nowhere\n" + '@verb("v")\ndef v(world, args: B): ...', "name 'Nowhere' is not defined"),
         ("@dataclass\nclass B:\n    x: B | None\n" + '@verb("v")\ndef v(world, args: B): ...', "RecursionError"),
     ],
@@ -257,3 +259,22 @@ def test_whatever_a_constructor_raises_is_the_inputs_mistake() -> None:
     assert isinstance(pattern, MapPattern)
     with pytest.raises(InputError, match=r"<text>:1:1: KeyError: 1\.5"):
         bind(Odd, pattern, {})
+
+
+@pytest.mark.parametrize(("text", "value", "fits"), [("true", True, False), ('"1"', "1", False), ("1", 1, True), ("a", "a", True)])  # fmt: skip
+def test_of_a_choice_one_is_not_true(text: str, value: object, fits: bool) -> None:
+    @dataclass(frozen=True)
+    class Chosen:
+        one: Literal["a", 1]
+
+    shape = shape_of(Chosen)
+    reader = Reader([])
+    shape.read(parse(f"{{one: {text}}}"), reader)
+    assert (not reader.problems) is fits
+    pattern = shape.read(parse("{one: $v}"), Reader([]))
+    assert isinstance(pattern, MapPattern)
+    if fits:
+        assert bind(Chosen, pattern, {"v": value}) == Chosen(value)  # type: ignore[arg-type]  # one that fits
+    else:
+        with pytest.raises(InputError, match="Expected a or 1"):
+            bind(Chosen, pattern, {"v": value})
