@@ -78,10 +78,11 @@ def patiently(
         found = look()
         failed = [c for c in found if not c.passed]
         stopped = eventually.stop_if is not None and _holds(world, eventually.stop_if, within_step=within_step)
-        if not failed or stopped or time.monotonic() >= deadline:
+        left = deadline - time.monotonic()
+        if not failed or stopped or left <= 0:
             return [*found, *(_earlier(failed, before) if failed else ())], Looks(tries, bool(failed) and stopped)
         before.update({f"{c.path} {c.actual}": c for c in failed})
-        time.sleep(eventually.every.total_seconds())
+        time.sleep(min(eventually.every.total_seconds(), left))  # what holds only after that is too late
 
 
 def _holds(world: World, spec: CheckSpec, *, within_step: bool) -> bool:

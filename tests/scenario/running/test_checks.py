@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -227,6 +228,16 @@ def test_a_column_that_is_gone_may_be_said_to_be(play: Play) -> None:
     body = f"{MADE}  - sql: 'ALTER TABLE \"Booking\" DROP COLUMN title'\nthen:\n  - rows: {{Booking: [{{id: <uuid>, title: %s}}]}}\n{WAIVED}"
     assert play(body % "<absent>").outcome == "passed"
     assert play(body % "<not null>").outcome == "error"
+
+
+def test_a_pause_does_not_outlast_the_waiting(play: Play) -> None:
+    began = time.monotonic()
+    played = play(
+        "when:\n  - sql: SELECT 1\n    eventually: {within: 300ms, every: 20s}\n    then: [{rows: {Booking: 1}}]"
+    )
+    assert played.outcome == "failed"
+    assert "looked         2 times" in played.failure
+    assert time.monotonic() - began < 10
 
 
 def test_eventually_of_a_step_is_that_of_its_checks(play: Play) -> None:
