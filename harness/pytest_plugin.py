@@ -120,8 +120,10 @@ class ScenarioItem(pytest.Item):
             raise CaseFailed(record.failure_text or record.failure)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """The scenario's own message instead of a traceback."""
-        if isinstance(excinfo.value, CaseFailed):
+        """The scenario's own message instead of a traceback; so of what keeps it from running."""
+        from harness.errors import InputError, MachineError
+
+        if isinstance(excinfo.value, CaseFailed | InputError | MachineError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
@@ -130,20 +132,33 @@ class ScenarioItem(pytest.Item):
 
 
 def _project(config: pytest.Config) -> Path:
-    """The folder with fixtures/: pytest's root, else where pytest was started (scenarios may lie elsewhere)."""
-    return config.rootpath if (config.rootpath / "fixtures").is_dir() else config.invocation_params.dir
+    """The folder with fixtures/: pytest's root, else where pytest was started (scenarios may lie elsewhere), else the one
+    that holds what was named."""
+    from harness.project import project_root
+
+    here = config.invocation_params.dir
+    named = (here / each.partition("::")[0] for each in config.args)
+    places = (config.rootpath, here, *(project_root(path if path.is_dir() else path.parent) for path in named))
+    return next((place for place in places if (place / "fixtures").is_dir()), here)
 
 
 def _bench(config: pytest.Config) -> Bench:
+    from harness.errors import InputError, MachineError
     from harness.session import Bench
 
     bench = config.stash.get(_BENCH, None)
-    if bench is None:
+    if bench is not None:
+        return bench
+    try:
         bench = Bench.open(
             root=_project(config),
             target=config.getoption("--harness-target"),
             database=config.getoption("--harness-database"),
             seed=config.getoption("--harness-seed"),
         )
-        config.stash[_BENCH] = bench
+    except (InputError, MachineError) as error:
+        if hasattr(config, "workerinput"):  # of xdist, which takes a worker that leaves for one that crashed
+            raise
+        pytest.exit(str(error), returncode=error.exit_code)  # no case could run: not one of them failed
+    config.stash[_BENCH] = bench
     return bench

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -22,7 +23,7 @@ def load_verbs(path: Path, registry: Registry, *, shown: str = "") -> None:
         InputError: the file cannot be run, or declares a verb badly; with the line where it happened.
     """
     name = shown or str(path)
-    module_name = f"{VERB_MODULE}{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
+    module_name = f"{VERB_MODULE}{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise InputError("This is no Python file.", "Name it verbs.py.", Position(name))

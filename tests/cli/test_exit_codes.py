@@ -117,6 +117,15 @@ def test_a_scenario_file_whose_name_is_no_text_is_told(tmp_path: Path) -> None:
     assert (done.code, "is no UTF-8, which records need. Rename it." in done.err) == (4, True), done
 
 
+def test_a_project_in_a_folder_whose_name_is_no_text_is_told(tmp_path: Path) -> None:
+    scenarios = tmp_path / os.fsdecode(b"x\xff") / "scenarios"
+    scenarios.mkdir(parents=True)
+    (scenarios / "verbs.py").touch()
+    (scenarios / "a.yaml").write_text("feature: X\n")
+    done = harness("validate", cwd=scenarios.parent)
+    assert (done.code, "is no UTF-8, which records need. Rename it." in done.err) == (4, True), done
+
+
 def test_without_any_home_folder_a_run_is_as_ever(suite: Path, tmp_path: Path) -> None:
     """As in a container under a number that has no name."""
     nobody = "import os, pwd, sys; os.environ.pop('HOME', None); pwd.getpwuid = {}.__getitem__"

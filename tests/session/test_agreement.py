@@ -164,3 +164,20 @@ def test_a_file_whose_ending_has_capitals_is_told_by_both_and_not_left_out(tmp_p
     theirs = python("pytest", "scenarios", *LEAN, "-p", "no:cacheprovider", "--harness-database", "embedded", cwd=root)
     assert theirs.code == 2, theirs
     assert "two.YAML is no scenario file" in theirs.out
+
+
+def test_a_machine_that_cannot_is_no_failure_of_the_cases(tmp_path: Path) -> None:
+    root = make_project(tmp_path, {"one.yaml": FREE_SESSION})
+    for option, code, said in (
+        ("--harness-target=http://127.0.0.1:9", 10, "The target http://127.0.0.1:9 does not answer"),
+        ("--harness-target=defect:nope", 4, "There is no defect 'nope'."),
+    ):
+        done = pytest_of("scenarios", option, cwd=root)
+        assert (done.code, said in done.out + done.err, "failed" in done.out) == (code, True, False), done
+
+
+def test_the_project_is_found_from_what_is_named(tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
+    root = make_project(tmp_path / "project", {"one.yaml": FREE_SESSION})
+    done = pytest_of(root / "scenarios", "--rootdir", tmp_path, cwd=tmp_path)
+    assert (done.code, "1 passed" in done.out) == (0, True), done
