@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,7 @@ from harness.interrupts import uninterrupted
 from harness.lazy import leave_out
 
 if TYPE_CHECKING:
-    from harness.postgres import Server
+    from harness.postgres import Keep, Server
 
 __all__ = ["run"]
 
@@ -187,7 +188,8 @@ def run(
     if watch and as_json:
         raise typer.BadParameter("--watch runs again and again: it has no one document", param_hint="--json")
     number, part, shown = _workers(workers), _shard(shard), _color(color)
-    with _head_start(database, wanted=number == 1 and not watch) as server_of:
+    keep = partial(_kept, target, schema, start)
+    with _head_start(database, keep, wanted=number == 1 and not watch) as server_of:
         with uninterrupted():
             from harness.cli.console import Console, kept_for_documents
             from harness.project import from_here, project_root
@@ -231,7 +233,9 @@ def run(
 
 
 @contextmanager
-def _head_start(database: str, *, wanted: bool) -> Iterator[Callable[[], Server] | None]:
+def _head_start(
+    database: str, keep: Callable[[], Keep | None], *, wanted: bool
+) -> Iterator[Callable[[], Server] | None]:
     """Have a server start while the rest is imported. Workers in processes of their own start theirs themselves."""
     if not wanted:
         yield None
@@ -242,8 +246,21 @@ def _head_start(database: str, *, wanted: bool) -> Iterator[Callable[[], Server]
     if not quick_to_start(database):
         yield None
         return
-    with HeadStart(database) as begun:
+    with HeadStart(database, keep) as begun:
         yield begun.take
+
+
+def _kept(target: str, schema: str | None, start: str | None) -> Keep | None:
+    """The template that a run on this target most likely begins with; None where the options or the project have a mistake."""
+    from harness.errors import HarnessError
+    from harness.project import project_root
+    from harness.scenario.fixtures import kept
+    from harness.scenario.targets import parse_target
+
+    try:
+        return kept(project_root() / "fixtures", parse_target(target, schema, start))
+    except HarnessError:
+        return None  # whoever needs them says what is wrong
 
 
 def _command() -> str:

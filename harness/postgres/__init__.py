@@ -12,6 +12,7 @@ from harness.lazy import names_at
 if TYPE_CHECKING:
     from harness.postgres.ahead import HeadStart, quick_to_start
     from harness.postgres.database import Database
+    from harness.postgres.kept import Keep
     from harness.postgres.opening import open_server
     from harness.postgres.questions import Question, question
     from harness.postgres.records import ResetReport, RowOperation, ServerInfo
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Database",
     "HeadStart",
+    "Keep",
     "Question",
     "ResetReport",
     "RowOperation",
@@ -37,6 +39,7 @@ __all__ = [
 _HOMES = {
     "Database": "database",
     "HeadStart": "ahead",
+    "Keep": "kept",
     "Question": "questions",
     "ResetReport": "records",
     "RowOperation": "records",

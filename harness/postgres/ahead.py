@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from harness.errors import InputError
 from harness.postgres.choice import parse_choice
@@ -12,6 +13,9 @@ from harness.postgres.endings import arm
 from harness.postgres.engine import engine_listens
 from harness.postgres.opening import open_server
 from harness.postgres.server import Server
+
+if TYPE_CHECKING:
+    from harness.postgres.kept import Keep
 
 __all__ = ["HeadStart", "quick_to_start"]
 
@@ -26,19 +30,20 @@ def quick_to_start(choice: str) -> bool:
 
 
 class HeadStart:
-    """`open_server(choice)` begun at once, in a thread; a server that nobody has taken is closed at the end of the block.
+    """`open_server(choice, keep=keep())` begun at once, in a thread; a server that nobody has taken is closed at the end of the block.
 
     Enter it in the main thread: a signal that ends the process then closes the server too.
     """
 
-    def __init__(self, choice: str) -> None:
+    def __init__(self, choice: str, keep: Callable[[], Keep | None] = lambda: None) -> None:
         self._choice = choice
+        self._keep = keep
         self._taken = False
 
     def __enter__(self) -> Self:
         arm()
         self._thread = ThreadPoolExecutor(max_workers=1)
-        self._server = self._thread.submit(open_server, self._choice)
+        self._server = self._thread.submit(lambda: open_server(self._choice, keep=self._keep()))
         return self
 
     def __exit__(

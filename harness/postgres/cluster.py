@@ -1,7 +1,7 @@
 """An initialised data directory: made once per server version by `initdb`, then copied for every start.
 
 The cached copy is readable to everybody (it holds no secret and no data) so that the server's account can copy it
-with permissions of its own. Nothing that is started from it survives, so nothing is ever synchronised to disk.
+with permissions of its own; one with data in it (see `harness.postgres.kept`) to that account alone. Nothing that is started from it survives, so nothing is ever synchronised to disk.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from harness.postgres.binaries import Binaries
 from harness.postgres.caching import cached_directory
 from harness.postgres.places import room_remedy
 
-__all__ = ["SETTINGS", "SUPERUSER", "cluster_settings", "copy_cluster", "initialised_cluster"]
+__all__ = ["SETTINGS", "SUPERUSER", "cluster_settings", "copy_cluster", "initialised_cluster", "keep_cluster"]
 
 SUPERUSER = "postgres"
+_NAME = "cluster"  # of the data directory in its cache entry
 _LAYOUT = 1  # raise it when SETTINGS or the options of initdb change
 
 SETTINGS: dict[str, str] = {
@@ -73,7 +74,17 @@ def initialised_cluster(binaries: Binaries, account: Account, cache: Path, *, wo
 
 def copy_cluster(source: Path, target: Path, account: Account) -> None:
     """Copy the cached data directory to `target` as `account`, which then alone may read it (mode 0700)."""
-    _run(["cp", "-r", f"{source}/cluster", str(target)], account, f"copying the data directory to {target}")
+    _run(["cp", "-r", f"{source}/{_NAME}", str(target)], account, f"copying the data directory to {target}")
+
+
+def keep_cluster(data: Path, target: Path, only: Account | None = None) -> None:
+    """Copy the data directory of a server that has stopped into the cache entry `target`, readable to everybody, or
+    beside this user to the account `only`."""
+    _run(["cp", "-r", str(data), str(target / _NAME)], None, f"keeping the data directory in {target}")
+    mode = "u=rwX,go=rX" if only is None else "u=rwX,g=rX,o="
+    if only is not None and only.dropped:
+        _run(["chgrp", "-R", str(only.gid), str(target)], None, f"giving {target} to {only.name}")
+    _run(["chmod", "-R", mode, str(target)], None, f"opening {target} to reading")
 
 
 def _initialise(binaries: Binaries, account: Account, data: Path, target: Path) -> None:
@@ -92,11 +103,10 @@ def _initialise(binaries: Binaries, account: Account, data: Path, target: Path) 
         if "invalid locale name" not in str(error):
             raise
         _run([*command, "--locale=C"], account, "initdb")
-    _run(["cp", "-r", str(data), str(target / "cluster")], None, f"keeping the data directory in {target}")
     settings = cluster_settings(binaries.major)
-    with (target / "cluster" / "postgresql.conf").open("a") as file:
+    keep_cluster(data, target)
+    with (target / _NAME / "postgresql.conf").open("a") as file:
         file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
-    _run(["chmod", "-R", "u=rwX,go=rX", str(target)], None, f"opening {target} to reading")
     _run(["rm", "-rf", str(data)], account, f"removing {data}")
 
 

@@ -5,21 +5,23 @@ The server has its own session, so that Ctrl-C reaches the harness alone; and no
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
+from pathlib import Path
 
 from msgspec import Struct
 
 from harness.errors import MachineError
-from harness.postgres.account import PopenIdentity, server_account
+from harness.postgres.account import Account, PopenIdentity, server_account
 from harness.postgres.binaries import Binaries, find_binaries
 from harness.postgres.cluster import SUPERUSER, copy_cluster, initialised_cluster
 from harness.postgres.places import Places, free_bytes, room_remedy, secure_directory
 from harness.postgres.running import Instance, sweep
 
-__all__ = ["EmbeddedServer", "start_embedded"]
+__all__ = ["EmbeddedServer", "Ground", "find_ground", "launch", "start_embedded"]
 
-_START_LIMIT = 30.0  # seconds
+_START_LIMIT = _STOP_LIMIT = 30.0  # seconds
 _PORT = 5432  # names the socket's file; no TCP port is opened
 
 
@@ -46,30 +48,58 @@ class EmbeddedServer(Struct):
             said = f"No space left on device, where {self.instance.path} lies. {said}".strip()
         return said
 
+    def end(self) -> None:
+        """End the server in good order; its data directory stays, complete. subprocess.TimeoutExpired after half a minute."""
+        self.process.send_signal(signal.SIGINT)  # PostgreSQL's "fast shutdown"
+        self.process.wait(_STOP_LIMIT)
+
     def stop(self) -> None:
         """Stop the server and remove its directory."""
         self.instance.remove()
         self.process.wait()
 
 
-def start_embedded(directory: str | None = None, places: Places | None = None) -> EmbeddedServer:
-    """Start one. Sweeps first what dead harnesses left. MachineError, or InputError for a wrong `directory`."""
+class Ground(Struct, frozen=True):
+    """What servers of this machine start from."""
+
+    account: Account
+    places: Places
+    binaries: Binaries
+    swept: int  # servers of dead harnesses that were removed
+
+
+def find_ground(directory: str | None = None, places: Places | None = None) -> Ground:
+    """Sweeps first what dead harnesses left. MachineError, or InputError for a wrong `directory`."""
     places = places or Places.find()
     account = server_account()
     account.check_entry(secure_directory(places.cache))
     swept = sweep(places)
-    binaries = find_binaries(account, places.cache, directory)
-    instance = Instance.create(places, account)
+    return Ground(account, places, find_binaries(account, places.cache, directory), swept)
+
+
+def launch(ground: Ground, source: Path | None = None) -> EmbeddedServer:
+    """Start a server on a copy of the data directory in the cache entry `source`; of an initialised one without it.
+
+    Raises:
+        MachineError: it does not start, or there is no room.
+    """
+    instance = Instance.create(ground.places, ground.account)
     try:
-        account.check_entry(instance.path.parent)
-        source = initialised_cluster(binaries, account, places.cache, work=instance.path)
-        copy_cluster(source, instance.data, account)
-        process = _launch(binaries, instance, account.identity())
+        ground.account.check_entry(instance.path.parent)
+        if source is None:
+            source = initialised_cluster(ground.binaries, ground.account, ground.places.cache, work=instance.path)
+        copy_cluster(source, instance.data, ground.account)
+        process = _launch(ground.binaries, instance, ground.account.identity())
         _wait_until_ready(process, instance)
     except BaseException:  # whatever it was, Ctrl-C too, nothing may stay behind
         instance.remove()
         raise
-    return EmbeddedServer(binaries, instance, process, swept)
+    return EmbeddedServer(ground.binaries, instance, process, ground.swept)
+
+
+def start_embedded(directory: str | None = None, places: Places | None = None) -> EmbeddedServer:
+    """Start one on an initialised data directory. Raises what `find_ground` and `launch` raise."""
+    return launch(find_ground(directory, places))
 
 
 def _launch(binaries: Binaries, instance: Instance, identity: PopenIdentity) -> subprocess.Popen[bytes]:

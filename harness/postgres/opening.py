@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from harness.postgres.choice import Choice, parse_choice
 from harness.postgres.records import ServerInfo
 from harness.postgres.server import Server
+
+if TYPE_CHECKING:
+    from harness.postgres.kept import Keep
 
 __all__ = ["open_server"]
 
 Note = Callable[[str], None]
 
 
-def open_server(choice: str = "auto", *, note: Note | None = None) -> Server:
+def open_server(choice: str = "auto", *, note: Note | None = None, keep: Keep | None = None) -> Server:
     """Start or connect to the server that `choice` names (see `harness.postgres.choice`).
 
-    `note` is told, in sentences, what was chosen and why. Raises InputError for a choice that cannot be read and
+    `note` is told, in sentences, what was chosen and why. An embedded server has the template `keep` from the start;
+    others make it when it is asked for. Raises InputError for a choice that cannot be read and
     MachineError, with a remedy, when this machine cannot give what was asked for.
     """
     parsed = parse_choice(choice)
@@ -27,24 +32,26 @@ def open_server(choice: str = "auto", *, note: Note | None = None) -> Server:
         case "testcontainers":
             return _open_container(parsed, tell)
         case "embedded":
-            return _open_embedded(parsed, tell)
+            return _open_embedded(parsed, tell, keep)
         case "auto":
-            return _open_best(parsed, tell)
+            return _open_best(parsed, tell, keep)
 
 
 def _say_nothing(_: str) -> None:
     return None
 
 
-def _open_embedded(choice: Choice, note: Note) -> Server:
-    from harness.postgres.embedded import start_embedded
+def _open_embedded(choice: Choice, note: Note, keep: Keep | None) -> Server:
+    from harness.postgres.embedded import find_ground, launch
+    from harness.postgres.kept import launch_with
 
-    started = start_embedded(choice.argument)
+    ground = find_ground(choice.argument)
+    started, kept = (launch(ground), {}) if keep is None else launch_with(keep, ground)
     info = ServerInfo("embedded", started.binaries.version, None, None, choice.shown)
     _tell_swept(started.swept, note)
     place = started.instance.path.parent
     note(f"Database: embedded PostgreSQL {info.version} ({started.binaries.origin}), in {place}.")
-    return Server(info, started.parameters, owned=True, stop=started.stop, explain=started.said)
+    return Server(info, started.parameters, owned=True, stop=started.stop, explain=started.said, kept=kept)
 
 
 def _tell_swept(number: int, note: Note) -> None:
@@ -75,11 +82,11 @@ def _open_container(choice: Choice, note: Note) -> Server:
     return Server(info, started.parameters, owned=True, stop=started.stop)
 
 
-def _open_best(choice: Choice, note: Note) -> Server:
+def _open_best(choice: Choice, note: Note, keep: Keep | None) -> Server:
     from harness.postgres.containers import why_no_container
 
     reason = why_no_container(note)
     if reason is None:
         return _open_container(choice, note)
     note(f"No container: {reason}")
-    return _open_embedded(choice, note)
+    return _open_embedded(choice, note, keep)

@@ -45,6 +45,7 @@ class Server:
         owned: bool,
         stop: Callable[[], None] | None = None,
         explain: Callable[[], str] | None = None,
+        kept: Mapping[str, str] | None = None,
     ) -> None:
         self.info = info
         self.owned = owned
@@ -52,6 +53,7 @@ class Server:
         self._parameters = dict(parameters)
         self._stop = stop
         self._explain = explain  # the last words of the server's log
+        self._kept = dict(kept or {})  # the databases of templates that came with it, by their keys
         self._run = secrets.token_hex(4)
         self._numbers = itertools.count(1)
         self._lock = threading.RLock()
@@ -110,8 +112,14 @@ class Server:
         with self._lock:
             name = f"{key} of {owner.name}" if owner else key
             if name not in self._templates:
-                self._templates[name] = Template.build(self, key, build, owner, prepare)
+                kept = self.kept(name)
+                self._templates[name] = kept or Template.build(self, key, build, owner, prepare)
             return self._templates[name]
+
+    def kept(self, key: str) -> Template | None:
+        """The template called `key` that came with this server, if one did."""
+        name = self._kept.get(key)
+        return Template(self, key, Database(self._parameters | {"dbname": name}, self._drop)) if name else None
 
     def may_confine(self) -> bool:
         """Whether `login` works here: the server's own login is a superuser."""

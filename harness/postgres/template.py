@@ -28,6 +28,11 @@ class Template:
         self._lock = threading.Lock()
         self._derived: dict[str, Template] = {}
 
+    @property
+    def database(self) -> str:
+        """The name of its database."""
+        return self._source.name
+
     @classmethod
     def build(
         cls,
@@ -70,8 +75,8 @@ class Template:
         """This template with something added by `prepare`; made once for each `purpose`."""
         with self._lock:
             if purpose not in self._derived:
-                database = self.clone()
-                self._derived[purpose] = self._fill(
-                    self.server, f"{self.key}+{purpose}", database, prepare, self._owner
+                key = f"{self.key}+{purpose}"
+                self._derived[purpose] = self.server.kept(key) or self._fill(
+                    self.server, key, self.clone(), prepare, self._owner
                 )
             return self._derived[purpose]

@@ -19,7 +19,7 @@ from harness.scenario.yamltree import parse
 if TYPE_CHECKING:
     import psycopg
 
-    from harness.postgres import Server, Template
+    from harness.postgres import Keep, Server, Template
     from harness.scenario.targets import Target
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "catalogues",
     "history",
     "insert",
+    "kept",
     "populate",
     "row_with_defaults",
     "template",
@@ -114,9 +115,41 @@ def template(server: Server, fixtures: Path, target: Target, rows: Catalogue) ->
         InputError: see `history` and `populate`.
     """
     migrations = history(fixtures, target.sections)
-    key = f"{rows.name} {rows.digest} {target.sections} {target.schema_key}"
     rewrite = target.rewritten
-    return server.template(key, lambda connection: populate(connection, migrations, rows, rewrite))
+    return server.template(_key(target, rows), lambda connection: populate(connection, migrations, rows, rewrite))
+
+
+def kept(fixtures: Path, target: Target, name: str | None = None) -> Keep | None:
+    """What `template` makes of the catalogue `name` (None: the project's only one, or `production`), for a server to keep.
+
+    None where nothing can be kept: a schema with defects is made once and no more, and whatever is wrong with the
+    project is told by whoever needs it.
+    """
+    from harness.postgres import Keep
+
+    if target.defects:
+        return None
+    try:
+        found = catalogues(fixtures)
+        rows = catalogue(fixtures, name or (found[0] if len(found) == 1 else "production"))
+        migrations = history(fixtures, target.sections)
+        key = _key(target, rows)
+        digest = hashlib.sha256(key.encode())
+        for path in (*migrations, *_makers()):
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    except (InputError, OSError, UnicodeDecodeError):
+        return None
+    return Keep(key, digest.hexdigest(), lambda connection: populate(connection, migrations, rows))
+
+
+def _makers() -> list[Path]:
+    """The sources that decide what a template, and a sandbox over it, are made of."""
+    here = Path(__file__)
+    return [here, *sorted(path for path in (here.parents[1] / "postgres").iterdir() if path.suffix in {".py", ".sql"})]
+
+
+def _key(target: Target, rows: Catalogue) -> str:
+    return f"{rows.name} {rows.digest} {target.sections} {target.schema_key}"
 
 
 def populate(

@@ -14,6 +14,7 @@ from harness import records
 from harness.errors import InputError
 from harness.postgres import Server, open_server
 from harness.scenario.application import preload
+from harness.scenario.fixtures import kept
 from harness.scenario.model import Case, Suite
 from harness.scenario.runner import run_case
 from harness.scenario.stage import Stage
@@ -54,19 +55,21 @@ class Bench(Struct):
             from harness.scenario.deployment import reach
 
             reach(target.url)
+        fixtures = root / "fixtures"
         with ThreadPoolExecutor(max_workers=1) as meanwhile:
             imported = meanwhile.submit(preload, target)  # the database takes as long to fill as this takes to import
-            server = server_of() if server_of else open_server(database, note=note)
+            first = suite.cases[0].given.catalog if suite.cases else None
+            server = server_of() if server_of else open_server(database, note=note, keep=kept(fixtures, target, first))
             try:
-                stage = Stage(server, target, suite, root / "fixtures", sink or _nowhere, seed, worker)
+                stage = Stage(server, target, suite, fixtures, sink or _nowhere, seed, worker)
                 bench = cls(server, stage)
             except BaseException:  # Ctrl-C too: a server without a stage must not stay
                 server.close()
                 raise
             try:
-                for first in suite.cases[:1]:
+                if first is not None:
                     with contextlib.suppress(InputError):  # each case that needs it says what is wrong
-                        stage.prepare(first.given.catalog)
+                        stage.prepare(first)
                 imported.result()
             except BaseException:
                 bench.close()
