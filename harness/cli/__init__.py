@@ -33,12 +33,11 @@ def _run(argv: Sequence[str] | None) -> int:
     with uninterrupted():
         import typer
 
-        from harness.cli.app import app
+        from harness.cli.app import app_for
         from harness.errors import HarnessError
 
-    words = list(sys.argv[1:] if argv is None else argv)
-    if words in ([], ["-h"], ["--help"]):
-        app.rich_markup_mode = None  # see `harness.cli.app.EPILOG`
+        words = list(sys.argv[1:] if argv is None else argv)
+        app = app_for(words)
     try:
         code = app(args=words, standalone_mode=False)
     except typer.Exit as stop:

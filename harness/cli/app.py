@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from harness import __version__
-from harness.cli import audit, listing, machine, run, serve, strength
-from harness.cli.migrate import migrate_app
 
-__all__ = ["app"]
+__all__ = ["app_for"]
 
 # The first page is plain: what draws the panels of the other pages takes longer to import than everything else.
 EPILOG = """
@@ -28,14 +28,51 @@ Exit codes: 0 good, 1 a check failed or a hazard was found, 2 interrupted, 3 a f
 5 nothing selected, 10 the machine can't, 11 flaky only, 12 an audit gate failed.
 """
 
-app = typer.Typer(
-    name="harness",
-    help="Scenarios, rehearsed migrations and evidence for a booking flow, on a throwaway PostgreSQL with Calendly simulated.",
-    epilog=EPILOG,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+HELP = "Scenarios, rehearsed migrations and evidence for a booking flow, on a throwaway PostgreSQL with Calendly simulated."
+
+_COMMANDS: Mapping[str, tuple[str, str | None]] = {
+    "run": ("run:run", None),
+    "list": ("listing:list_", None),
+    "validate": ("listing:validate", "Say every mistake of every file, with its place."),
+    "schema": ("listing:schema", "Write the editor's schema and the tables' columns."),
+    "replay": ("audit:replay", "Run a recorded scenario again; what differs?"),
+    "strength": ("strength:strength", "Put defects in one by one; which are noticed?"),
+    "audit": ("audit:audit", "Execute the notebooks on a run; write a dossier."),
+    "verify": ("audit:verify", "Recompute the hashes of a run or a dossier."),
+    "compare": ("audit:compare", "Say what changed between two runs."),
+    "history": ("audit:history", "Over the last runs: what is flaky, what became slower."),
+    "serve": ("serve:serve", "Serve the booking page, the providers simulated."),
+    "calendly": ("serve:calendly_app", "The Calendly simulator by itself, on a port."),
+    "migrate": ("migrate:migrate_app", "Rehearse a migration, then apply it."),
+    "doctor": ("machine:doctor", None),
+}
+"""Each command: where it stands in this package, as `module:name`, and what the list of commands says of it, where that is
+not the beginning of its own help. A Typer of its own has commands below it."""
+
+
+def app_for(words: Sequence[str]) -> typer.Typer:
+    """The command line as far as `words` need it: reading the options of every command takes longer than those of one."""
+    app = typer.Typer(
+        name="harness",
+        help=HELP,
+        epilog=EPILOG,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(harness)
+    first = words[0] if words else ""
+    for name in [first] if first in _COMMANDS else _COMMANDS:
+        place, short = _COMMANDS[name]
+        module, _, attribute = place.partition(":")
+        found = getattr(import_module(f"harness.cli.{module}"), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name, short_help=short)
+        else:
+            app.command(name, short_help=short)(found)
+    if words in ([], ["-h"], ["--help"]):
+        app.rich_markup_mode = None  # see EPILOG
+    return app
 
 
 def _version(wanted: bool) -> None:
@@ -44,26 +81,9 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def harness(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version.")
     ] = False,
 ) -> None:
     """Scenarios, rehearsed migrations and evidence for a booking flow."""
-
-
-app.command("run")(run.run)
-app.command("list")(listing.list_)
-app.command("validate", short_help="Say every mistake of every file, with its place.")(listing.validate)
-app.command("schema", short_help="Write the editor's schema and the tables' columns.")(listing.schema)
-app.command("replay", short_help="Run a recorded scenario again; what differs?")(audit.replay)
-app.command("strength", short_help="Put defects in one by one; which are noticed?")(strength.strength)
-app.command("audit", short_help="Execute the notebooks on a run; write a dossier.")(audit.audit)
-app.command("verify", short_help="Recompute the hashes of a run or a dossier.")(audit.verify)
-app.command("compare", short_help="Say what changed between two runs.")(audit.compare)
-app.command("history", short_help="Over the last runs: what is flaky, what became slower.")(audit.history)
-app.command("serve", short_help="Serve the booking page, the providers simulated.")(serve.serve)
-app.add_typer(serve.calendly_app, name="calendly", short_help="The Calendly simulator by itself, on a port.")
-app.add_typer(migrate_app, name="migrate", short_help="Rehearse a migration, then apply it.")
-app.command("doctor")(machine.doctor)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Console", "kept_for_documents"]
 
 _NOTES = 5  # that are told in the terminal
+_CURSOR = dict.fromkeys((7, 8, 11, 12, 13))  # bell, backspace, vertical tab, form feed, carriage return
 _MARKS = {"passed": (".", "green"), "failed": ("F", "red"), "error": ("E", "magenta"), "skipped": ("s", "yellow")}
 
 
@@ -44,6 +45,21 @@ def kept_for_documents(wanted: bool) -> Iterator[TextIO | None]:
         os.close(kept)
 
 
+class _Plain:
+    """What Rich's console prints where nobody sees colours: importing that takes longer than the first scenario."""
+
+    is_terminal = False
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def print(self, text: str = "", *, style: str | None = None, end: str = "\n") -> None:
+        """Write `text` as Rich writes it: tabs as spaces, and nothing that moves a cursor."""
+        del style  # of terminals
+        self._stream.write(text.translate(_CURSOR).expandtabs() + end)
+        self._stream.flush()
+
+
 class Console:
     """A listener of a run. With `json`, where its document goes, everything else goes to standard error.
 
@@ -57,28 +73,36 @@ class Console:
         self._verbosity = verbosity
         self._json = json
         self._annotations = annotations
-        self._rich: RichConsole | None = None
+        self._out: RichConsole | _Plain | None = None
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._counts: Counter[str] = Counter()
         self._file = ""
 
     @property
-    def out(self) -> RichConsole:
-        if self._rich is None:
-            from rich.console import Console as RichConsole
-
+    def out(self) -> RichConsole | _Plain:
+        if self._out is None:
             stream = sys.stderr if self._json else sys.stdout
-            self._rich = RichConsole(
-                file=stream,
-                force_terminal=self._color,
-                no_color=self._color is False,
-                highlight=False,
-                soft_wrap=True,
-                emoji=False,
-                markup=False,
-            )
-        return self._rich
+            self._out = self._rich(stream) if self._coloured(stream) else _Plain(stream)
+        return self._out
+
+    def _coloured(self, stream: TextIO) -> bool:
+        """Whether Rich has anything to do there: a terminal, or colours asked for, as it understands that itself."""
+        asked = any(os.environ.get(name) for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))
+        return bool(self._color) or asked or stream.isatty()
+
+    def _rich(self, stream: TextIO) -> RichConsole:
+        from rich.console import Console as RichConsole
+
+        return RichConsole(
+            file=stream,
+            force_terminal=self._color,
+            no_color=self._color is False,
+            highlight=False,
+            soft_wrap=True,
+            emoji=False,
+            markup=False,
+        )
 
     # -- listener -----------------------------------------------------------------------------------------------
 
@@ -134,6 +158,7 @@ class Console:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
         columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+        assert not isinstance(self.out, _Plain)  # a bar is for a terminal
         self._progress = Progress(*columns, console=self.out, transient=True, refresh_per_second=8)
         self._task = self._progress.add_task("", total=cases)
         self._progress.start()

@@ -25,7 +25,7 @@ __all__ = ["run_module"]
 ROOT = Path(__file__).parents[2]
 
 PRELOADED = (
-    "harness.cli.app", "harness.session.running", "harness.session.bench", "harness.session.workers", "harness.scenario.application",
+    "harness.cli.app", "harness.cli.run", "harness.cli.listing", "harness.cli.audit", "harness.cli.migrate", "harness.session.running", "harness.session.bench", "harness.session.workers", "harness.scenario.application",
     "harness.scenario.verbs", "harness.booking.application", "harness.migrations.checking", "harness.migrations.applying",
     "harness.report.recording", "harness.strength.measuring", "pyarrow.parquet", "rich.console", "typer.rich_utils", "pytest",
 )  # fmt: skip
