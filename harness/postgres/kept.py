@@ -70,8 +70,8 @@ def _make(keep: Keep, ground: Ground, name: str) -> None:
         names = _fill(keep, started)
 
         def copy(target: Path) -> None:
-            keep_cluster(started.instance.data, target, ground.account)
             (target / _NAMES).write_text(json.dumps(names))
+            keep_cluster(started.instance.data, target, ground.account)
 
         cached_directory(ground.places.cache, name, copy)
     finally:

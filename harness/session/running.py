@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import import_module
@@ -24,6 +25,7 @@ from harness.project import located
 from harness.redaction import mask_command
 from harness.report import EventWriter, RunInfo, start
 from harness.report.disk import disk_errors
+from harness.report.provenance import Surroundings, surroundings
 from harness.scenario.targets import Target, parse_target
 from harness.session import recorded
 from harness.session.listener import Listener, Silent
@@ -77,7 +79,7 @@ def run(
     info = _info(options, plan, run_id, target, workers)
     course = _Course(options, plan, target, directory, run_id, info, result, heard, server_of if workers == 1 else None)
     try:
-        with _stopping() as stop:
+        with _stopping() as stop, _meanwhile(workers, options.root) as course.around:
             course.run(workers, stop)
             result.interrupted = stop.is_set() and not result.stopped_early
     finally:
@@ -114,6 +116,7 @@ class _Course(Struct):
     result: RunResult
     heard: Listener
     server_of: Callable[[], Server] | None = None
+    around: Callable[[], Surroundings | None] = lambda: None
     begun: bool = False
     lost: set[int] = field(default_factory=set)  # the cases that workers died on
 
@@ -160,7 +163,7 @@ class _Course(Struct):
     def begin(self, about: dict[str, Any]) -> None:
         """The first database is up: the run exists from now on."""
         if not self.begun:
-            start(self.directory, replace(self.info, database=about))
+            start(self.directory, replace(self.info, database=about), self.around())
             self.begun = True
             self.heard.database(about)
             latest = self.directory.with_name("latest")
@@ -299,6 +302,16 @@ def _run_id(reports: Path, seed: int) -> str:
             except FileExistsError:
                 again += 1
                 name = f"{base}-{again}"
+
+
+@contextmanager
+def _meanwhile(workers: int, project: Path) -> Iterator[Callable[[], Surroundings | None]]:
+    """Ask for the surroundings while a single worker waits for its database; workers are forked without threads."""
+    if workers > 1:
+        yield lambda: None
+        return
+    with ThreadPoolExecutor(max_workers=1) as asking:
+        yield asking.submit(surroundings, project).result
 
 
 @contextmanager
