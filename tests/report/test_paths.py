@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from harness.report import Run, load
+from harness.records import Check, Record, RowChange
+from harness.report import EventWriter, Run, finish, load
 from harness.report.analysis import paths
 from harness.report.analysis.intervals import median_interval
+from tests.report.planned import plans
+from tests.report.sample import records_of, start_run
 
 
 @pytest.fixture
@@ -40,6 +45,52 @@ def test_a_funnel_only_narrows(run: Run) -> None:
         assert counts == sorted(counts, reverse=True)
         assert counts[0] > 0
     assert rows.loc[rows["stage"] == "paid", "cases"].tolist() == [0, 0]
+
+
+def refused_by_the_server(record: Record) -> Record | None:
+    """The scenario expects a refusal and gets it: its step passes and nothing is stored."""
+    return None if isinstance(record, RowChange) else record
+
+
+def refused_by_the_page(record: Record) -> Record | None:
+    """Choosing is refused, as expected; what the server is asked all the same is another matter."""
+    if isinstance(record, Check) and record.path == "$.status":
+        return msgspec.structs.replace(record, step=1, path="$.refused")
+    return record
+
+
+def paid_for(record: Record) -> Record | None:
+    if isinstance(record, RowChange) and record.column == "amount":
+        return msgspec.structs.replace(record, after='"100.00"')
+    return record
+
+
+@pytest.mark.parametrize(
+    ("told", "reached"),
+    [
+        (lambda record: record, [4, 4, 4, 0]),
+        (refused_by_the_server, [4, 4, 0, 0]),
+        (refused_by_the_page, [0, 0, 0, 0]),
+        (paid_for, [4, 4, 4, 4]),
+    ],
+)
+def test_a_stage_needs_evidence_and_not_only_a_step_that_passed(
+    tmp_path: Path, told: Callable[[Record], Record | None], reached: list[int]
+) -> None:
+    found = plans(4, failing=False)
+    manifest = start_run(tmp_path / "run", found)
+    writer = EventWriter(tmp_path / "run", 0)
+    for plan in found:
+        for record in records_of(plan):
+            kept = told(record)
+            if kept is not None:
+                writer.write(kept)
+    writer.close()
+    finish(tmp_path / "run", ended_at=manifest.start + timedelta(seconds=30))
+
+    rows = paths.funnel(load(tmp_path / "run"))
+
+    assert rows.groupby("stage", sort=False)["cases"].sum().tolist() == reached
 
 
 def test_steps_are_compared_in_the_order_in_which_they_come(run: Run) -> None:

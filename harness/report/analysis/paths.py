@@ -20,12 +20,7 @@ __all__ = [
 
 PATHS = ("anonymous", "authenticated")
 
-_STAGES = (
-    ("chose a session", {"select_session"}),
-    ("scheduled in Calendly", {"schedule"}),
-    ("booking stored", {"initialize", "create"}),
-    ("paid", {"pay"}),
-)
+_STAGES = ("chose a session", "scheduled in Calendly", "booking stored", "paid")
 
 
 def comparison(run: Run) -> pd.DataFrame:
@@ -112,23 +107,20 @@ def differences(run: Run) -> pd.DataFrame:
 def funnel(run: Run) -> pd.DataFrame:
     """How far the cases of each path come: stage, path, cases, share of that path's executed cases.
 
-    A case reaches a stage when it reached the one before and a step of the stage's verbs passed. Most scenarios stop
-    on purpose before they pay.
+    A case reaches a stage when it reached the one before: the page let it choose, the visitor took a time at Calendly, a
+    row of `"Booking"` is there, one with a price is paid. A step that expects a refusal and gets it is none of these.
+    Most scenarios stop on purpose before they pay.
     """
     import pandas as pd
 
-    cases, steps = _executed(run), final_rows(run, "steps")
-    passed: dict[str, set[str]] = {}
-    for row in records(steps.loc[steps["outcome"] == "passed", ["scenario_id", "verb"]]):
-        passed.setdefault(row["scenario_id"], set()).add(row["verb"])
+    cases, stages = _executed(run), _reached(run)
     rows = []
     for path in PATHS:
-        ids = cases.loc[cases["path"] == path, "scenario_id"].tolist()
-        verbs = [passed.get(scenario_id, set()) for scenario_id in ids]
-        reached = verbs
-        for stage, wanted in _STAGES:
-            reached = [done for done in reached if done & wanted]
-            rows.append((stage, path, len(reached), len(reached) / len(verbs) if verbs else 0.0))
+        reached = set(cases.loc[cases["path"] == path, "scenario_id"])
+        total = max(1, len(reached))
+        for stage, there in zip(_STAGES, stages, strict=True):
+            reached &= there
+            rows.append((stage, path, len(reached), len(reached) / total))
     return pd.DataFrame(rows, columns=["stage", "path", "cases", "share"])
 
 
@@ -207,6 +199,28 @@ def _executed(run: Run) -> pd.DataFrame:
 def _of(run: Run, table: str, ids: set[str]) -> pd.DataFrame:
     rows = final_rows(run, table)
     return rows[rows["scenario_id"].isin(list(ids))]
+
+
+def _reached(run: Run) -> tuple[set[str], ...]:
+    """The cases with evidence of each stage, whether or not they came through the one before."""
+    import pandas as pd
+
+    steps, checks = final_rows(run, "steps"), final_rows(run, "checks")
+    refused = checks.loc[checks["path"] == "$.refused", ["scenario_id", "step"]].drop_duplicates()
+    done = steps[steps["outcome"] == "passed"].merge(refused, how="left", indicator="was")
+    done = done[done["was"] == "left_only"]
+    rows = final_rows(run, "row_changes")
+    rows = rows[rows["table"] == "Booking"]
+    amounts = rows[rows["column"] == "amount"]
+    free = amounts[pd.to_numeric(amounts["after"].str.strip('"'), errors="coerce").fillna(0) == 0]
+    paid = rows[(rows["column"] == "paymentStatus") & (rows["after"] == '"PAID"')]
+    paid = paid.merge(free[["scenario_id", "key"]].drop_duplicates(), how="left", indicator="was")
+    return (
+        set(done.loc[done["verb"] == "select_session", "scenario_id"]),
+        set(done.loc[done["verb"] == "schedule", "scenario_id"]),
+        set(rows.loc[rows["operation"] == "insert", "scenario_id"]),
+        set(paid.loc[paid["was"] == "left_only", "scenario_id"]),
+    )
 
 
 def _template(path: str) -> str:
