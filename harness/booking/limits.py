@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from datetime import datetime, timedelta
 from ipaddress import IPv6Network, ip_address
+from math import ceil
 from threading import Lock
 from typing import Protocol
 
@@ -41,7 +42,7 @@ class MemoryWindows:
                 taken.popleft()
             if len(taken) >= limit:
                 first = taken[0] if taken else now
-                return max(1, int((first + window - now).total_seconds()))
+                return max(1, ceil((first + window - now).total_seconds()))
             taken.append(now)
             self._taken[key] = taken
             self._taken.move_to_end(key)

@@ -27,6 +27,16 @@ def test_room_comes_back_as_the_window_slides() -> None:
     assert took(windows, "b", 80) == 0
 
 
+def test_who_waits_as_long_as_told_waits_long_enough() -> None:
+    windows = MemoryWindows()
+    took(windows, "a", 0, limit=1)
+
+    wait = took(windows, "a", 10.6, limit=1)
+
+    assert wait == 50
+    assert took(windows, "a", 10.6 + wait, limit=1) == 0
+
+
 def test_what_is_over_is_forgotten_in_whatever_order_it_came() -> None:
     windows = MemoryWindows()
     for key, at in (("a", 0), ("b", 10), ("a", 30), ("c", 40)):
