@@ -70,9 +70,12 @@ class StripeEffects:
         return self._applied(progress)
 
     def promised(self, progress: Progress, news: StripeNews) -> Outcome:
-        """A slow method: the page is complete, the money is to come."""
-        if progress.state != State.PAYMENT_PENDING or progress.booking.stripe_session_id != news.session_id:
+        """A slow method: the page is complete, the money is to come, also after a card that was declined there."""
+        is_awaited = progress.state in (State.PAYMENT_PENDING, State.PAYMENT_FAILED)
+        if not is_awaited or progress.booking.stripe_session_id != news.session_id:
             return Outcome(IGNORED, "not_awaited", progress.booking.id)
+        if progress.state == State.PAYMENT_FAILED:
+            progress.fire(Event.INITIATE_PAYMENT)
         progress.fire(Event.STRIPE_WEBHOOK_RECEIVED)
         return self._applied(progress, "processing")
 
@@ -80,6 +83,10 @@ class StripeEffects:
         """The payment failed; the reason is kept, FAILED is not a value of the database (P9)."""
         booking = progress.booking
         if progress.state not in AWAITING:
+            return Outcome(IGNORED, "not_awaited", booking.id)
+        if (
+            progress.state == State.PAYMENT_PROCESSING and news.session_id is None
+        ):  # a card before; its page fails a slow method
             return Outcome(IGNORED, "not_awaited", booking.id)
         if news.session_id and news.session_id != booking.stripe_session_id:
             return Outcome(IGNORED, "another_checkout", booking.id)
