@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, insert
 
 from .models import REFUND as R
 from .records import Booking
+from .stripe_client import payable
 
 __all__ = ["Due", "RefundPolicy", "refund_row", "write_refund"]
 
 INSERT_REFUND = insert(R)
-CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class RefundPolicy:
         """What is owed for a booking that was cancelled then."""
         paid = booking.amount or Decimal(0)
         percent = self.percent(booking.start_time - cancelled_at) if self.was_paid(booking) else 0
-        return Due(percent, (paid * percent / 100).quantize(CENT, ROUND_HALF_UP))
+        return Due(percent, payable(paid * percent / 100, booking.data.get("payment", {}).get("currency", "")))
 
     def was_paid(self, booking: Booking) -> bool:
         """Whether money was taken for it."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,7 +19,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     import stripe
 
-__all__ = ["StripeClient", "StripeRefused", "StripeSignature", "minor_units"]
+__all__ = ["StripeClient", "StripeRefused", "StripeSignature", "minor_units", "payable"]
 
 T = TypeVar("T")
 PROVIDER = "stripe"
@@ -27,6 +27,8 @@ DIGITS = re.compile(r"[0-9]{1,12}")
 WITHOUT_DECIMALS = frozenset(
     ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"]
 )
+
+WITH_THREE_DECIMALS = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
 
 
 class StripeRefused(Exception):
@@ -154,5 +156,15 @@ def moment_of(header: str) -> int | None:
 
 
 def minor_units(amount: Decimal, currency: str) -> int:
-    """An amount as Stripe counts it: pence for GBP, yen for JPY."""
-    return int(amount if currency.upper() in WITHOUT_DECIMALS else amount * 100)
+    """An amount as Stripe counts it: pence for GBP, yen for JPY, fils for KWD."""
+    return int(amount * 10 ** _decimals(currency))
+
+
+def payable(amount: Decimal, currency: str) -> Decimal:
+    """`amount` rounded to what can be paid in that currency and kept here: whole yen, and never more than two decimals."""
+    return amount.quantize(Decimal(1).scaleb(-min(2, _decimals(currency))), ROUND_HALF_UP)
+
+
+def _decimals(currency: str) -> int:
+    code = currency.upper()
+    return 0 if code in WITHOUT_DECIMALS else 3 if code in WITH_THREE_DECIMALS else 2
