@@ -117,7 +117,7 @@ def read_manifest(directory: Path) -> Manifest:
         raise InputError(f"{path} cannot be read: {error}.", "Restore it, or run again.") from error
     if not isinstance(value, dict) or "run_id" not in value or "schema_version" not in value:
         raise InputError(f"{path} is no manifest of a run.", "It needs run_id and schema_version.")
-    check_version(value["schema_version"])
+    check_version(value["schema_version"], directory)
     try:
         return msgspec.convert(value, Manifest)
     except ValueError as error:

@@ -20,13 +20,13 @@ Upgrade = Callable[[str, Row], Row]
 """(table, row of one version) → the row of the next version."""
 
 
-def check_version(version: object) -> int:
-    """The version if it can be read. InputError for one that nothing here knows."""
+def check_version(version: object, of: object = "This run") -> int:
+    """The version if it can be read. InputError for one that nothing here knows, which tells what it is the version `of`."""
     if type(version) is int and (version == SCHEMA_VERSION or version in UPGRADES):
         return version
     known = ", ".join(str(number) for number in sorted({*UPGRADES, SCHEMA_VERSION}))
     raise InputError(
-        f"This run has schema version {version!r}; known are {known}.",
+        f"{of} has schema version {version!r}; known are {known}.",
         "Read it with the harness that wrote it, or a newer one.",
     )
 

@@ -159,7 +159,7 @@ def test_an_unknown_schema_version_is_refused(copy_of: Callable[[str], Path], ve
     directory = copy_of("good")
     manifest = json.loads((directory / "manifest.json").read_text())
     (directory / "manifest.json").write_text(json.dumps(manifest | {"schema_version": version}))
-    with pytest.raises(InputError, match=r"schema version .*known are 0, 1, 2"):
+    with pytest.raises(InputError, match=r"good has schema version .*known are 0, 1, 2"):
         load(directory)
 
 
