@@ -178,13 +178,13 @@ class _Course(Struct):
         sweep(Places.find())  # its server outlived it
         self.result.died += 1
         if index is None:
-            self.heard.note(f"{why}, between two cases")
+            self.heard.note(f"worker {worker} died between two cases: {why}")
             return None
         from harness.scenario.caserecords import lost
 
         self.lost.add(index)
         case = self.plan.cases[index]
-        why = f"{why}, on this case; run it again with -n 1 to see it alone"
+        why = f"{why} on this case; run it again with -n 1 to see it alone"  # which one, the seed does not say
         attempt = self.options.retries + 1  # the last: which of them it was died with it
         seed = case.seed_in(self.plan.seed)
         record = lost(case, self.target, attempt=attempt, seed=seed, worker=worker, why=why)

@@ -151,7 +151,7 @@ class _Pool:
             return
         lost = member.pending[0] if member.pending else None
         self._queue.extend([index] for index in member.pending[1:])
-        yield Died(member.number, lost, f"worker {member.number} ended with exit code {member.process.exitcode}")
+        yield Died(member.number, lost, f"its worker ended with exit code {member.process.exitcode}")
         if self._queue:
             self.start(member.number)
 

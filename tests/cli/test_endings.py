@@ -176,7 +176,7 @@ def test_a_worker_that_dies_costs_its_case_and_is_told(place: Path) -> None:
     )
     assert done.code == 3, done
     assert "5 passed, 1 error, 1 worker died" in done.out
-    why = "ended with exit code -9, on this case; run it again with -n 1 to see it alone"
+    why = "its worker ended with exit code -9 on this case; run it again with -n 1 to see it alone"
     (annotation,) = [line for line in done.out.splitlines() if line.startswith("::error")]
     assert "slow.yaml,line=" in annotation
     assert ",title=One of many::ERROR " in annotation
