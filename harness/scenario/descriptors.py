@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
+from harness.redaction import MASK
+
 __all__ = ["Descriptor"]
 
 _QUIET = 200  # milliseconds after which a line that was begun is shown: it may be a question
@@ -39,12 +41,12 @@ class Descriptor:
             original = os.dup(self._number)
         except OSError:  # it is closed, so nothing comes of it
             return
-        with self._lock:
-            self._mask = mask
-            self._original = original
         if self._process != os.getpid():
             self._begin()
         assert self._pipe is not None  # begun
+        with self._lock:
+            self._mask = mask
+            self._original = original
         os.dup2(self._pipe[1], self._number)
 
     def restore(self) -> None:
@@ -62,6 +64,7 @@ class Descriptor:
 
     def _begin(self) -> None:
         self._process = os.getpid()
+        self._lock = threading.Lock()  # in a fork, the thread that held it may be another process's
         self._mark = b"\0" + os.urandom(16).hex().encode() + b"\0"
         self._pipe = os.pipe()
         name = f"masked descriptor {self._number}"
@@ -91,7 +94,10 @@ class Descriptor:
 
     def _out(self, content: bytes) -> bytes:
         """Writes it, masked; nothing is left of it."""
-        text = self._mask(content.decode("utf-8", "surrogateescape"))
+        try:
+            text = self._mask(content.decode("utf-8", "surrogateescape"))
+        except Exception:  # noqa: BLE001 - were this thread to end, whoever writes would wait for ever
+            text = f"{MASK}\n"
         left = memoryview(text.encode("utf-8", "surrogateescape"))
         with self._lock, suppress(OSError):  # who read it has gone
             while left:
