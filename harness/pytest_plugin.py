@@ -113,7 +113,7 @@ class ScenarioItem(pytest.Item):
             self.keywords[tag] = tag
 
     def runtest(self) -> None:
-        record = _bench(self.config).run(self.case)
+        record = _bench(self.session).run(self.case)
         if record.outcome == "skipped":
             pytest.skip(record.failure or "skipped")  # the scenario says so, with its reason
         if record.outcome != "passed":
@@ -142,10 +142,11 @@ def _project(config: pytest.Config) -> Path:
     return next((place for place in places if (place / "fixtures").is_dir()), here)
 
 
-def _bench(config: pytest.Config) -> Bench:
+def _bench(session: pytest.Session) -> Bench:
     from harness.errors import InputError, MachineError
     from harness.session import Bench
 
+    config = session.config
     bench = config.stash.get(_BENCH, None)
     if bench is not None:
         return bench
@@ -157,7 +158,8 @@ def _bench(config: pytest.Config) -> Bench:
             seed=config.getoption("--harness-seed"),
         )
     except (InputError, MachineError) as error:
-        if hasattr(config, "workerinput"):  # of xdist, which takes a worker that leaves for one that crashed
+        others = not all(isinstance(item, ScenarioItem) for item in session.items)
+        if others or hasattr(config, "workerinput"):  # xdist takes a worker that leaves for one that crashed
             raise
         pytest.exit(str(error), returncode=error.exit_code)  # no case could run: not one of them failed
     config.stash[_BENCH] = bench

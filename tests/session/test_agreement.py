@@ -174,6 +174,9 @@ def test_a_machine_that_cannot_is_no_failure_of_the_cases(tmp_path: Path) -> Non
     ):
         done = pytest_of("scenarios", option, cwd=root)
         assert (done.code, said in done.out + done.err, "failed" in done.out) == (code, True, False), done
+    (root / "test_other.py").write_text("def test_other(): pass\n")
+    done = pytest_of("scenarios", "test_other.py", "--harness-target=http://127.0.0.1:9", cwd=root)
+    assert (done.code, "1 failed, 1 passed" in done.out, "Traceback" in done.out) == (1, True, False), done
 
 
 def test_the_project_is_found_from_what_is_named(tmp_path: Path) -> None:
