@@ -108,15 +108,34 @@ _RESERVED = RESERVED_KEYWORDS | TYPE_FUNC_NAME_KEYWORDS  # no names of tables or
 
 
 def walk(node: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every (node name, body) below and including `node`."""
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            if isinstance(value, Mapping):
-                yield key, value
-            yield from walk(value)
-    elif isinstance(node, list):
-        for child in node:
-            yield from walk(child)
+    """Every (node name, body) below and including `node`, as they stand in the text; of a constant only itself.
+
+    With a stack of its own: a file may hold an INSERT of a million values.
+    """
+    left = [node]
+    while left:
+        here = left.pop()
+        if type(here) is list:
+            left.extend(reversed(here))
+        elif type(here) is tuple:
+            name, body = here
+            yield name, body
+            if name != "A_Const":
+                left.extend(_below(body))
+        elif type(here) is dict:
+            left.extend(_below(here))
+
+
+def _below(body: Mapping[str, Any]) -> list[Any]:
+    """What is named or listed in a node, last first."""
+    inside: list[Any] = []
+    for name, value in body.items():
+        if type(value) is dict:
+            inside.append((name, value))
+        elif type(value) is list:
+            inside.append(value)
+    inside.reverse()
+    return inside
 
 
 def bodies(statement: Statement) -> Iterator[str]:

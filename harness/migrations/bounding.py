@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -26,25 +28,74 @@ def bounded(connection: psycopg.Connection[Any], seconds: float) -> Iterator[Non
     if not seconds:
         yield
         return
-    over, late = threading.Event(), threading.Event()
-
-    def watch() -> None:
-        if over.wait(seconds):
-            return
-        late.set()
-        while not over.is_set():  # a block may catch one cancellation and go on
-            with suppress(psycopg.OperationalError):  # the session has ended: nothing is left to cancel
-                connection.cancel_safe(timeout=10)
-            over.wait(_AGAIN)
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
+    run = _Run(connection, time.monotonic() + seconds)
+    _WATCH.begin(run)
     try:
         yield
     except psycopg.errors.QueryCanceled as problem:
-        if late.is_set():
+        if run.late:
             raise Endless(f"it had not ended after {seconds:g} s, and the check cancelled it") from problem
         raise
     finally:
-        over.set()
-        watcher.join()
+        _WATCH.end(run)
+
+
+@dataclass(eq=False, slots=True)
+class _Run:
+    """A statement under way; `ending` is held while it is cancelled, so that no later statement is."""
+
+    connection: psycopg.Connection[Any]
+    due: float
+    late: bool = False
+    over: bool = False
+    ending: threading.Lock = field(default_factory=threading.Lock)
+
+    def cancel(self) -> None:
+        with self.ending:
+            if not self.over:
+                self.late, self.due = True, time.monotonic() + _AGAIN  # a block may catch one cancellation and go on
+                with suppress(psycopg.OperationalError):  # the session has ended: nothing is left to cancel
+                    self.connection.cancel_safe(timeout=10)
+
+
+class _Watch:
+    """One thread for all of them: a file may have thousands of statements, each run a dozen times."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.runs: set[_Run] = set()
+        self.wakes = 0.0  # when the thread looks next, if nobody tells it anything
+        self.thread: threading.Thread | None = None
+
+    def begin(self, run: _Run) -> None:
+        with self.changed:
+            self.runs.add(run)
+            if self.thread is None or not self.thread.is_alive():
+                self.thread = threading.Thread(target=self._look, daemon=True)
+                self.wakes = run.due
+                self.thread.start()
+            elif run.due < self.wakes:
+                self.changed.notify()
+
+    def end(self, run: _Run) -> None:
+        with self.changed:
+            self.runs.discard(run)
+        with run.ending:
+            run.over = True
+
+    def _look(self) -> None:
+        while True:
+            with self.changed:
+                self.wakes = min((run.due for run in self.runs), default=self.wakes)
+                left = self.wakes - time.monotonic()
+                if not self.runs and left <= 0:
+                    self.thread = None  # nothing runs any more: the next one begins anew
+                    return
+                if left > 0:
+                    self.changed.wait(left)
+                late = [run for run in self.runs if run.due <= time.monotonic()]
+            for run in late:
+                run.cancel()
+
+
+_WATCH = _Watch()

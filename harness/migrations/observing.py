@@ -105,6 +105,7 @@ class _Judge:
         self.rehearsal = rehearsal
         self.observations = observations
         self.costs: Mapping[int, Cost] = {id(cost.statement): cost for cost in costs}
+        self.holds = self._holds()
         self.max_wait = rehearsal.options.max_wait
 
     def findings(self) -> Iterator[Finding]:
@@ -143,12 +144,18 @@ class _Judge:
 
     def _hold(self, seen: Observation) -> float:
         """Seconds at production size from this statement to the end of its transaction (estimate)."""
-        number = seen.unit.transaction
-        start = self.observations.index(seen)
-        together = [
-            o for o in self.observations[start:] if o is seen or (number is not None and o.unit.transaction == number)
-        ]
-        return sum(cost.estimate for o in together if (cost := self.costs.get(id(o.unit.statement))))
+        return self.holds[id(seen)]
+
+    def _holds(self) -> Mapping[int, float]:
+        together: dict[int, float] = {}
+        found: dict[int, float] = {}
+        for seen in reversed(self.observations):
+            number, cost = seen.unit.transaction, self.costs.get(id(seen.unit.statement))
+            seconds = cost.estimate if cost else 0.0
+            if number is not None:
+                seconds = together[number] = together.get(number, 0.0) + seconds
+            found[id(seen)] = seconds
+        return found
 
     def _work(self, seen: Observation) -> Iterator[Finding]:
         statement = seen.unit.statement

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ from harness.migrations.confinement import (
 )
 from harness.migrations.generator import Generated, fill, fill_awkward
 from harness.migrations.given import insert_given, read_given
-from harness.migrations.literals import bounds_in, literals_in, sought_empty
+from harness.migrations.literals import Literals, bounds_in, literals_in, sought_empty
 from harness.migrations.partitions import key_columns
 from harness.migrations.reading import Plan, Script
 from harness.migrations.running import run_units
@@ -252,7 +253,7 @@ class Rehearsal:
     @cached_property
     def awkward(self) -> Template:
         """Some plain rows, the given rows, and every kind of row that the schema still allows."""
-        literals = literals_in(self.statements)
+        literals = self._literals
         bounds = [(parent.sql, values) for parent, values in bounds_in(self.statements)]
         digest = hashlib.sha256(
             f"{sorted(literals.by_column.items())} {bounds} {self._given_digest}".encode()
@@ -275,11 +276,15 @@ class Rehearsal:
     def _make_awkward(self, connection: psycopg.Connection[Any]) -> None:
         self._insert_given(connection)
         self._note(fill(connection, self.before, dict.fromkeys(self.before.tables, AWKWARD_BASE)))
-        literals = literals_in(self.statements)
+        literals = copy.deepcopy(self._literals)
         for parent, values in bounds_in(self.statements):
             for label in self.labels(parent):
                 literals.add(zip(key_columns(connection, label), values, strict=False))
         fill_awkward(connection, self.before, literals)
+
+    @cached_property
+    def _literals(self) -> Literals:
+        return literals_in(self.statements)
 
     @property
     def _given_digest(self) -> str:
@@ -317,11 +322,11 @@ class Rehearsal:
             if note not in self.notes:  # the same in every size
                 self.notes.append(note)
 
-    @property
+    @cached_property
     def _roles(self) -> list[str]:
         return roles_in([*self._baseline_statements, *self.statements])
 
-    @property
+    @cached_property
     def _baseline_statements(self) -> list[Statement]:
         return [statement for script in self.plan.baseline for statement in script.source.statements]
 

@@ -42,7 +42,7 @@ def run_units(connection: psycopg.Connection[Any], units: Sequence[Unit], inspec
         following = units[position + 1].transaction if position + 1 < len(units) else None
         try:
             _enter(connection, unit)
-            _one(connection, unit, outcome, position)
+            _one(connection, unit, outcome, position, returns=inspect is not None)
             _leave(connection, unit, following)
         except psycopg.Error as problem:
             outcome.failure, outcome.failed = failure_of(problem), unit
@@ -60,8 +60,8 @@ def _enter(connection: psycopg.Connection[Any], unit: Unit) -> None:
         connection.execute("BEGIN")
 
 
-def _one(connection: psycopg.Connection[Any], unit: Unit, outcome: Outcome, position: int) -> None:
-    inside = connection.info.transaction_status.name == "INTRANS"
+def _one(connection: psycopg.Connection[Any], unit: Unit, outcome: Outcome, position: int, *, returns: bool) -> None:
+    inside = returns and connection.info.transaction_status.name == "INTRANS"
     savepoint = inside and unit.statement.kind != "TransactionStmt" and not refuses_transaction(unit.statement)
     if savepoint:
         connection.execute("SAVEPOINT harness_step")

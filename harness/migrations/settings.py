@@ -28,9 +28,11 @@ def with_settings(connection: psycopg.Connection[Any], **values: str) -> Iterato
         [names],
     ).fetchone()
     assert row is not None
-    connection.execute(_SET, [local, names, list(wanted.values())])
+    other = row[0] != list(wanted.values())  # a file may have thousands of statements, and asks after each
+    if other:
+        connection.execute(_SET, [local, names, list(wanted.values())])
     try:
         yield dict(zip(names, row[0], strict=True))
     finally:
-        if connection.info.transaction_status != TransactionStatus.INERROR:  # its end puts everything back
+        if other and connection.info.transaction_status != TransactionStatus.INERROR:  # its end puts everything back
             connection.execute(_SET, [local, names, row[0]])

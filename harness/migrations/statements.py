@@ -39,6 +39,7 @@ _LIKE_ALLOW = re.compile(
     r"@?harness\b\W{0,3}(?:allow|ignore|disable|suppress|skip|permit|accept|noqa|nolint|off)", re.IGNORECASE
 )
 _PASSWORD = re.compile(r"""(\bpassword["']?\s*=?\s*)E?'(?:[^']|'')*'""", re.IGNORECASE)
+_MOST_READ = 100_000  # characters of a statement, for its one line: one with a million rows is not read for 120 of them
 _BECAUSE = re.compile(r"^(?:because|--|—|:)\s*", re.IGNORECASE)
 
 
@@ -101,7 +102,7 @@ class Statement:
     @property
     def short(self) -> str:
         """The text on one line, at most 120 characters, without passwords."""
-        line = without_passwords(" ".join(self.text.split()))
+        line = without_passwords(" ".join(self.text[:_MOST_READ].split()))
         return line if len(line) <= 120 else line[:119] + "…"
 
 

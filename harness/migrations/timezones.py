@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import psycopg
 from psycopg.conninfo import make_conninfo
 
 from harness.migrations.actions import actions
@@ -13,13 +14,15 @@ from harness.migrations.findings import Finding, Severity
 from harness.migrations.fingerprints import ColumnPrint, take
 from harness.migrations.hazards import finding
 from harness.migrations.rehearsal import Rehearsal
+from harness.migrations.running import run_units
+from harness.migrations.schema import snapshot
 from harness.migrations.statements import Statement
-from harness.migrations.tracing import trace
 
 __all__ = ["check_time_zones"]
 
 PHASE = "data"
 _WRITES = {"UpdateStmt", "InsertStmt", "MergeStmt", "DoStmt", "SelectStmt", "CallStmt", "CreateTableAsStmt", "CopyStmt"}
+_FILES = "SELECT oid::int8, pg_relation_filenode(oid)::int8 FROM pg_class WHERE relkind IN ('r', 'm')"
 _ZONED = "with time zone"
 
 
@@ -79,15 +82,15 @@ def _elsewhere() -> str:
 
 def _run(rehearsal: Rehearsal, zone: str) -> _Ran | None:
     with rehearsal.clone(rehearsal.widest) as database:
-        seen, after = trace(
-            make_conninfo(database.dsn, options=f"-c TimeZone={zone}"), rehearsal.units, rehearsal.before
-        )
-        if after is None:
-            return None
+        with psycopg.connect(make_conninfo(database.dsn, options=f"-c TimeZone={zone}"), autocommit=True) as connection:
+            files: dict[int, int] = dict(connection.execute(_FILES).fetchall())
+            if not run_units(connection, rehearsal.units).complete:
+                return None
         with database.connect() as connection:
-            prints = take(connection, after)
+            moved = {oid for oid, node in connection.execute(_FILES).fetchall() if files.get(oid, node) != node}
+            prints = take(connection, snapshot(connection))
     columns = {(prints.labels[oid], entry.name): entry for (oid, _), entry in prints.columns.items()}
-    return _Ran(columns, frozenset(table for each in seen for table in each.rewritten))
+    return _Ran(columns, frozenset(prints.labels[oid] for oid in moved & prints.labels.keys()))
 
 
 def _differing(left: _Ran, right: _Ran) -> set[tuple[str, str]]:

@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
@@ -26,12 +26,13 @@ from harness.migrations.settings import with_settings
 __all__ = ["COMMITS_ITSELF", "Failure", "Observation", "execute", "execute_copy", "trace"]
 
 _STATE = """
-SELECT current_setting('lock_timeout'), (SELECT coalesce(min(extract(epoch FROM bound::interval) * 1000)::int8, 0)
+SELECT set_config('client_min_messages', 'debug1', false), current_setting('lock_timeout'), (SELECT coalesce(min(extract(epoch FROM bound::interval) * 1000)::int8, 0)
    FROM unnest(ARRAY[current_setting('lock_timeout'), %(statement_timeout)s, current_setting('transaction_timeout', true)]) AS bound
   WHERE bound <> '0'), extract(epoch FROM %(statement_timeout)s::interval)::float8,
  (SELECT json_object_agg(oid::int8, pg_relation_filenode(oid)) FROM pg_class WHERE oid = ANY(%(oids)s) AND relkind IN ('r', 'm')),
- (SELECT json_object_agg(relid::int8, ARRAY[coalesce(seq_scan, 0), n_tup_ins, n_tup_upd, n_tup_del])
-    FROM pg_stat_xact_user_tables WHERE relid = ANY(%(oids)s))
+ (SELECT json_object_agg(oid, ARRAY[pg_stat_get_xact_numscans(oid), pg_stat_get_xact_tuples_inserted(oid),
+      pg_stat_get_xact_tuples_updated(oid), pg_stat_get_xact_tuples_deleted(oid)])
+    FROM unnest(%(oids)s::oid[]) AS oid)
 """
 _VERIFYING = re.compile(r'^(?:verifying|rewriting) table "(?P<table>.+)"$')
 _FOREIGN = re.compile(r'^validating foreign key constraint "(?P<name>.+)"$')
@@ -90,6 +91,18 @@ class Observation:
         return bool(moved or self.commits)
 
 
+@dataclass(frozen=True, slots=True)
+class _State:
+    """A session between two statements: limits (lock_timeout, milliseconds after which a wait ends, statement_timeout in
+    seconds; 0 for none), file nodes, what its transaction read and wrote, and, where they are known, its locks."""
+
+    timeout: tuple[str, int, float]
+    files: Mapping[str, int]
+    counts: Mapping[str, Sequence[int]]
+    held: frozenset[Lock] = frozenset()
+    wal: int = 0
+
+
 def trace(dsn: str, units: Sequence[Unit], before: Schema) -> tuple[list[Observation], Schema | None]:
     """Run `units` on the database at `dsn`, whose schema is `before`; stops after the first failure.
 
@@ -126,6 +139,8 @@ class _Tracer:
         self.pid = worker.info.backend_pid
         self.messages: list[tuple[str, str]] = []
         self.open: int | None = None
+        self.last: _State | None = None  # after the last statement, as long as its transaction is open
+        self.names = {label.split(".")[-1] for label, _ in self.relations.by_oid.values()}
         worker.add_notice_handler(
             lambda d: self.messages.append((d.severity_nonlocalized or "", d.message_primary or ""))
         )
@@ -159,17 +174,17 @@ class _Tracer:
             observation.failure = self._finish()
         if observation.failure:
             self.worker.execute("ROLLBACK")
-            self.open = None
+            self.open = self.last = None
             if alone and observation.failure.sqlstate == COMMITS_ITSELF:  # in the transaction that was opened to look
                 observation = self._sampled(unit)
                 observation.commits = observation.failure is None
         elif unit.statement.kind == "TransactionStmt" and self.worker.info.transaction_status.name == "IDLE":
-            self.open = None
+            self.open = self.last = None
         return observation
 
     def _finish(self) -> Failure | None:
         """Commit what is open; deferred constraints speak here."""
-        self.open = None
+        self.open = self.last = None
         try:
             self.worker.execute("COMMIT")
         except psycopg.Error as problem:
@@ -177,25 +192,29 @@ class _Tracer:
         return None
 
     def _watched(self, unit: Unit) -> Observation:
-        held = held_by(self.watcher, self.pid, self.relations)
-        timeout, files, counts = self._state()
-        start_wal = self._wal()
-        observation = self._plain(unit)
+        before = self.last or self._state()
+        held, start_wal = (before.held, before.wal) if self.last else self._seen_from_beside()
+        observation = self._run(unit)
         observation.held = held
-        observation.lock_timeout, observation.longest_wait, observation.limit = timeout
+        observation.lock_timeout, observation.longest_wait, observation.limit = before.timeout
+        self.last = None
         if observation.failure:
             return observation
-        observation.wal = self._wal() - start_wal
-        observation.locks = held_by(self.watcher, self.pid, self.relations)
+        observation.locks, wal = self._seen_from_beside()
+        observation.wal = wal - start_wal
         if self.worker.info.transaction_status.name != "IDLE":
-            _, files_after, counts_after = self._state()
-            self._fill_in(observation, files, files_after, counts, counts_after)
+            self.last = replace(self._state(), held=observation.locks, wal=wal)
+            self._fill_in(observation, before, self.last)
         return observation
 
     def _plain(self, unit: Unit) -> Observation:
-        """Run it and read the messages; no locks."""
+        """Run it where nothing was asked before it; no locks."""
+        self.worker.execute("SET client_min_messages = debug1")
+        return self._run(unit)
+
+    def _run(self, unit: Unit) -> Observation:
+        """Run it and read the messages."""
         observation = Observation(unit)
-        self._listen()
         self.messages.clear()
         start = time.perf_counter()
         try:
@@ -209,15 +228,11 @@ class _Tracer:
         self._read_messages(observation)
         return observation
 
-    def _listen(self) -> None:
-        """Hear the server's debug messages, whatever an earlier statement of the migration made of that."""
-        self.worker.execute("SET client_min_messages = debug1")
-
     def _sampled(self, unit: Unit) -> Observation:
         """A statement that no transaction may be around: look at its locks again and again while it runs."""
         tables = [label for label, entry in self.before.tables.items() if entry["kind"] in {"r", "m"}]
         seen: list[Lock] = []
-        before_files = self._state()[1]
+        before = self._state()
         results: list[Observation] = []
         runner = threading.Thread(target=lambda: results.append(self._plain(unit)))
         with psycopg.connect(self.watcher.info.dsn, autocommit=True, password=self.watcher.info.password) as reader:
@@ -244,22 +259,22 @@ class _Tracer:
         observation.locks, observation.sampled = strongest(lock for lock in seen if lock.on not in aside), True
         if refuses_transaction(unit.statement) or any(map(blocks_reads, seen)):  # the reader was in its way
             observation.seconds = max(0.0, observation.seconds - _HELD_OPEN)
-        timeout, files, _ = self._state()
-        observation.lock_timeout, observation.longest_wait, observation.limit = timeout
-        self._fill_in(observation, before_files, files, {}, {})
+        after = self._state()
+        observation.lock_timeout, observation.longest_wait, observation.limit = after.timeout
+        self._fill_in(observation, replace(before, counts={}), replace(after, counts={}))
         return observation
 
-    def _state(self) -> tuple[tuple[str, int, float], dict[str, int], dict[str, list[int]]]:
-        """Limits (lock_timeout, milliseconds after which a wait ends, statement_timeout in seconds; 0 for none), files, and
-        what was read and written."""
+    def _state(self) -> _State:
+        """What only its own session sees; from here on it hears the server's debug messages, whatever the migration set."""
         with with_settings(self.worker) as before:
             row = self.worker.execute(_STATE, {"oids": self.oids, **before}).fetchone()
         assert row is not None
-        return (str(row[0]), int(row[1]), float(row[2])), row[3] or {}, row[4] or {}
+        return _State((str(row[1]), int(row[2]), float(row[3])), row[4] or {}, row[5] or {})
 
-    def _wal(self) -> int:
+    def _seen_from_beside(self) -> tuple[frozenset[Lock], int]:
+        """Locks that it holds, and where the WAL is."""
         row = self.watcher.execute("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn").fetchone()
-        return int(row[0]) if row else 0
+        return held_by(self.watcher, self.pid, self.relations), int(row[0]) if row else 0
 
     def _read_messages(self, observation: Observation) -> None:
         rewritten, scanned, built = [], [], []
@@ -276,28 +291,21 @@ class _Tracer:
                 observation.proved = True
             if severity == "WARNING":
                 observation.warnings += (text,)
-        known = {label.split(".")[-1] for label, _ in self.relations.by_oid.values()}
+        known = self.names
         observation.rewritten = tuple(dict.fromkeys(label for label in rewritten if label))
         observation.scanned = tuple(dict.fromkeys(table for table in scanned if table in known))
         observation.built = tuple(
             (i, t) for i, t in dict.fromkeys(built) if t in known and not t.startswith("pg_toast")
         )
 
-    def _fill_in(
-        self,
-        observation: Observation,
-        files: Mapping[str, int],
-        files_after: Mapping[str, int],
-        counts: Mapping[str, Sequence[int]],
-        counts_after: Mapping[str, Sequence[int]],
-    ) -> None:
+    def _fill_in(self, observation: Observation, before: _State, after: _State) -> None:
         kind = observation.unit.statement.kind
         if kind in _MOVES_FILES:
-            moved = [self._label(int(oid)) for oid, node in files.items() if files_after.get(oid, node) != node]
+            moved = [self._label(int(oid)) for oid, node in before.files.items() if after.files.get(oid, node) != node]
             observation.rewritten = tuple(dict.fromkeys((*observation.rewritten, *moved)))
         written, scanned = {}, list(observation.scanned)
-        for oid, now in counts_after.items():
-            then = counts.get(oid, (0, 0, 0, 0))
+        for oid, now in after.counts.items():
+            then = before.counts.get(oid, (0, 0, 0, 0))
             if changed := sum(now[1:]) - sum(then[1:]):
                 written[self._label(int(oid))] = changed
             if kind in _SCANS and now[0] > then[0]:

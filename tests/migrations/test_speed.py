@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
+import psycopg
 import pytest
 
+from harness.migrations.actions import walk
 from harness.migrations.checking import check
 from harness.migrations.reading import plan
 from harness.migrations.rehearsal import Options
+from harness.migrations.statements import split
 from harness.postgres import open_server
+from tests.migrations.conftest import Rehearse
 from tests.migrations.places import FIXTURES, UPDATE
 
 CATALOGUE = FIXTURES / "catalogues" / "production.yaml"
@@ -36,3 +41,41 @@ def test_every_phase_at_100_000_rows_takes_twenty_seconds() -> None:
         elapsed = time.perf_counter() - start
     assert {phase.status for phase in report.phases} == {"run"}
     assert elapsed < 20.0
+
+
+SEED_PHASES = ("observe", "data", "failure", "compatibility", "way back", "schema")
+
+
+@pytest.mark.parametrize("runner", ["psql", "one-transaction"])
+def test_a_statement_more_costs_few_questions_to_the_server(
+    rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch, runner: str
+) -> None:
+    """A seed of thousands of rows, each its own INSERT: what is asked is counted, since time depends on the machine."""
+    asked = 0
+    execute = psycopg.Connection.execute
+
+    def counting(self: Any, *args: Any, **named: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return execute(self, *args, **named)
+
+    monkeypatch.setattr(psycopg.Connection, "execute", counting)
+    counts = []
+    for rows in (20, 60):
+        asked = 0
+        rehearse(
+            "".join(f"INSERT INTO setting VALUES ('k{n}', '');\n" for n in range(rows)),
+            phases=SEED_PHASES,
+            runner=runner,
+        )
+        counts.append(asked)
+    assert (counts[1] - counts[0]) / 40 < 45
+
+
+def test_a_long_list_of_values_is_read_without_recursion() -> None:
+    """One line is made of its beginning, and what is looked for in it is found once."""
+    source = split("INSERT INTO setting VALUES " + ",".join(f"('k{n}', '')" for n in range(100_000)), "x.sql")
+    start = time.process_time()
+    assert len(source.statements[0].short) == 120
+    assert sum(name == "A_Const" for name, _ in walk(source.statements[0].tree)) == 200_000
+    assert time.process_time() - start < 3.0
