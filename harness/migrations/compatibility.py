@@ -18,12 +18,12 @@ from harness.errors import InputError
 from harness.migrations.actions import actions
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.generator import row_sql
-from harness.migrations.hazards import finding
 from harness.migrations.meanings import check_meanings
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.running import run_units
 from harness.migrations.schema import Column, Schema, quoted_label, quoted_name, snapshot
 from harness.migrations.statements import Statement
+from harness.migrations.telling import finding
 from harness.migrations.tracing import Failure, execute
 from harness.migrations.usage import check_usage
 from harness.migrations.values import SIZE

@@ -8,10 +8,10 @@ from typing import Any
 import psycopg
 
 from harness.migrations.findings import Finding, Severity
-from harness.migrations.hazards import finding
 from harness.migrations.rehearsal import Rehearsal, ordered_labels
 from harness.migrations.running import run_units
 from harness.migrations.schema import Schema
+from harness.migrations.telling import finding
 
 __all__ = ["check_computed"]
 

@@ -6,7 +6,7 @@ the text, before anything runs) only says it sooner and better. What is allowed 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,13 @@ import psycopg
 from psycopg import sql
 
 from harness.errors import MachineError
-from harness.migrations.actions import walk
 from harness.migrations.statements import Statement
 
 if TYPE_CHECKING:
     from harness.postgres import Server
     from harness.postgres.logins import Login
 
-__all__ = ["add_extensions", "install_watch", "let_own", "login_for", "refuse_lacking_extension", "roles_in"]
+__all__ = ["add_extensions", "install_watch", "login_for", "refuse_lacking_extension"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +65,6 @@ def install_watch(connection: psycopg.Connection[Any]) -> bool:
     except psycopg.errors.InsufficientPrivilege:
         return False
     return True
-
-
-def roles_in(statements: Sequence[Statement]) -> list[str]:
-    """Roles that owners, grants and policies name, as far as the statements do not make them themselves."""
-    made = {str(s.node.get("role", "")) for s in statements if s.kind == "CreateRoleStmt"}
-    named = {name for statement in statements for name in _named(statement.tree)}
-    return sorted(name for name in named - made if not name.startswith("pg_"))
-
-
-def _named(node: object) -> Iterator[str]:
-    for _, body in walk(node):
-        if body.get("roletype") == "ROLESPEC_CSTRING":
-            yield str(body["rolename"])
-
-
-def let_own(connection: psycopg.Connection[Any], role: str, owner: str) -> None:
-    """Let `role` own things in the schemas of this database, as `ALTER … OWNER TO` asks of a new owner."""
-    names = {"role": sql.Identifier(role), "owner": sql.Identifier(owner)}
-    connection.execute(sql.SQL("GRANT CREATE ON SCHEMA public TO {role}").format(**names))
-    connection.execute(
-        sql.SQL("ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT CREATE ON SCHEMAS TO {role}").format(**names)
-    )
 
 
 def add_extensions(connection: psycopg.Connection[Any], statements: Sequence[Statement]) -> None:

@@ -12,12 +12,12 @@ from typing import Any
 from harness.errors import InputError, Position
 from harness.migrations.actions import quoted
 from harness.migrations.findings import Finding, Severity
-from harness.migrations.hazards import finding
 from harness.migrations.prismaschema import Field, Model, PrismaSchema, Relation, read_prisma_schema
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.running import run_units
 from harness.migrations.schema import Schema
 from harness.migrations.statements import Statement
+from harness.migrations.telling import finding
 
 __all__ = ["check_drift", "compare_prisma", "drift_reason"]
 

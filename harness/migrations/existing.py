@@ -16,14 +16,14 @@ from harness.migrations.alike import alike, apart_first
 from harness.migrations.batches import Unit
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.fingerprints import Change
-from harness.migrations.hazards import finding
-from harness.migrations.observing import refused
+from harness.migrations.refusals import refused
 from harness.migrations.rehearsal import Rehearsal, ordered_labels
 from harness.migrations.reverse import fills_gaps
 from harness.migrations.running import Outcome, run_units
 from harness.migrations.schema import differences, snapshot
 from harness.migrations.sequences import Position, behind, positions
 from harness.migrations.statements import Statement
+from harness.migrations.telling import finding
 from harness.migrations.timezones import check_time_zones
 from harness.migrations.tracing import COMMITS_ITSELF, Failure
 from harness.migrations.violators import Violators, count_violators

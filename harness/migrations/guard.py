@@ -87,6 +87,17 @@ _SAFE_LANGUAGES = {"sql", "plpgsql"}
 _HARMLESS_META = re.compile(
     r"restrict|unrestrict|set|unset|echo|qecho|warn|timing|pset|encoding|x|conninfo|d[a-zA-Z]*|l|z"  # print or describe
 )
+_TAKE_OUT = "Take it out, or run with --allow psql (it is then left out)."
+_BRANCH = "Keep the branch that production takes and take the commands out; --allow psql leaves them out, and runs every branch."
+_FILE = "Write what that file holds here, or check a folder with both; --allow psql leaves it out, and nothing of that file is checked."
+_RESULT = "Write out the statements that it would send, or EXECUTE them in a DO block; --allow psql runs the query and sends none of them."
+_INSTEAD = {
+    **dict.fromkeys(("if", "elif", "else", "endif"), _BRANCH),
+    **dict.fromkeys(("i", "ir", "include", "include_relative"), _FILE),
+    "gexec": _RESULT,
+    "gset": "Write the values out with \\set; --allow psql runs the query and sets nothing.",
+    "copy": "Write the rows here (COPY … FROM stdin; and a line \\. after them); --allow psql leaves it out, and the rows are not there.",
+}
 _WORDS = (
     (r"\bcopy\b[^;]*\b(from|to)\s+(program\b|')", "copy-file"),
     (r"\bdblink\w*\s*\(", "dblink"),
@@ -112,7 +123,7 @@ def refuse_reaching_out(scripts: Sequence[Script], allowed: Collection[str] = ()
                     Problem(
                         meta.position,
                         f"`{meta.short}`: {REACHES['psql']}.",
-                        "Take it out, or run with --allow psql (it is then left out).",
+                        _INSTEAD.get(meta.command, _TAKE_OUT),
                     )
                 )
         for statement in script.source.statements:

@@ -5,16 +5,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.migrations.actions import quoted
-from harness.migrations.clauses import place
-from harness.migrations.findings import FAMILIES, Finding, Severity, Status
-from harness.migrations.statements import Statement
+from harness.migrations.findings import FAMILIES
 
-__all__ = ["HAZARDS", "Hazard", "finding"]
+__all__ = ["HAZARDS", "Hazard"]
 
 _RETRY = (
     "SET lock_timeout = '100ms';\n{statement};\n-- on 55P03 (lock not available) wait a little and try again; "
@@ -126,6 +121,11 @@ HAZARDS: dict[str, Hazard] = {
         "The sequence gives numbers that are keys already: each INSERT that leaves the key to it is refused until it has passed them.",
         "-- in the same transaction, last\nSELECT setval('{sequence}', (SELECT {furthest}({column}) FROM {table}));",
     ),
+    "data.sequence-ends": Hazard(
+        "A sequence that has given its last number refuses every INSERT that asks it (2200H), and one with CYCLE begins again with numbers "
+        "that are keys already.",
+        "ALTER SEQUENCE {sequence} AS {type} NO MAXVALUE NO CYCLE;",
+    ),
     "data.depends-on-timezone": Hazard(
         "What is written depends on the TimeZone of the session that migrates: psql takes it from the server or from PGTZ, a driver from its machine.",
         "-- name the zone in which the old values were meant, in the file itself\nSET TimeZone = 'UTC';\n{statement};\nRESET TimeZone;",
@@ -144,6 +144,15 @@ HAZARDS: dict[str, Hazard] = {
     "compat.name-moved": Hazard(
         "The name is there and means another column: nothing fails, and the running release reads and writes the wrong values.",
         "-- give the new meaning a new name, and drop the old one when no release uses it",
+    ),
+    "compat.order-changed": Hazard(
+        "An enum sorts and compares in the order of its values: ORDER BY, <, >, min and max of the running release mean another thing, "
+        "without an error.",
+        "-- keep the order that was there, and put new values where they belong\nALTER TYPE {name} ADD VALUE … AFTER …;",
+    ),
+    "compat.writes-changed": Hazard(
+        "The write succeeds and something else is stored than what was written: no error tells the running release.",
+        "-- leave what is given, and fill only what is missing\nNEW.{column} := coalesce(NEW.{column}, …);",
     ),
     "compat.rows-shown": Hazard(
         "Policies that are there do nothing while row level security is off: what they kept apart is one heap again.",
@@ -192,6 +201,11 @@ HAZARDS: dict[str, Hazard] = {
     "tx.not-atomic": Hazard(
         "The file is not one transaction with this runner: a failure in the middle leaves a part of it done.",
         "BEGIN;\n-- the statements of this file\nCOMMIT;",
+    ),
+    "tx.session-left": Hazard(
+        "The session keeps it after the file: the next file of a runner with one connection, and whoever gets the connection from a pool, "
+        "works with it.",
+        "-- for the transaction alone (SET LOCAL, pg_advisory_xact_lock), or put back at the end of the file\n{undo};",
     ),
     "tx.never-committed": Hazard(
         "The file opens a transaction and does not commit it: what it did is rolled back, and psql exits with 0.",
@@ -331,69 +345,5 @@ HAZARDS: dict[str, Hazard] = {
         "-- harness: allow {name} because …",
     ),
 }
-
-
-def _relation(label: str) -> str:
-    """A table's label as SQL."""
-    return ".".join(quoted(part) for part in label.split(".", 1)) if label else "…"
-
-
-def _suffixed(name: str, suffix: str) -> str:
-    """A quoted or plain identifier with something added to it."""
-    return f'{name[:-1]}{suffix}"' if name.endswith('"') else f"{name}{suffix}"
-
-
-class _Blank(defaultdict[str, str]):
-    """Names that a finding does not fill in stay visible as an ellipsis."""
-
-    def __missing__(self, key: str) -> str:
-        return "…"
-
-
-def finding(
-    hazard: str,
-    severity: Severity,
-    phase: str,
-    statement: Statement,
-    evidence: str,
-    *,
-    table: str = "",
-    status: Status = "measured",
-    names: Mapping[str, str] | None = None,
-    remedy: str = "",
-    about: str = "",
-) -> Finding:
-    """A finding of a known hazard; reason and remedy come from HAZARDS, or `remedy` is one made for this statement.
-
-    It stands where the clause that names what it is `about` begins (`harness.migrations.clauses.place`).
-
-    Raises KeyError for an id that is not there.
-    """
-    entry = HAZARDS[hazard]
-    given = {"table": _relation(table), **(names or {})}
-    filled = _Blank(str, {"statement": statement.text.rstrip(";"), "bare": table.rsplit(".", 1)[-1], **given})
-    for name, suffix in (
-        ("table", "kept"),
-        ("column", "new"),
-        ("column", "old"),
-        ("column", "before"),
-        ("name", "new"),
-    ):
-        filled[f"{name}_{suffix}"] = _suffixed(given.get(name, "…").rsplit(".", maxsplit=1)[-1], f"_{suffix}")
-    allowance = next((a for a in statement.allowances if a.covers(hazard) and a.reason), None)
-    return Finding(
-        id=hazard,
-        severity=severity,
-        phase=phase,
-        position=place(statement, about),
-        statement=statement.short,
-        evidence=evidence,
-        remedy=remedy or entry.remedy.format_map(filled),
-        reason=entry.reason,
-        status=status,
-        table=table,
-        suppressed=allowance.reason if allowance else "",
-    )
-
 
 assert all(hazard.split(".")[0] in FAMILIES for hazard in HAZARDS)

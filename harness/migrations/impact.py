@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessFault
 from harness.migrations.findings import Finding, Severity
-from harness.migrations.hazards import finding
 from harness.migrations.patience import Patience, Progress, run_patiently
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.schema import quoted_label
+from harness.migrations.telling import finding
 from harness.migrations.tracing import execute
 from harness.migrations.traffic import Counts, SqlTraffic, Traffic
 

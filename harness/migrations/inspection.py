@@ -10,12 +10,13 @@ from harness.migrations.actions import actions, quoted
 from harness.migrations.bookkeeping import applied, stuck
 from harness.migrations.computed import check_computed
 from harness.migrations.findings import Finding, Severity
-from harness.migrations.hazards import finding
 from harness.migrations.policies import check_policies
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.schema import Schema
+from harness.migrations.sequences import check_ends
 from harness.migrations.statements import Statement
 from harness.migrations.stepping import check_stepped_over
+from harness.migrations.telling import finding
 from harness.migrations.trust import check_trust
 from harness.migrations.upkeep import check_upkeep
 
@@ -43,6 +44,7 @@ def inspect_schema(rehearsal: Rehearsal) -> list[Finding]:
         *check_upkeep(rehearsal, after),
         *check_computed(rehearsal, after),
         *check_trust(rehearsal, after),
+        *check_ends(rehearsal, after),
     ]
 
 

@@ -13,10 +13,11 @@ from harness.migrations import fingerprints
 from harness.migrations.actions import Action, actions, quoted
 from harness.migrations.batches import Unit
 from harness.migrations.findings import Finding, Severity
-from harness.migrations.hazards import finding
 from harness.migrations.rehearsal import Rehearsal, ordered_labels
 from harness.migrations.running import run_units
 from harness.migrations.schema import Schema, differences, snapshot
+from harness.migrations.sessions import Session, check_session
+from harness.migrations.telling import finding
 from harness.migrations.tolerance import apart, tolerant
 from harness.migrations.tracing import Failure, execute
 
@@ -42,9 +43,10 @@ def check_interruption(rehearsal: Rehearsal) -> list[Finding]:
     """Interrupt, look, run again. Empty when the migration does not run even once."""
     template = rehearsal.widest
     with rehearsal.clone(template) as database, database.connect() as connection:
+        session = Session.of(connection)
         if not run_units(connection, rehearsal.units).complete:
             return []
-        found = list(_twice(rehearsal, connection))
+        found = [*check_session(rehearsal, session, Session.of(connection)), *_twice(rehearsal, connection)]
     broken = [_interrupt(rehearsal, unit) for unit in _places(rehearsal.units)]
     found += _partly(rehearsal, [entry for entry in broken if entry.left])
     for unit in rehearsal.units:

@@ -13,9 +13,10 @@ from typing import Literal
 from harness.errors import Position
 from harness.migrations.batches import Unit, uncommitted
 from harness.migrations.findings import FAMILIES, Finding, Severity
-from harness.migrations.hazards import HAZARDS, finding
+from harness.migrations.hazards import HAZARDS
 from harness.migrations.reading import Script
 from harness.migrations.statements import Statement
+from harness.migrations.telling import finding
 
 __all__ = ["Opinion", "lint", "never_committed", "opinions", "settle", "unused_allowances"]
 

@@ -10,9 +10,9 @@ import psycopg
 from harness.errors import InputError
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.generator import row_sql
-from harness.migrations.hazards import finding
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.schema import Schema, quoted_label, quoted_name
+from harness.migrations.telling import finding
 from harness.migrations.tracing import Failure, execute
 from harness.migrations.writing import attempt
 
@@ -36,6 +36,7 @@ def check_meanings(
         if moved == table:
             yield from _columns(rehearsal, new, table, before, after)
             yield from _computed(rehearsal, new, table, before, after)
+            yield from _order(rehearsal, new, table)
         elif moved is not None:
             yield from _rows(rehearsal, table, moved, before, after)
 
@@ -144,6 +145,41 @@ def _computed(
                 about=column.name,
                 remedy="-- first release code that writes it, or let a trigger compute it until then",
             )
+
+
+def _order(rehearsal: Rehearsal, new: Schema, table: str) -> Iterator[Finding]:
+    """Enum columns whose values stand in another order, as far as they are the same values."""
+    for column in rehearsal.before.columns_of(table):
+        now = new.columns.get((table, column.name))
+        kinds = [_bare(kind) for kind in (column.type, now.type if now else "")]
+        labels = [schema.enums.get(kind, []) for schema, kind in zip((rehearsal.before, new), kinds, strict=True)]
+        then_order, now_order = (
+            [label for label in each if label in labels[0] and label in labels[1]] for each in labels
+        )
+        if then_order == now_order:
+            continue
+        evidence = (
+            f"the values of {table}.{column.name} stood in the order {', '.join(then_order)} and stand in the order "
+            f"{', '.join(now_order)}: does the running release sort or compare by it?"
+        )
+        making = [
+            s for s in rehearsal.statements if s.kind in {"CreateEnumStmt", "AlterEnumStmt"} and kinds[1] in s.text
+        ]
+        yield finding(
+            "compat.order-changed",
+            Severity.MEDIUM,
+            PHASE,
+            making[0] if making else rehearsal.altering(table.rsplit(".", maxsplit=1)[-1], "type"),
+            evidence,
+            table=table,
+            status="predicted",
+            names={"name": quoted_name(kinds[1])},
+        )
+
+
+def _bare(kind: str) -> str:
+    """The name of a type as the catalogue has it, of an array its element's."""
+    return kind.removesuffix("[]").rpartition(".")[2].strip('"')
 
 
 def _row(connection: psycopg.Connection[Any], sql: str) -> tuple[Any, ...] | None:

@@ -7,23 +7,19 @@ from dataclasses import dataclass
 
 from harness.migrations.actions import bounded_parents, quoted, subjects
 from harness.migrations.advice import safe_way
-from harness.migrations.batches import Unit
-from harness.migrations.confinement import refuse_lacking_extension
 from harness.migrations.findings import Finding, Severity
-from harness.migrations.hazards import finding
 from harness.migrations.locks import Lock, blocks_reads, blocks_writes, mode_words
+from harness.migrations.refusals import refused
 from harness.migrations.rehearsal import Rehearsal, ordered_labels
 from harness.migrations.statements import Statement
-from harness.migrations.tracing import COMMITS_ITSELF, Failure, Observation, trace
+from harness.migrations.telling import finding
+from harness.migrations.tracing import Observation, trace
 
-__all__ = ["Cost", "Observed", "observe", "refused"]
+__all__ = ["Cost", "Observed", "observe"]
 
 PHASE = "observe"
 _LONG_WAIT = 60_000  # milliseconds; whoever queues that long has given up
 _CHECK_REFUSED = "23514"
-_OUTSIDE = (
-    "-- run it with no transaction around it: in a file of its own, statement by statement (psql -f, not psql -1)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,29 +352,6 @@ class _Judge:
 
     def _key(self, table: str) -> str:
         return ", ".join(map(quoted, self.rehearsal.before.primary_key(table))) or "…"
-
-
-def refused(rehearsal: Rehearsal, phase: str, unit: Unit, failure: Failure) -> Finding:
-    """The finding that the server refuses a statement, whatever the rows hold."""
-    statement, why = unit.statement, ""
-    refuse_lacking_extension(statement, failure.sqlstate)
-    if failure.endless:
-        evidence = f"{failure.message}{rehearsal.after_failure(statement)}"
-        return finding("tx.endless", Severity.BLOCKER, phase, statement, evidence)
-    if failure.sqlstate == COMMITS_ITSELF and unit.transaction is not None:
-        who = "the file" if unit.explicit else rehearsal.runner(rehearsal.script_of(statement))
-        why = f" (it ends transactions itself, and {who} has one open around it)"
-    elif failure.sqlstate == "42501" and rehearsal.login is not None:
-        why = " (it ran as the owner of its database; if production runs it as a superuser: --allow superuser)"
-    return finding(
-        "schema.refused",
-        Severity.BLOCKER,
-        phase,
-        statement,
-        f"the server refused it with {failure}{why}{rehearsal.after_failure(statement)}",
-        names={"message": failure.message},
-        remedy=_OUTSIDE if failure.sqlstate == COMMITS_ITSELF else "",
-    )
 
 
 def _two_files(first: Statement, later: Statement) -> str:

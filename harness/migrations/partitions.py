@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
 import psycopg
 
-__all__ = ["bounded", "key_columns"]
+from harness.migrations.schema import Schema
+
+__all__ = ["bounded", "key_columns", "parts_to_be"]
 
 _TREE = """
 SELECT t.relid::oid, t.parentrelid::oid, t.isleaf, pg_get_expr(c.relpartbound, c.oid), p.partstrat,
@@ -25,6 +27,14 @@ ORDER BY t.level, c.relname
 _RANGE = re.compile(r"^FOR VALUES FROM \((?P<low>.*)\) TO \((?P<high>.*)\)$")
 _LIST = re.compile(r"^FOR VALUES IN \((?P<values>.*)\)$")
 _BOUND = re.compile(r"'(?:[^']|'')*'|[^,\s]+")
+_DEFAULT = "DEFAULT"
+_ROOM = {
+    "smallint": 1_000,
+    "integer": 1_000_000,
+    "bigint": 1_000_000_000,
+    "numeric": 1_000_000_000,
+}  # kept from a bound
+_START = dict.fromkeys(_ROOM, "0")
 _TIMES = ("date", "timestamp")
 
 
@@ -43,6 +53,18 @@ def key_columns(connection: psycopg.Connection[Any], table: str) -> list[str]:
     return list(takewhile(bool, names))
 
 
+def parts_to_be(before: Schema, after: Schema) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Of tables that become a part of a whole the bound as a check: in production they hold that part's rows already."""
+    for label, parent in after.partitions.items():
+        bound = str(after.tables[label]["bound"] or "")
+        if bound and before.is_table(label) and before.partitions.get(label) != parent:
+            columns = [c.name for c in after.columns_of(label) if re.search(rf"\b{re.escape(c.name)}\b", bound)]
+            yield (
+                f"the bound of {label}",
+                {"table": label, "kind": "c", "columns": columns, "definition": f"CHECK ({bound})"},
+            )
+
+
 def _quoted(table: str) -> str:
     return ".".join('"' + part.replace('"', '""') + '"' for part in table.split(".", 1))
 
@@ -55,13 +77,16 @@ def bounded(connection: psycopg.Connection[Any], table: str, plain: Callable[[st
     paths: dict[int, dict[str, str] | None] = {}
     kinds: dict[str, str] = {}
     leaves: list[dict[str, str]] = []
-    for oid, parent, is_leaf, bound, strategy, names, types in connection.execute(_TREE, (_quoted(table),)):
+    rows = connection.execute(_TREE, (_quoted(table),)).fetchall()
+    for oid, parent, is_leaf, bound, strategy, names, types in rows:
         if bound is None:  # the table itself
             paths[oid] = {}
             continue
         keys = [_Key(name, kind) for name, kind in zip(names, types, strict=True)]
         above = paths[parent]
-        paths[oid] = None if above is None or bound == "DEFAULT" else above | _level(strategy, keys, bound)
+        beside = [each[3] for each in rows if each[1] == parent and each[3] not in {None, _DEFAULT}]
+        taken = _rest(strategy, keys, beside) if bound == _DEFAULT else _level(strategy, keys, bound)
+        paths[oid] = None if above is None or taken is None else above | taken
         kinds |= {key.name: key.kind for key in keys if key.name is not None}
         path = paths[oid]
         if is_leaf and path is not None:
@@ -99,6 +124,33 @@ def _level(strategy: str, keys: Sequence[_Key], bound: str) -> dict[str, str]:
             found[key.name] = _between(key.kind, low, high)
             between = True
     return found
+
+
+def _rest(strategy: str, keys: Sequence[_Key], beside: Sequence[str]) -> dict[str, str] | None:
+    """What a default partition takes: values far from the bounds of the others, and so from those of one that is to come;
+    None where none are known."""
+    key = keys[0]
+    if key.name is None:
+        return None
+    number = key.kind in _ROOM
+    if strategy == "l":
+        literals = [
+            text for bound in beside if (match := _LIST.match(bound)) for text in _BOUND.findall(match["values"])
+        ]
+        if key.kind.startswith(("text", "character")):
+            return {key.name: f"('rest ' || (g % 9))::{key.kind}"}
+    else:
+        ranges = [match for bound in beside if (match := _RANGE.match(bound))]
+        literals = [_BOUND.findall(match[end])[0] for match in ranges for end in ("low", "high")]
+    if not number and not key.kind.startswith(_TIMES):
+        return None
+    below = "MAXVALUE" in literals
+    if below and "MINVALUE" in literals:
+        return None
+    known = [f"{text}::{key.kind}" for text in literals if text not in {"MINVALUE", "MAXVALUE", "NULL"}]
+    first = f"{'least' if below else 'greatest'}({', '.join(known)})" if known else _START.get(key.kind, "'2150-01-01'")
+    step = f"{_ROOM[key.kind]} + g % 500" if number else "INTERVAL '30 years' + INTERVAL '1 hour' * (g % 500)"
+    return {key.name: f"({first}::{key.kind} {'-' if below else '+'} ({step}))::{key.kind}"}
 
 
 def _between(kind: str, low: str, high: str) -> str:

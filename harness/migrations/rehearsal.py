@@ -21,16 +21,15 @@ from harness.migrations.batches import Unit, runner_for, units
 from harness.migrations.confinement import (
     add_extensions,
     install_watch,
-    let_own,
     login_for,
     refuse_lacking_extension,
-    roles_in,
 )
 from harness.migrations.generator import Generated, fill, fill_awkward
 from harness.migrations.given import insert_given, read_given
 from harness.migrations.literals import Literals, bounds_in, literals_in, sought_empty
-from harness.migrations.partitions import key_columns
+from harness.migrations.partitions import key_columns, parts_to_be
 from harness.migrations.reading import Plan, Script
+from harness.migrations.roles import become_in, hand_over, let_own, roles_in
 from harness.migrations.running import run_units
 from harness.migrations.schema import Schema, quoted_label, snapshot
 from harness.migrations.statements import Statement
@@ -85,6 +84,7 @@ class Rehearsal:
     notes: list[str] = field(default_factory=list)
     _after: list[Schema | None] = field(default_factory=list)
     _widest: list[Template] = field(default_factory=list)
+    _added: list[str] = field(default_factory=list)
     _fitted: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @cached_property
@@ -121,7 +121,8 @@ class Rehearsal:
     @cached_property
     def base(self) -> Template:
         """The baseline's schema, with no rows but what its scripts inserted themselves."""
-        parts = [*(script.checksum for script in self.plan.baseline), *self._roles]
+        becomes = become_in(self.statements)
+        parts = [*(script.checksum for script in self.plan.baseline), *self._roles, "as", *becomes]
         key = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
         return self.server.template(f"migrations-{key}", self._apply_baseline, owner=self.login, prepare=self._prepare)
 
@@ -222,7 +223,7 @@ class Rehearsal:
         after = self.after
         if after is None:
             return False
-        for name, entry in after.constraints.items():
+        for name, entry in (*after.constraints.items(), *parts_to_be(self.before, after)):
             known = all((entry["table"], column) in self.before.columns for column in entry["columns"] or ())
             if entry["kind"] == "c" and name not in self.before.constraints and known:
                 self._fitted[name] = entry
@@ -333,11 +334,19 @@ class Rehearsal:
     def _prepare(self, connection: psycopg.Connection[Any]) -> None:
         if not install_watch(connection):
             self.notes.append("this login may not watch for rewrites inside functions; those of statements are seen")
+        owner = self.login.name if self.login is not None else connection.info.user
+        self._added.extend(role for role in self._roles if self.server.add_role(role, self.login))
+        for role in self._added:
+            let_own(connection, role, owner)
         if self.login is not None:
-            for role in self._roles:
-                if self.server.add_role(role, self.login):
-                    let_own(connection, role, self.login.name)
+            for role in self._owners[1:]:  # they may do what the first may
+                self.server.add_member(self._owners[0], role)
             add_extensions(connection, self._baseline_statements)
+
+    @property
+    def _owners(self) -> list[str]:
+        """Roles that the migration becomes and that were made for it."""
+        return [role for role in become_in(self.statements) if role in self._added]
 
     def _apply_baseline(self, connection: psycopg.Connection[Any]) -> None:
         left_out = [s for s in self._baseline_statements if not self._apply_one(connection, s)]
@@ -346,6 +355,8 @@ class Rehearsal:
                 f"{len(left_out)} statements of the baseline were left out, since only a superuser may run them, "
                 f"for example {left_out[0].position}: {left_out[0].short}"
             )
+        if self.login is not None:
+            hand_over(connection, self._owners)
 
     def _apply_one(self, connection: psycopg.Connection[Any], statement: Statement) -> bool:
         """Run a statement of the baseline; False when it is left out, since a superuser's does not matter here."""

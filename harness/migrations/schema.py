@@ -35,7 +35,7 @@ WITH spaces AS (
 )
 SELECT json_build_object(
  'tables', (SELECT coalesce(json_object_agg(r.label, json_build_object('oid', r.oid::int8, 'kind', r.relkind,
-      'unlogged', r.relpersistence = 'u', 'unreplicated', r.relreplident = 'n' OR r.relreplident = 'i' AND NOT EXISTS (
+      'unlogged', r.relpersistence = 'u', 'bound', pg_get_partition_constraintdef(r.oid), 'unreplicated', r.relreplident = 'n' OR r.relreplident = 'i' AND NOT EXISTS (
         SELECT FROM pg_index i WHERE i.indrelid = r.oid AND i.indisreplident), 'unvacuumed', EXISTS (
         SELECT FROM pg_options_to_table(r.reloptions) WHERE option_name = 'autovacuum_enabled' AND NOT option_value::boolean), 'row_security', r.relrowsecurity, 'forced', r.relforcerowsecurity)), '{}')
             FROM relations r WHERE r.relkind IN ('r', 'p', 'm', 'v', 'f')),
@@ -90,6 +90,15 @@ SELECT json_build_object(
       WHERE i.inhrelid = r.oid LIMIT 1)), '{}') FROM relations r
     WHERE r.relkind IN ('r', 'p') AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid)),
  'sequences', (SELECT coalesce(json_agg(r.label ORDER BY r.label), '[]') FROM relations r WHERE r.relkind = 'S'),
+ 'numbering', (SELECT coalesce(json_object_agg(t.label || '.' || a.attname, json_build_object('table', t.label, 'column', a.attname,
+      'sequence', r.label, 'first', CASE WHEN q.seqincrement > 0 THEN q.seqmin ELSE q.seqmax END, 'step', q.seqincrement,
+      'last', CASE WHEN q.seqincrement > 0 THEN q.seqmax ELSE q.seqmin END, 'cycles', q.seqcycle, 'type', format_type(a.atttypid, NULL))), '{}')
+    FROM relations r JOIN pg_sequence q ON q.seqrelid = r.oid JOIN LATERAL (
+      SELECT refobjid AS relation, refobjsubid AS number FROM pg_depend
+       WHERE classid = 'pg_class'::regclass AND objid = r.oid AND refclassid = 'pg_class'::regclass AND deptype = 'i'
+      UNION SELECT f.adrelid, f.adnum FROM pg_depend d JOIN pg_attrdef f ON f.oid = d.objid
+       WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = r.oid) fed ON true
+    JOIN relations t ON t.oid = fed.relation JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = fed.number),
  'extensions', (SELECT coalesce(json_agg(extname ORDER BY extname), '[]') FROM pg_extension)
 )
 """
@@ -139,6 +148,7 @@ class Schema:
     grants: Mapping[str, bool]
     partitions: Mapping[str, str]
     sequences: tuple[str, ...]
+    numbering: Mapping[str, Mapping[str, Any]]  # columns that a sequence feeds, `table.column`
     extensions: tuple[str, ...]
 
     def columns_of(self, table: str) -> list[Column]:

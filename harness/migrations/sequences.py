@@ -10,13 +10,15 @@ import psycopg
 
 from harness.migrations.actions import quoted
 from harness.migrations.findings import Finding, Severity
-from harness.migrations.hazards import finding
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.schema import Schema, quoted_label, quoted_name
+from harness.migrations.statements import Statement
+from harness.migrations.telling import finding
 
-__all__ = ["Position", "behind", "positions"]
+__all__ = ["Position", "behind", "check_ends", "positions"]
 
 PHASE = "data"
+PHASE_OF_ENDS = "schema"
 # A default that calls nextval depends on its sequence; the sequence of an identity column depends on the column.
 _FEEDING = """
 SELECT CASE WHEN n.nspname = 'public' AND c.relname !~ '[.]' THEN c.relname ELSE n.nspname || '.' || c.relname END, a.attname,
@@ -106,6 +108,53 @@ def behind(
                 "furthest": "max" if now.step > 0 else "min",
             },
         )
+
+
+_MOST = {"smallint": 2**15 - 1, "integer": 2**31 - 1}
+_WHOLE = 2**63 - 1
+
+
+def check_ends(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
+    """Sequences that end before the column that they feed does, or begin again under a key, and did not before."""
+    for key, now in sorted(after.numbering.items()):
+        then = rehearsal.before.numbering.get(key)
+        parts = ("last", "cycles", "type")
+        if then is not None and all(now[part] == then[part] for part in parts):
+            continue
+        table, column, last = str(now["table"]), str(now["column"]), int(now["last"])
+        room = _MOST.get(str(now["type"]), _WHOLE)
+        unique = any((column,) == columns for columns in after.unique_sets(table))
+        left = (last - int(now["first"])) // int(now["step"])
+        if now["cycles"] and unique:
+            what = f"begins again with {int(now['first']):,} after {last:,}: from then on an INSERT meets keys that are there"
+        elif not now["cycles"] and abs(last) < room:
+            what = (
+                f"gives no number beyond {last:,}, and {now['type']} goes to {room:,}: after it each INSERT says 2200H"
+            )
+        else:
+            continue
+        used_up = left < rehearsal.options.production_rows
+        evidence = f"{now['sequence']} feeds {table}.{column} and {what}"
+        if used_up:
+            evidence += f"; {rehearsal.options.production_rows:,} rows of production have used more numbers than that"
+        yield finding(
+            "data.sequence-ends",
+            Severity.HIGH if used_up and table in rehearsal.before.tables else Severity.MEDIUM,
+            PHASE_OF_ENDS,
+            _numbering(rehearsal, now),
+            evidence,
+            table=table,
+            status="predicted",
+            names={"sequence": quoted_label(str(now["sequence"])), "type": str(now["type"])},
+        )
+
+
+def _numbering(rehearsal: Rehearsal, fed: Mapping[str, Any]) -> Statement:
+    """The statement that names the sequence, else the one about the column's type."""
+    sequence = str(fed["sequence"]).rsplit(".", maxsplit=1)[-1]
+    if any(sequence in statement.text for statement in rehearsal.statements):
+        return rehearsal.altering(sequence, "sequence", "maxvalue", "cycle")
+    return rehearsal.altering(str(fed["table"]).rsplit(".", maxsplit=1)[-1], str(fed["column"]).lower())
 
 
 def _beside(position: Position) -> str:

@@ -8,10 +8,10 @@ import psycopg
 
 from harness.migrations.actions import Action, actions, quoted
 from harness.migrations.findings import Finding, Severity
-from harness.migrations.hazards import finding
 from harness.migrations.rehearsal import Rehearsal, ordered_labels
 from harness.migrations.schema import Schema, quoted_label, snapshot
 from harness.migrations.statements import Statement
+from harness.migrations.telling import finding
 from harness.migrations.tracing import execute
 
 __all__ = ["check_stepped_over"]

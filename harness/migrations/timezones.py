@@ -12,11 +12,11 @@ from psycopg.conninfo import make_conninfo
 from harness.migrations.actions import actions
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.fingerprints import ColumnPrint, take
-from harness.migrations.hazards import finding
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.running import run_units
 from harness.migrations.schema import snapshot
 from harness.migrations.statements import Statement
+from harness.migrations.telling import finding
 
 __all__ = ["check_time_zones"]
 

@@ -9,10 +9,10 @@ from typing import Any
 import psycopg
 
 from harness.migrations.findings import Finding, Severity
-from harness.migrations.hazards import finding
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.running import run_units
 from harness.migrations.schema import Schema, quoted_label, quoted_name, snapshot
+from harness.migrations.telling import finding
 from harness.migrations.tracing import execute
 
 __all__ = ["check_trust"]

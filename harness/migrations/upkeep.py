@@ -9,11 +9,11 @@ import psycopg
 
 from harness.migrations.actions import quoted
 from harness.migrations.findings import Finding, Severity
-from harness.migrations.hazards import finding
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.running import run_units
 from harness.migrations.schema import Schema, quoted_label, quoted_name
 from harness.migrations.statements import Statement
+from harness.migrations.telling import finding
 from harness.migrations.tracing import execute
 
 __all__ = ["check_upkeep"]

@@ -14,9 +14,9 @@ from harness.errors import InputError
 from harness.migrations.actions import quoted
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.generator import row_sql
-from harness.migrations.hazards import finding
 from harness.migrations.rehearsal import Rehearsal, ordered_labels
 from harness.migrations.schema import Schema, quoted_label
+from harness.migrations.telling import finding
 from harness.migrations.tracing import Failure
 from harness.migrations.writing import CODE_FIRST, attempt
 

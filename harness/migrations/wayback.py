@@ -13,13 +13,13 @@ from harness.migrations.actions import quoted
 from harness.migrations.compatibility import new_kinds
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.generator import row_sql
-from harness.migrations.hazards import finding
 from harness.migrations.reading import Script, read
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.reverse import Reverse, fills_gaps, reverse
 from harness.migrations.running import run_units
 from harness.migrations.schema import Schema, differences, snapshot
 from harness.migrations.statements import Statement
+from harness.migrations.telling import finding
 from harness.migrations.tracing import Failure, execute, failure_of
 
 __all__ = ["check_way_back", "way_back"]

@@ -16,10 +16,10 @@ from harness.errors import InputError
 from harness.migrations.actions import quoted
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.generator import row_sql
-from harness.migrations.hazards import finding
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.schema import Schema, quoted_label, quoted_name
 from harness.migrations.statements import Statement
+from harness.migrations.telling import finding
 from harness.migrations.tracing import Failure, execute, failure_of
 from harness.migrations.values import SIZE, base_type
 
@@ -77,6 +77,7 @@ class Writes:
                 for command, sql in self._writes(table):
                     yield from self._swallowed(table, command, sql)
                 yield from self._refused(table, told)
+                yield from self._replaced(table)
             for old, new in self._keys(table):
                 yield from self._deletes(table, old, new)
 
@@ -132,6 +133,46 @@ class Writes:
                 severity = _MEANT[command] if meant else Severity.BLOCKER
                 evidence = f"{command} on {table} went through before ({_rows(then)}) and now says {now}"
                 yield self._found("compat.old-app-write-fails", severity, table, command, evidence, remedy=CODE_FIRST)
+
+    def _replaced(self, table: str) -> Iterator[Finding]:
+        """Values of the running release in whose place another is stored; what differs by itself (now()) is left out."""
+        changed: dict[str, list[str]] = {}
+        for command, name, sql in self._stores(table):
+            then = _stored(self.before, sql)
+            if then is None or then != _stored(self.before, sql):
+                continue
+            now = _stored(self.after, sql)
+            if now is not None and now[0] == then[0] and now[1:] != then[1:]:
+                changed.setdefault(name, []).append(command)
+        for name, commands in changed.items():
+            evidence = (
+                f"the running release gives a value for {table}.{name} with {' and '.join(commands)}, and another is stored, "
+                "without an error"
+            )
+            yield finding(
+                "compat.writes-changed",
+                Severity.MEDIUM,
+                PHASE,
+                self._diverting(table, commands[0]),
+                evidence,
+                table=table,
+                names={"column": quoted(name)},
+            )
+
+    def _stores(self, table: str) -> Iterator[tuple[str, str, str]]:
+        """(command, column, SQL that writes and gives back the column), for each column that an application may write."""
+        label, insert = quoted_label(table), ""
+        with suppress(InputError):
+            insert = row_sql(self.before, self.old, table, {})
+        for column in self.old.columns_of(table):
+            now = self.new.columns.get((table, column.name))
+            if column.generated or column.identity == "a" or now is None or now.type != column.type:
+                continue
+            name = quoted_name(column.name)
+            if insert:
+                yield "INSERT", column.name, f"{insert} RETURNING {name}"
+            if other := _OTHER.get(SIZE.sub("", base_type(column.type, self.old))):
+                yield "UPDATE", column.name, f"UPDATE {label} SET {name} = {other.format(name)} RETURNING {name}"
 
     def _trials(self, table: str) -> Iterator[tuple[str, str, bool]]:
         """First the UPDATE that leaves every value as it is: what refuses it refuses any. With each whether its values are
@@ -220,6 +261,17 @@ class Writes:
             (s for s in making if command.lower() in s.text.lower()),
             making[0] if making else self.rehearsal.speaks_of(name),
         )
+
+
+def _stored(connection: psycopg.Connection[Any], sql: str) -> tuple[int, ...] | None:
+    """Rows that a write gives back, values among them, and the sum of their hashes; None when it is refused. Rolled back."""
+    inside = f"WITH written (v) AS ({sql}) SELECT count(*), count(v), coalesce(sum(hashtextextended(v::text, 0)::numeric), 0) FROM written"
+    try:
+        with connection.transaction(force_rollback=True):
+            row = execute(connection, inside).fetchone()
+    except psycopg.Error:
+        return None
+    return tuple(map(int, row)) if row else None
 
 
 def _rules(schema: Schema, table: str) -> tuple[object, ...]:

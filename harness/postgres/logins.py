@@ -51,8 +51,8 @@ def make_login(
     return login
 
 
-def make_role(connection: psycopg.Connection[Any], name: str, login: Login) -> bool:
-    """Make a role that cannot log in, with `login` as its member. False when there is another one of that name."""
+def make_role(connection: psycopg.Connection[Any], name: str, login: Login | None) -> bool:
+    """Make a role that cannot log in, with `login` as its member, if there is one. False when there is another one of that name."""
     known = "SELECT coalesce(shobj_description(oid, 'pg_authid') LIKE %s, false) FROM pg_catalog.pg_roles WHERE rolname = %s"
     row = connection.execute(known, (f"{MARK}; a role%", name)).fetchone()
     if row is not None and not row[0]:
@@ -61,7 +61,8 @@ def make_role(connection: psycopg.Connection[Any], name: str, login: Login) -> b
     if row is None:
         connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(role))
         connection.execute(sql.SQL("COMMENT ON ROLE {} IS {}").format(role, sql.Literal(f"{MARK}; a role")))
-    connection.execute(sql.SQL("GRANT {} TO {}").format(role, sql.Identifier(login.name)))
+    if login is not None:
+        connection.execute(sql.SQL("GRANT {} TO {}").format(role, sql.Identifier(login.name)))
     return True
 
 

@@ -134,11 +134,15 @@ class Server:
                 self._logins[key] = make_login(self._connection(), name, key, attributes, member_of)
             return self._logins[key]
 
-    def add_role(self, name: str, login: Login) -> bool:
+    def add_role(self, name: str, login: Login | None) -> bool:
         """A role of that name, without rights, with `login` as its member. False on a server that the harness did not
         start, and when there is another role of that name."""
         with self._lock:
             return self.owned and make_role(self._connection(), name, login)
+
+    def add_member(self, role: str, member: str) -> None:
+        """Let one role that was added do what another may."""
+        self.admin(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(member)))
 
     def connect(self, database: str) -> psycopg.Connection[Any]:
         """A connection with the server's own rights; the caller closes it."""
