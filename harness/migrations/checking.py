@@ -17,10 +17,20 @@ from harness.migrations.guard import refuse_reaching_out
 from harness.migrations.identity import Identity, identify
 from harness.migrations.inspection import inspect_schema
 from harness.migrations.interruption import check_interruption
-from harness.migrations.linting import Opinion, lint, never_committed, opinions, settle, unused_allowances
+from harness.migrations.linting import (
+    Opinion,
+    copies_by_prisma,
+    lint,
+    never_committed,
+    opinions,
+    settle,
+    unused_allowances,
+)
 from harness.migrations.observing import Cost, Observed, observe
 from harness.migrations.reading import Plan, Script, read
+from harness.migrations.refusals import depends_on_rows
 from harness.migrations.rehearsal import Options, Rehearsal
+from harness.migrations.statements import without_passwords
 from harness.migrations.tracing import Observation
 from harness.migrations.wayback import check_way_back, way_back
 
@@ -160,7 +170,7 @@ class _Phases:
         for script in self.rehearsal.plan.target:
             runner = self.rehearsal.runner(script)
             sent = units(script, runner)
-            found += never_committed(sent, runner)
+            found += [*never_committed(sent, runner), *copies_by_prisma(script, runner)]
             wrapped = any(unit.transaction is not None for unit in sent)
             self.report.opinions += opinions(script, in_transaction=wrapped, major=major)
         return found
@@ -180,7 +190,7 @@ class _Phases:
     def _refused(self) -> str:
         """A migration that fails on an empty database says nothing about rows."""
         last = next((seen for seen in self.report.observations if seen.failure), None)
-        if last and last.failure and last.failure.sqlstate[:2] not in {"22", "23"}:
+        if last and last.failure and not depends_on_rows(self.rehearsal, last.failure):
             return f"the migration does not run: line {last.unit.statement.position.line} is refused"
         return ""
 
@@ -196,7 +206,8 @@ class _Phases:
         self.report.opinions = [
             settle(o, statements[o.position.file], self.report.findings, ran) for o in self.report.opinions
         ]
-        self.report.way_back = way_back(self.rehearsal) if ran and "way back" in self.wanted else ()
+        back = way_back(self.rehearsal) if ran and "way back" in self.wanted else ()
+        self.report.way_back = [without_passwords(sql) for sql in back]
         if ran and self.rehearsal.after is not None:
             checksums = {script.name: script.checksum for script in self.rehearsal.plan.target}
             self.report.identity = identify(self.rehearsal.before, self.rehearsal.after, checksums)

@@ -16,7 +16,7 @@ from harness.migrations.alike import alike, apart_first
 from harness.migrations.batches import Unit
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.fingerprints import Change
-from harness.migrations.refusals import refused
+from harness.migrations.refusals import depends_on_rows, refused
 from harness.migrations.rehearsal import Rehearsal, ordered_labels
 from harness.migrations.reverse import fills_gaps
 from harness.migrations.running import Outcome, run_units
@@ -104,7 +104,7 @@ def _failures(rehearsal: Rehearsal, runs: Mapping[str, _Run]) -> Iterator[Findin
         ):  # only where rows are left to do does a backfill get that far
             yield refused(rehearsal, PHASE, run.outcome.failed, run.outcome.failure)
             return
-        if run.outcome.failure.sqlstate[:2] not in {"22", "23"}:
+        if not depends_on_rows(rehearsal, run.outcome.failure):
             return
         statement = run.outcome.failed.statement
         if name == "plain" and (said := _refused_anyway(rehearsal, statement)):
@@ -258,7 +258,7 @@ def _backfills(rehearsal: Rehearsal, runs: Mapping[str, _Run]) -> Iterator[Findi
     for position, unit in enumerate(rehearsal.units):
         statement = unit.statement
         counts = [run.outcome.counts[position] for run in runs.values() if position in run.outcome.counts]
-        if statement.kind not in {"UpdateStmt", "DeleteStmt"} or not counts or any(counts):
+        if statement.kind not in {"UpdateStmt", "DeleteStmt", "MergeStmt"} or not counts or any(counts):
             continue
         certain = _cannot_match(rehearsal, statement)
         why = certain or "no row matched; the rows were made up, so production's may"

@@ -17,7 +17,7 @@ from harness.migrations.batches import transaction_control
 from harness.migrations.generator import insertion_order
 from harness.migrations.schema import Schema
 from harness.migrations.statements import split
-from harness.migrations.tracing import execute, execute_copy
+from harness.migrations.tracing import execute_any
 
 __all__ = ["Given", "insert_given", "read_given"]
 
@@ -71,10 +71,8 @@ def _run_script(connection: psycopg.Connection[Any], given: Given) -> None:
     with connection.transaction():
         for statement in split(given.script, given.file).statements:
             try:
-                if statement.copy_data is not None:
-                    execute_copy(connection, statement.text, statement.copy_data)
-                elif not transaction_control(statement):
-                    execute(connection, statement.text)
+                if not transaction_control(statement):
+                    execute_any(connection, statement)
             except psycopg.Error as problem:
                 what = f"the baseline refuses these rows: {problem.diag.message_primary or problem}"
                 raise InputError(what, "The rows must fit the baseline.", statement.position) from problem

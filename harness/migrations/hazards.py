@@ -146,7 +146,7 @@ HAZARDS: dict[str, Hazard] = {
         "-- give the new meaning a new name, and drop the old one when no release uses it",
     ),
     "compat.order-changed": Hazard(
-        "An enum sorts and compares in the order of its values: ORDER BY, <, >, min and max of the running release mean another thing, "
+        "An enum sorts and compares in the order of its values, a text by its collation: ORDER BY, <, >, min and max of the running release mean another thing, "
         "without an error.",
         "-- keep the order that was there, and put new values where they belong\nALTER TYPE {name} ADD VALUE … AFTER …;",
     ),

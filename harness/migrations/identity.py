@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.errors import InputError
 from harness.migrations.schema import TABLE_MARKS, Schema, granted
+from harness.migrations.statements import without_passwords
 
 __all__ = ["Identity", "identify", "lines_of"]
 
@@ -100,9 +101,15 @@ def lines_of(schema: Schema, tables: Collection[str] | None, *, owners: bool = F
         lines.append(f"{label}: there is a {_KINDS.get(entry['kind'], 'relation')}")
     for column in schema.columns.values():
         default = f" default {column.default}" if column.default else ""
+        default += f" collate {column.collation}" if column.collation else ""
         required = " not null" if column.not_null else ""
         lines.append(
             f"{column.table}: column {column.name} {column.type}{required}{default}{column.identity and ' identity'}"
+        )
+    for fed in schema.numbering.values():
+        ends = "and begins again" if fed["cycles"] else "and ends"
+        lines.append(
+            f"{fed['table']}: numbers {fed['column']} from {fed['sequence']}, which goes to {fed['last']} {ends}"
         )
     for key in schema.constraints.values():
         lines.append(f"{key['table']}: constraint {key['name']} {key['definition']}")
@@ -128,7 +135,8 @@ def lines_of(schema: Schema, tables: Collection[str] | None, *, owners: bool = F
     lines += [f"{policy['table']}: policy {_policy(name, policy)}" for name, policy in schema.policies.items()]
     lines += schema.grants if owners else granted(schema)
     lines += [f"{name.rsplit('.', 1)[0]}: trigger {text}" for name, text in schema.triggers.items()]
-    return tuple(sorted(line for line in lines if tables is None or _table(line) in tables))
+    mine = (line for line in lines if tables is None or _table(line) in tables)
+    return tuple(sorted(without_passwords(line) for line in mine))  # a report holds them
 
 
 def _policy(name: str, policy: Mapping[str, Any]) -> str:

@@ -15,10 +15,10 @@ from harness.migrations.batches import Unit, uncommitted
 from harness.migrations.findings import FAMILIES, Finding, Severity
 from harness.migrations.hazards import HAZARDS
 from harness.migrations.reading import Script
-from harness.migrations.statements import Statement
+from harness.migrations.statements import Statement, without_passwords
 from harness.migrations.telling import finding
 
-__all__ = ["Opinion", "lint", "never_committed", "opinions", "settle", "unused_allowances"]
+__all__ = ["Opinion", "copies_by_prisma", "lint", "never_committed", "opinions", "settle", "unused_allowances"]
 
 PHASE = "lint"
 
@@ -127,6 +127,17 @@ def never_committed(sent: Sequence[Unit], runner: str) -> Iterator[Finding]:
         yield finding("tx.never-committed", severity, PHASE, unit.statement, evidence, status="predicted")
 
 
+def copies_by_prisma(script: Script, runner: str) -> Iterator[Finding]:
+    """COPY … FROM stdin is psql's: Prisma sends the rows as if they were SQL."""
+    for statement in script.source.statements if runner.startswith("prisma") else ():
+        if statement.copy_data is not None:
+            evidence = "the rows after it are for psql; Prisma sends them to the server as statements, which it refuses (42601)"
+            remedy = "-- INSERT INTO … VALUES …;"
+            yield finding(
+                "schema.refused", Severity.BLOCKER, PHASE, statement, evidence, status="predicted", remedy=remedy
+            )
+
+
 def unused_allowances(scripts: Sequence[Script], findings: Sequence[Finding]) -> Iterator[Finding]:
     """Suppressions that suppressed nothing: the hazard is gone, or the id is mistyped."""
     for script in scripts:
@@ -160,7 +171,11 @@ def opinions(script: Script, *, in_transaction: bool, major: int) -> list[Opinio
         return []
     entries = json.loads(done.stdout) if done.stdout.strip().startswith("[") else []
     return [
-        Opinion(entry["rule_name"], Position(script.display, entry["line"] + 1, entry["column"] + 1), entry["message"])
+        Opinion(
+            entry["rule_name"],
+            Position(script.display, entry["line"] + 1, entry["column"] + 1),
+            without_passwords(entry["message"]),
+        )
         for entry in entries
     ]
 

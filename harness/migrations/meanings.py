@@ -11,7 +11,7 @@ from harness.errors import InputError
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.generator import row_sql
 from harness.migrations.rehearsal import Rehearsal
-from harness.migrations.schema import Schema, quoted_label, quoted_name
+from harness.migrations.schema import Column, Schema, quoted_label, quoted_name
 from harness.migrations.telling import finding
 from harness.migrations.tracing import Failure, execute
 from harness.migrations.writing import attempt
@@ -27,6 +27,7 @@ def check_meanings(
 ) -> Iterator[Finding]:
     """Compare what stands under the old names, on the same rows in both databases; nothing is kept."""
     yield from _unfilled(rehearsal, new, before, after)
+    yield from _views(rehearsal, new, before, after)
     old = rehearsal.before
     names = {entry["oid"]: label for label, entry in new.tables.items()}
     for table, entry in sorted(old.tables.items()):
@@ -57,6 +58,52 @@ def _unfilled(
             remedy = f"REFRESH MATERIALIZED VIEW {quoted_label(view)};  -- in the same transaction"
             yield finding(
                 "compat.old-app-read-fails", Severity.BLOCKER, PHASE, cause, evidence, table=view, remedy=remedy
+            )
+
+
+def _views(
+    rehearsal: Rehearsal, new: Schema, before: psycopg.Connection[Any], after: psycopg.Connection[Any]
+) -> Iterator[Finding]:
+    """Views that find fewer rows than they did, or find them with other rights."""
+    for view in sorted(rehearsal.before.views):
+        if new.kind(view) != "v" or rehearsal.before.kind(view) != "v":
+            continue
+        bare = view.rsplit(".", maxsplit=1)[-1]
+        cause = rehearsal.altering(bare, "view")
+        sql = f"SELECT count(*) FROM {quoted_label(view)}"
+        then, now = _one(before, sql), _one(after, sql)
+        changed = rehearsal.before.views[view] != new.views[view]
+        if changed and then is not None and now is not None and now < then:
+            evidence = f"{then - now:,} of {then:,} rows that queries of {view} found are not found by it any more"
+            remedy = "-- give the narrower view a name of its own, and drop this one when no release reads it"
+            yield finding(
+                "compat.rows-hidden",
+                Severity.MEDIUM,
+                PHASE,
+                cause,
+                evidence,
+                table=view,
+                status="predicted",
+                remedy=remedy,
+            )
+        was, invoker = (schema.tables[view]["invoker"] for schema in (rehearsal.before, new))
+        if invoker and not was:
+            evidence = f"{view} asks for the privileges of its caller from now on: who may read it and not its tables is refused"
+            yield finding(
+                "compat.privileges-lost", Severity.MEDIUM, PHASE, cause, evidence, table=view, status="predicted"
+            )
+        elif was and not invoker:
+            evidence = f"{view} was read with the rights of its caller and is with those of its owner: policies of its tables do not hold"
+            remedy = f"ALTER VIEW {quoted_label(view)} SET (security_invoker = true);"
+            yield finding(
+                "compat.rows-shown",
+                Severity.MEDIUM,
+                PHASE,
+                cause,
+                evidence,
+                table=view,
+                status="predicted",
+                remedy=remedy,
             )
 
 
@@ -153,6 +200,8 @@ def _order(rehearsal: Rehearsal, new: Schema, table: str) -> Iterator[Finding]:
         now = new.columns.get((table, column.name))
         kinds = [_bare(kind) for kind in (column.type, now.type if now else "")]
         labels = [schema.enums.get(kind, []) for schema, kind in zip((rehearsal.before, new), kinds, strict=True)]
+        if now is not None and now.collation != column.collation and _bare(now.type) == _bare(column.type):
+            yield _collated(rehearsal, table, column, now)
         then_order, now_order = (
             [label for label in each if label in labels[0] and label in labels[1]] for each in labels
         )
@@ -175,6 +224,19 @@ def _order(rehearsal: Rehearsal, new: Schema, table: str) -> Iterator[Finding]:
             status="predicted",
             names={"name": quoted_name(kinds[1])},
         )
+
+
+def _collated(rehearsal: Rehearsal, table: str, column: Column, now: Column) -> Finding:
+    then, after = (each.collation or "the database's" for each in (column, now))
+    evidence = (
+        f"{table}.{column.name} sorted and compared by {then} collation and does by {after} now: does the running release "
+        "sort or compare by it?"
+    )
+    cause = rehearsal.altering(table.rsplit(".", maxsplit=1)[-1], "collate", "type")
+    remedy = "-- say the collation where a query sorts\n-- SELECT … ORDER BY … COLLATE …"
+    return finding(
+        "compat.order-changed", Severity.MEDIUM, PHASE, cause, evidence, table=table, status="predicted", remedy=remedy
+    )
 
 
 def _bare(kind: str) -> str:

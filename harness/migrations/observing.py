@@ -9,7 +9,7 @@ from harness.migrations.actions import bounded_parents, quoted, subjects
 from harness.migrations.advice import safe_way
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.locks import Lock, blocks_reads, blocks_writes, mode_words
-from harness.migrations.refusals import refused
+from harness.migrations.refusals import depends_on_rows, refused
 from harness.migrations.rehearsal import Rehearsal, ordered_labels
 from harness.migrations.statements import Statement
 from harness.migrations.telling import finding
@@ -58,7 +58,7 @@ def observe(rehearsal: Rehearsal) -> Observed:
     large = _traced(rehearsal, rows[1])
     if large and large[-1].failure and large[-1].failure.sqlstate == _CHECK_REFUSED and rehearsal.fit_new_checks():
         small, large = (_traced(rehearsal, count) for count in rows)
-    if large and large[-1].failure and large[-1].failure.sqlstate[:2] in {"22", "23"}:
+    if large and large[-1].failure and depends_on_rows(rehearsal, large[-1].failure):
         return _without_rows(rehearsal, large[-1])
     costs = [_cost(rehearsal, rows, pair) for pair in zip(small, large, strict=False)]
     judge = _Judge(rehearsal, large, costs)
@@ -322,7 +322,7 @@ class _Judge:
         last = self.observations[-1] if self.observations else None
         if last is None or last.failure is None:
             return
-        if last.failure.sqlstate not in {"25001", "55P04"} and last.failure.sqlstate[:2] not in {"22", "23"}:
+        if last.failure.sqlstate not in {"25001", "55P04"} and not depends_on_rows(self.rehearsal, last.failure):
             yield refused(self.rehearsal, PHASE, last.unit, last.failure)
         unreached = self.rehearsal.units[len(self.observations) :]
         if unreached:

@@ -10,9 +10,9 @@ from typing import Any
 
 import psycopg
 
-from harness.migrations.schema import Schema
+from harness.migrations.schema import Schema, quoted_name
 
-__all__ = ["bounded", "key_columns", "parts_to_be"]
+__all__ = ["bounded", "domains_to_be", "key_columns", "parts_to_be"]
 
 _TREE = """
 SELECT t.relid::oid, t.parentrelid::oid, t.isleaf, pg_get_expr(c.relpartbound, c.oid), p.partstrat,
@@ -55,13 +55,28 @@ def key_columns(connection: psycopg.Connection[Any], table: str) -> list[str]:
 
 def parts_to_be(before: Schema, after: Schema) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Of tables that become a part of a whole the bound as a check: in production they hold that part's rows already."""
-    for label, parent in after.partitions.items():
+    was_called = {entry["oid"]: label for label, entry in before.tables.items()}
+    for label in after.partitions:
         bound = str(after.tables[label]["bound"] or "")
-        if bound and before.is_table(label) and before.partitions.get(label) != parent:
+        then = was_called.get(after.tables[label]["oid"], "")
+        if bound and before.is_table(then) and then not in before.partitions:
             columns = [c.name for c in after.columns_of(label) if re.search(rf"\b{re.escape(c.name)}\b", bound)]
+            entry = {"table": then, "kind": "c", "columns": columns, "definition": f"CHECK ({bound})"}
+            yield f"the bound of {label}", entry
+
+
+def domains_to_be(before: Schema, after: Schema) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What the domain of a column will ask of its values, and does not yet, as a check."""
+    for (table, name), now in after.columns.items():
+        then = before.columns.get((table, name))
+        if then is None or not before.is_table(table):
+            continue
+        known = before.checks_of_domain(then.type)
+        for number, check in enumerate(each for each in after.checks_of_domain(now.type) if each not in known):
+            definition = re.sub(r"\bVALUE\b", quoted_name(name), check)
             yield (
-                f"the bound of {label}",
-                {"table": label, "kind": "c", "columns": columns, "definition": f"CHECK ({bound})"},
+                f"what {now.type} asks of {table}.{name}" + f" ({number + 1})" * (number > 0),
+                {"table": table, "kind": "c", "columns": [name], "definition": definition},
             )
 
 

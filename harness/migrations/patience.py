@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from harness.migrations.batches import Unit, may_commit, refuses_transaction
-from harness.migrations.tracing import Failure, execute, execute_copy, failure_of
+from harness.migrations.tracing import Failure, execute_any, failure_of
 
 __all__ = ["Attempt", "Patience", "Progress", "groups", "run_patiently"]
 
@@ -127,10 +127,7 @@ def _commits(group: Sequence[Unit]) -> bool:
 
 
 def _send(connection: psycopg.Connection[Any], unit: Unit) -> None:
-    if unit.statement.copy_data is not None:
-        execute_copy(connection, unit.statement.text, unit.statement.copy_data)
-    else:
-        execute(connection, unit.statement.text, unit.longest)
+    execute_any(connection, unit.statement, unit.longest)
 
 
 def _count(connection: psycopg.Connection[Any], progress: Progress) -> None:

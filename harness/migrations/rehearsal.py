@@ -27,13 +27,13 @@ from harness.migrations.confinement import (
 from harness.migrations.generator import Generated, fill, fill_awkward
 from harness.migrations.given import insert_given, read_given
 from harness.migrations.literals import Literals, bounds_in, literals_in, sought_empty
-from harness.migrations.partitions import key_columns, parts_to_be
+from harness.migrations.partitions import domains_to_be, key_columns, parts_to_be
 from harness.migrations.reading import Plan, Script
 from harness.migrations.roles import become_in, hand_over, let_own, roles_in
 from harness.migrations.running import run_units
 from harness.migrations.schema import Schema, quoted_label, snapshot
 from harness.migrations.statements import Statement
-from harness.migrations.tracing import execute, execute_copy
+from harness.migrations.tracing import execute_any
 
 if TYPE_CHECKING:
     from harness.postgres import Database, Server, Template
@@ -223,7 +223,8 @@ class Rehearsal:
         after = self.after
         if after is None:
             return False
-        for name, entry in (*after.constraints.items(), *parts_to_be(self.before, after)):
+        coming = (*parts_to_be(self.before, after), *domains_to_be(self.before, after))
+        for name, entry in (*after.constraints.items(), *coming):
             known = all((entry["table"], column) in self.before.columns for column in entry["columns"] or ())
             if entry["kind"] == "c" and name not in self.before.constraints and known:
                 self._fitted[name] = entry
@@ -361,10 +362,7 @@ class Rehearsal:
     def _apply_one(self, connection: psycopg.Connection[Any], statement: Statement) -> bool:
         """Run a statement of the baseline; False when it is left out, since a superuser's does not matter here."""
         try:
-            if statement.copy_data is not None:
-                execute_copy(connection, statement.text, statement.copy_data)
-            else:
-                execute(connection, statement.text)
+            execute_any(connection, statement)
         except psycopg.Error as problem:
             if problem.sqlstate in {"42704", "42501"} and _OWNERS.match(statement.text):
                 return True  # owners and grants of production: they do not matter here

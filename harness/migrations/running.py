@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from harness.migrations.batches import Unit, needs_transaction, refuses_transaction
-from harness.migrations.tracing import Failure, execute, execute_copy, failure_of
+from harness.migrations.tracing import Failure, execute_any, failure_of
 
 __all__ = ["Outcome", "run_units"]
 
@@ -65,12 +65,14 @@ def _one(connection: psycopg.Connection[Any], unit: Unit, outcome: Outcome, posi
     savepoint = inside and unit.statement.kind != "TransactionStmt" and not refuses_transaction(unit.statement)
     if savepoint:
         connection.execute("SAVEPOINT harness_step")
-    if unit.statement.copy_data is not None:
-        execute_copy(connection, unit.statement.text, unit.statement.copy_data)
-    else:
-        cursor = execute(connection, unit.statement.text, unit.longest)
-        if (cursor.statusmessage or "").split()[:1] in (["UPDATE"], ["DELETE"], ["INSERT"], ["MERGE"]):
-            outcome.counts[position] = cursor.rowcount
+    cursor = execute_any(connection, unit.statement, unit.longest)
+    if cursor is not None and (cursor.statusmessage or "").split()[:1] in (
+        ["UPDATE"],
+        ["DELETE"],
+        ["INSERT"],
+        ["MERGE"],
+    ):
+        outcome.counts[position] = cursor.rowcount
     if savepoint:
         connection.execute("RELEASE SAVEPOINT harness_step")
 

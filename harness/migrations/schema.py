@@ -36,12 +36,14 @@ WITH spaces AS (
 SELECT json_build_object(
  'tables', (SELECT coalesce(json_object_agg(r.label, json_build_object('oid', r.oid::int8, 'kind', r.relkind,
       'unlogged', r.relpersistence = 'u', 'bound', pg_get_partition_constraintdef(r.oid), 'unreplicated', r.relreplident = 'n' OR r.relreplident = 'i' AND NOT EXISTS (
-        SELECT FROM pg_index i WHERE i.indrelid = r.oid AND i.indisreplident), 'unvacuumed', EXISTS (
+        SELECT FROM pg_index i WHERE i.indrelid = r.oid AND i.indisreplident), 'invoker', EXISTS (
+        SELECT FROM pg_options_to_table(r.reloptions) WHERE option_name = 'security_invoker' AND option_value::boolean), 'unvacuumed', EXISTS (
         SELECT FROM pg_options_to_table(r.reloptions) WHERE option_name = 'autovacuum_enabled' AND NOT option_value::boolean), 'row_security', r.relrowsecurity, 'forced', r.relforcerowsecurity)), '{}')
             FROM relations r WHERE r.relkind IN ('r', 'p', 'm', 'v', 'f')),
  'columns', (SELECT coalesce(json_agg(json_build_object(
       'table', r.label, 'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,
-      'default', pg_get_expr(d.adbin, d.adrelid), 'identity', a.attidentity, 'generated', a.attgenerated, 'number', a.attnum)
+      'default', pg_get_expr(d.adbin, d.adrelid), 'identity', a.attidentity, 'generated', a.attgenerated, 'number', a.attnum,
+      'collation', (SELECT quote_ident(k.collname) FROM pg_collation k WHERE k.oid = a.attcollation AND k.collname <> 'default'))
       ORDER BY r.label, a.attnum), '[]')
     FROM relations r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_attrdef d ON d.adrelid = r.oid AND d.adnum = a.attnum WHERE r.relkind IN ('r', 'p', 'm', 'v', 'f')),
@@ -108,6 +110,7 @@ TABLE_MARKS = {
     "unreplicated": "no replica identity",
     "unvacuumed": "no autovacuum",
     "row_security": "row level security",
+    "invoker": "the privileges of its caller",
     "forced": "row level security for the owner",
 }
 
@@ -124,6 +127,7 @@ class Column:
     identity: str
     generated: str
     number: int
+    collation: str | None = None  # another than the database's
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ _INLINE = re.compile(
     r"\\(?P<command>gexec|gset|gdesc|gx|g|crosstabview|watch|bind\w*|parse)\b(?P<rest>[^\n\\]*)$", re.MULTILINE
 )
 _COPY_START = re.compile(r"""\bcopy\b[^;]*\bfrom\s+stdin\b(?:[^;']|'(?:[^']|'')*')*;[ \t\r]*\n""", re.IGNORECASE)
+_COPY_END = re.compile(r"^\\\.[ \t\r]*$", re.MULTILINE)
 _GAP = re.compile(r"[ \t\n\r\f\v]+|--[^\n\r]*(?:[\n\r]|$)")  # as PostgreSQL's scanner has it
 _ALLOW = re.compile(
     r"harness[ \t]*:[ \t]*allow[ \t]+(?P<ids>[\w.*-]+(?:[ \t]*,[ \t]*(?!because\b)[\w.*-]+)*)[ \t]*,?[ \t]*(?P<reason>.*)",
@@ -38,8 +39,9 @@ _ALLOW = re.compile(
 _LIKE_ALLOW = re.compile(
     r"@?harness\b\W{0,3}(?:allow|ignore|disable|suppress|skip|permit|accept|noqa|nolint|off)", re.IGNORECASE
 )
-_PASSWORD = re.compile(r"""(\bpassword["']?\s*=?\s*)E?'(?:[^']|'')*'""", re.IGNORECASE)
+_PASSWORD = re.compile(r"""(\bpassword["']?\s*=?\s*)E?'(?:[^']|'')*'?""", re.IGNORECASE)
 _MOST_READ = 100_000  # characters of a statement, for its one line: one with a million rows is not read for 120 of them
+_UNCLOSED = re.compile(r"(\bunterminated [\w -]+ at or near ).*", re.DOTALL)
 _BECAUSE = re.compile(r"^(?:because|--|—|:)\s*", re.IGNORECASE)
 
 
@@ -107,7 +109,9 @@ class Statement:
 
 
 def without_passwords(text: str) -> str:
-    """SQL to show: what a PASSWORD clause, a connection string or an address holds is masked."""
+    """SQL to show, or what was said of it: what a PASSWORD clause, a connection string or an address holds is masked, and
+    so is what follows an opening quote that nothing closes."""
+    text = _UNCLOSED.sub(r"\1…", text)
     return Redactor(personal_data=False).text(_PASSWORD.sub(rf"\1'{MASK}'", text))
 
 
@@ -248,12 +252,12 @@ def _without_copy_data(text: str) -> tuple[str, list[tuple[int, str]]]:
     copies: list[tuple[int, str]] = []
     position = 0
     while match := _COPY_START.search(text, position):
-        end = re.compile(r"^\\\.[ \t\r]*$", re.MULTILINE).search(text, match.end())
-        if end is None:
-            break
-        copies.append((text.rindex(";", match.start(), match.end()), text[match.end() : end.start()]))
-        text = text[: match.end()] + _blank(text[match.end() : end.end()]) + text[end.end() :]
-        position = end.end()
+        end = _COPY_END.search(text, match.end())
+        rows, position = (
+            (end.start(), end.end()) if end else (len(text), len(text))
+        )  # psql reads on to the end of the file
+        copies.append((text.rindex(";", match.start(), match.end()), text[match.end() : rows]))
+        text = text[: match.end()] + _blank(text[match.end() : position]) + text[position:]
     return text, copies
 
 

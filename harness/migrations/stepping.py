@@ -23,6 +23,15 @@ def check_stepped_over(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]
     """A table that is there without a column, a column that is there and may be NULL, either with another type."""
     for statement in rehearsal.statements:
         for action in actions(statement):
+            if (
+                action.kind == "create_index"
+                and action.if_exists
+                and (differs := _other_index(rehearsal, after, statement))
+            ):
+                yield finding(
+                    "check.stepped-over", Severity.HIGH, PHASE, statement, f"{differs} when the migration is done"
+                )
+                continue
             label = rehearsal.label(action.table.name, action.table.schema) if action.table else ""
             if not action.if_exists or label not in after.tables:
                 continue
@@ -69,6 +78,29 @@ def _other_types(rehearsal: Rehearsal, after: Schema, statement: Statement, acti
         if concerned and now is not None and now.type != kind:
             return f"{label}.{quoted(name)} is there already, and is {now.type}, not {kind}"
     return ""
+
+
+def _other_index(rehearsal: Rehearsal, after: Schema, statement: Statement) -> str:
+    """An index of that name (the first 63 bytes of it) is there already, and is on something else."""
+    name = str(statement.node.get("idxname", "")).encode()[:63].decode(errors="ignore")
+    there = next((e for key, e in rehearsal.before.indexes.items() if e["name"] == name and key in after.indexes), None)
+    if there is None:
+        return ""
+    plain = statement.text.replace("CONCURRENTLY", "").replace("concurrently", "")
+    with rehearsal.clone(rehearsal.base) as database, database.connect() as connection:
+        schema = str(there["table"]).rpartition(".")[0] or "public"
+        try:
+            execute(connection, f"ALTER INDEX {quoted(schema)}.{quoted(name)} RENAME TO harness_stepped_over")
+            execute(connection, plain, rehearsal.options.longest)
+        except psycopg.Error:  # it rests on what comes before it in the file
+            return ""
+        made = next((e for e in snapshot(connection).indexes.values() if e["name"] == name), None)
+    same = made is None or made["definition"] == there["definition"]
+    return (
+        ""
+        if same or made is None
+        else f"index {name} is there already, as {there['definition']}, not {made['definition']}"
+    )
 
 
 def _made(rehearsal: Rehearsal, statement: Statement, away: str) -> Mapping[tuple[str, str], str]:

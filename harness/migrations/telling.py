@@ -9,7 +9,7 @@ from harness.migrations.actions import quoted
 from harness.migrations.clauses import place
 from harness.migrations.findings import Finding, Severity, Status
 from harness.migrations.hazards import HAZARDS
-from harness.migrations.statements import Statement
+from harness.migrations.statements import Statement, without_passwords
 
 __all__ = ["finding"]
 
@@ -68,8 +68,8 @@ def finding(
         phase=phase,
         position=place(statement, about),
         statement=statement.short,
-        evidence=evidence,
-        remedy=remedy or entry.remedy.format_map(filled),
+        evidence=without_passwords(evidence),
+        remedy=without_passwords(remedy or entry.remedy.format_map(filled)),
         reason=entry.reason,
         status=status,
         table=table,

@@ -22,8 +22,9 @@ from harness.migrations.bounding import Endless, bounded
 from harness.migrations.locks import Lock, Relations, blocks_reads, held_by, strongest
 from harness.migrations.schema import Schema, quoted_label, snapshot
 from harness.migrations.settings import with_settings
+from harness.migrations.statements import Statement, without_passwords
 
-__all__ = ["COMMITS_ITSELF", "Failure", "Observation", "execute", "execute_copy", "trace"]
+__all__ = ["COMMITS_ITSELF", "Failure", "Observation", "execute", "execute_any", "trace"]
 
 _STATE = """
 SELECT set_config('client_min_messages', 'debug1', false), current_setting('lock_timeout'), (SELECT coalesce(min(extract(epoch FROM bound::interval) * 1000)::int8, 0)
@@ -123,10 +124,19 @@ def execute(connection: psycopg.Connection[Any], sql: str, longest: float = 0.0)
         return connection.execute(sql)  # the user's SQL is what is being rehearsed
 
 
-def execute_copy(connection: psycopg.Connection[Any], sql: str, rows: str) -> None:
-    """A COPY … FROM stdin of a dump, with its rows."""
-    with connection.cursor() as cursor, cursor.copy(sql) as copy:
-        copy.write(rows)
+def execute_any(
+    connection: psycopg.Connection[Any], statement: Statement, longest: float = 0.0
+) -> psycopg.Cursor[Any] | None:
+    """Send a statement in the way that it asks for; None where rows went or came beside it."""
+    if statement.kind != "CopyStmt" or statement.node.get("filename"):
+        return execute(connection, statement.text, longest)
+    with bounded(connection, longest), connection.cursor() as cursor, cursor.copy(statement.text) as copy:
+        if statement.node.get("is_from"):
+            copy.write(statement.copy_data or "")
+        else:
+            for _ in copy:  # what it prints
+                pass
+    return None
 
 
 class _Tracer:
@@ -218,10 +228,8 @@ class _Tracer:
         self.messages.clear()
         start = time.perf_counter()
         try:
-            if unit.statement.copy_data is not None:
-                execute_copy(self.worker, unit.statement.text, unit.statement.copy_data)
-            else:
-                observation.counted = _counted(execute(self.worker, unit.statement.text, unit.longest))
+            cursor = execute_any(self.worker, unit.statement, unit.longest)
+            observation.counted = -1 if cursor is None else _counted(cursor)
         except psycopg.Error as problem:
             observation.failure = failure_of(problem)
         observation.seconds = time.perf_counter() - start
@@ -321,7 +329,7 @@ def failure_of(problem: psycopg.Error) -> Failure:
     """SQLSTATE and the server's first line."""
     return Failure(
         problem.sqlstate or "",
-        (problem.diag.message_primary or str(problem)).splitlines()[0],
+        without_passwords((problem.diag.message_primary or str(problem)).splitlines()[0]),
         isinstance(problem, Endless),
     )
 

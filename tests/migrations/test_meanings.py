@@ -179,7 +179,7 @@ def test_a_domain_is_checked_on_every_row_under_a_lock(rehearse: Rehearse, tmp_p
     assert "box" in of(report, "scan.blocks-writes").evidence
 
 
-@pytest.mark.parametrize("sql", ["INSERT INTO setting (name) VALUES ('x')", "SELECT 'x'::int", "SET ROLE nobody_knows"])
+@pytest.mark.parametrize("sql", ["INSERT INTO setting (name) VALUES ('x')", "SELECT 'x'::int", "SET ROLE pg_nobody"])
 def test_what_fails_without_any_row_is_refused_and_no_matter_of_rows(rehearse: Rehearse, sql: str) -> None:
     report = rehearse(f"{sql};", phases=("observe", "data"))
     assert ids(report) & {"schema.refused", "data.fails-on-existing"} == {"schema.refused"}
