@@ -9,11 +9,11 @@ from typing import Any
 from msgspec import Struct
 
 from harness.errors import InputError, InputErrors, Problem
-from harness.scenario.cells import cells_in_steps, cells_of, cells_to_send, misfits
 from harness.scenario.clock import moved
 from harness.scenario.fragments import branches
 from harness.scenario.given import GivenPatterns, GivenReader, merged
 from harness.scenario.instants import show_instant
+from harness.scenario.knownvalues import misfits, named_in_checks, named_in_rows, named_in_steps
 from harness.scenario.model import BUILTIN_NAMES, DEFAULT_CLOCK, Given, Scenario, Step
 from harness.scenario.names import NameCheck
 from harness.scenario.parameters import ParameterReader
@@ -110,7 +110,7 @@ class ScenarioReader:
             last_line=last_line,
         )
         self.names(node, scenario, given)
-        self.cells(scenario, given)
+        self.known_values(scenario, given)
         self.actors(scenario)
         return scenario
 
@@ -247,14 +247,14 @@ class ScenarioReader:
                 )
         self.problems += before.problems + check.problems
 
-    def cells(self, scenario: Scenario, given: GivenPatterns) -> None:
-        """No value of a case, of the catalogue or of the run stands beside a column that never holds it."""
-        sent = cells_to_send(given.patterns.get("rows"))
-        cells = [*cells_in_steps(scenario.when), *cells_of(scenario.then), *sent]
+    def known_values(self, scenario: Scenario, given: GivenPatterns) -> None:
+        """No value of a case, of the catalogue or of the run stands where it never is."""
+        sent = named_in_rows(given.patterns.get("rows"))
+        places = [*named_in_steps(scenario.when), *named_in_checks(scenario.then), *sent]
         facts = {"seed": 1, "case": 1, "now": show_instant(DEFAULT_CLOCK), "catalog": self.catalogue(given) or {}}
-        for params in scenario.rows_of_params if cells else ():
+        for params in scenario.rows_of_params if places else ():
             values = {name: Literal(value, scenario.position) for name, value in {**facts, **params}.items()}
-            self.problems += misfits(cells, values, self.steps.reader.tables, at=scenario.position)
+            self.problems += misfits(places, values, self.steps.reader.tables, at=scenario.position)
 
     def catalogue(self, given: GivenPatterns) -> Mapping[str, Any] | None:
         name = given.patterns.get("catalog")

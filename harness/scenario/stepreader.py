@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from harness.errors import InputError, InputErrors, Problem
 from harness.scenario.arguments import DURATION
-from harness.scenario.cells import cells_in_steps, misfits
 from harness.scenario.checkshapes import TEXT
 from harness.scenario.fragments import Fragment, instantiate
+from harness.scenario.knownvalues import misfits, named_in_steps
 from harness.scenario.model import CheckSpec, Eventually, Step
 from harness.scenario.registry import Registry, Verb, bind
 from harness.scenario.shapes import Reader, found
@@ -223,7 +223,7 @@ class StepReader:
             return ()
         self.calls += 1
         prefix = self.name_of(node) or f"{name}~{self.calls}"
-        self.reader.problems += misfits(cells_in_steps(fragment.steps), fragment.values(values), self.reader.tables)
+        self.reader.problems += misfits(named_in_steps(fragment.steps), fragment.values(values), self.reader.tables)
         try:
             return instantiate(fragment, values, prefix)
         except InputError as error:
