@@ -94,9 +94,12 @@ def _is_open(hours: Hours, moment: datetime, length: timedelta) -> bool:
 
 
 def _openings(hours: Hours, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """Opening intervals in UTC that may touch the span; the same wall-clock times on both sides of a clock change."""
+    """Opening intervals in UTC that may touch the span; the same wall-clock times on both sides of a clock change.
+
+    The day before comes first: what opens late may be open past midnight.
+    """
     zone = _zone(hours.timezone)
-    day = start.astimezone(zone).date()
+    day = start.astimezone(zone).date() - timedelta(days=1)
     last = end.astimezone(zone).date()
     while day <= last:
         for opens, closes in hours.days.get(day, hours.week.get(day.weekday(), ())):

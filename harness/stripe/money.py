@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.provider import Route
 from harness.stripe.context import Context
+from harness.stripe.currencies import told
 from harness.stripe.objects import Shown
 from harness.stripe.parameters import metadata_of
 from harness.stripe.refusals import Refusal, missing_parameter, no_such
@@ -26,7 +27,8 @@ def create_refund(context: Context) -> Shown:
     if amount < 1:
         raise Refusal(400, "Invalid positive integer", param="amount", code="parameter_invalid_integer")
     if amount > left:
-        text = f"Refund amount ({amount / 100:.2f}) is greater than unrefunded amount on charge ({left / 100:.2f})"
+        asked_for, there = told(amount, paid["currency"]), told(left, paid["currency"])
+        text = f"Refund amount ({asked_for}) is greater than unrefunded amount on charge ({there})"
         raise Refusal(400, text, param="amount")
     return context.payments.refund(
         paid,

@@ -14,6 +14,7 @@ from harness.errors import InputError
 from harness.provider import Provider, Request, Response
 from harness.provider.stage import Site
 from harness.provider.times import Clock
+from harness.stripe.currencies import told
 from harness.stripe.options import Options
 from harness.stripe.simulator import DEFAULTS, Outcome, Simulator
 
@@ -82,7 +83,7 @@ def _document(simulator: Simulator, session: Body, problem: str) -> str:
 
 
 def _money(amount: int, currency: str) -> str:
-    return html.escape(f"{amount / 100:,.2f} {currency.upper()}")
+    return html.escape(f"{told(amount, currency)} {currency.upper()}")
 
 
 def _page(status: int, document: str) -> Response:

@@ -86,6 +86,18 @@ def test_a_single_day_can_differ(world: Any) -> None:
     assert starts(world, kind=kind) == ["2030-03-06T20:00:00Z", "2030-03-06T20:30:00Z"]
 
 
+def test_hours_past_midnight_belong_to_the_day_on_which_they_begin(world: Any) -> None:
+    nights = Hours("n", "Nights", "UTC", {day: ((time(22), time(2)),) for day in range(7)})
+    kind = world.simulator.add_event_type(name="Night", hours=nights)
+
+    seen = starts(world, "2030-03-06T00:15:00Z", "2030-03-06T03:00:00Z", kind=kind)
+
+    assert seen == ["2030-03-06T00:30:00Z", "2030-03-06T01:00:00Z", "2030-03-06T01:30:00Z"]
+    invitee = {"name": "Sam", "email": "sam@example.test", "timezone": "UTC"}
+    booked = world.api.post("/invitees", {"event_type": kind, "start_time": seen[0], "invitee": invitee})
+    assert booked.status == 201
+
+
 def test_events_and_buffers_take_times_away(world: Any) -> None:
     kind = world.simulator.add_event_type(name="Careful", before_buffer=30, after_buffer=30)
     world.book("2030-03-06T12:00")

@@ -49,6 +49,13 @@ def test_a_person_pays_at_the_page_and_is_sent_back(session: Any, client: Any) -
     assert requests.get(session.url, timeout=5).status_code == 410
 
 
+@pytest.mark.parametrize(("currency", "shown"), [("jpy", "5,000 JPY"), ("kwd", "5.000 KWD"), ("usd", "50.00 USD")])
+def test_the_page_shows_each_currency_in_its_own_units(client: Any, order: Any, currency: str, shown: str) -> None:
+    price = {"currency": currency, "unit_amount": 5000, "product_data": {"name": "Talk"}}
+    made = client.checkout.sessions.create(params=order(line_items=[{"price_data": price, "quantity": 1}]))
+    assert f">{shown}<" in requests.get(made.url, timeout=5).text
+
+
 def test_the_page_escapes_and_refuses(client: Any, order: Any, served: Served) -> None:
     price = {"currency": "gbp", "unit_amount": 5000, "product_data": {"name": "<b>Talk</b>"}}
     made = client.checkout.sessions.create(params=order(line_items=[{"price_data": price, "quantity": 1}]))
