@@ -8,6 +8,7 @@ from types import MappingProxyType
 from . import (
     at_calendly,
     booking_ids,
+    changing,
     embed,
     failing,
     handling,
@@ -45,6 +46,7 @@ _SUBJECTS = (
     handling,
     at_calendly,
     money,
+    changing,
     page,
     embed,
     history,
