@@ -36,6 +36,7 @@ _REMEDIES = {
     errno.EACCES: "The directory may not be written: mend its permissions, or choose another with --report DIR.",
     errno.EPERM: "The directory may not be written: mend its permissions, or choose another with --report DIR.",
     errno.EROFS: "The file system is read-only: choose another place with --report DIR.",
+    errno.EEXIST: "That place is a file, or a link to nowhere: choose another with --report DIR.",
     errno.ENOTDIR: "Part of that path is a file: choose another place with --report DIR.",
 }
 

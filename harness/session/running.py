@@ -295,9 +295,10 @@ def _run_id(reports: Path, seed: int) -> str:
     base = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{seed}"
     name, again = base, 1
     with disk_errors(reports / name):
+        reports.mkdir(parents=True, exist_ok=True)
         while True:
             try:
-                (reports / name).mkdir(parents=True)
+                (reports / name).mkdir()
                 return name
             except FileExistsError:
                 again += 1

@@ -232,6 +232,15 @@ def test_a_full_disk_is_told_and_leaves_no_traceback(suite: Path) -> None:
     assert "/dev/full" in done.err
 
 
+@pytest.mark.parametrize("nowhere", [True, False])
+def test_a_place_of_reports_that_is_no_folder_is_told(suite: Path, tmp_path: Path, nowhere: bool) -> None:
+    place = tmp_path / "place"
+    place.symlink_to("nothing") if nowhere else place.touch()
+    done = run(suite, "--report", str(place))
+    assert done.code == 10, done
+    assert "That place is a file, or a link to nowhere: choose another with --report DIR." in done.err
+
+
 def test_flaky_only_is_11_when_asked_for(tmp_path: Path) -> None:
     (tmp_path / "count").write_text("0")
     (tmp_path / "verbs.py").write_text(
