@@ -49,7 +49,8 @@ _REMEMBERED = 1_000_000  # characters of texts whose masked form is remembered: 
 # Each shape is looked for only in a text that holds one of its hints. Runs of letters are possessive (`++`) and begin
 # where the run begins, so that a body of a megabyte costs one pass, however its words are made.
 _CREDENTIALS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
-    (("eyJ",), re.compile(r"eyJ(?<!\weyJ)[\w-]{5,}\.[\w-]+\.[\w-]*"), MASK),
+    # a JSON Web Token; of one that was cut, what is left: its claims need no signature to be read
+    (("eyJ",), re.compile(r"eyJ(?<!\weyJ)[\w-]{5,}(?:\.[\w-]+\.[\w-]*|(?:\.[\w-]*)?(?=\s?…))"), MASK),
     (
         ("earer", "asic", "EARER", "ASIC"),
         # A plain word of up to 15 letters, unless after `Authorization:`, is prose: a basic description, a bearer token.

@@ -180,6 +180,15 @@ def test_too_short_a_secret_is_refused_rather_than_masking_everything() -> None:
         Redactor().add_secret("abc")
 
 
+def test_what_is_left_of_a_token_that_a_message_cuts_is_masked_too() -> None:
+    head, claims, signature = "eyJhbGciOiJIUzI1NiJ9", "eyJzdWIiOiJ1c2VyX2NsaWVudCJ9", "c2lnbmF0dXJl"
+    whole, redactor = f"{head}.{claims}.{signature}", Redactor()
+
+    for length in range(8, len(whole) + 1):
+        assert redactor.text(f'got "{whole[:length]} …') == f'got "{MASK} …'
+    assert redactor.text(f"got {whole[:40]} and more") == f"got {whole[:40]} and more"  # not a token, and not cut
+
+
 def test_what_is_left_of_a_secret_that_a_message_cuts_is_masked_too(redactor: Redactor) -> None:
     for length in range(6, len(SECRET)):
         assert redactor.text(f"got {SECRET[:length]} …  7:39") == f"got {MASK} …  7:39"
