@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from harness.errors import InputError, Position
+from harness.errors import InputError, InputErrors, Position, Problem
 from harness.scenario.suggest import did_you_mean
 from harness.scenario.values import plain
-from harness.scenario.yamltree import parse
+from harness.scenario.yamltree import MapNode, Node, parse
 
 if TYPE_CHECKING:
     import psycopg
@@ -40,7 +40,7 @@ SECTIONS = ("before", "update", "reference")
 
 
 class Catalogue(Struct, frozen=True):
-    """Rows by table and short key. Keys are unique across tables, so that `$catalog.KEY.column` is enough."""
+    """Rows by table and short key. `$catalog.KEY` is the row of the last table that has the key."""
 
     name: str
     tables: Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -102,10 +102,23 @@ def catalogue(fixtures: Path, name: str) -> Catalogue:
         remedy = did_you_mean(name, catalogues(fixtures), noun="catalogues")
         raise InputError(f"There is no catalogue {name!r} ({shown}).", remedy)
     text = path.read_text(encoding="utf-8")
-    tables = plain(parse(text, shown))
-    if not isinstance(tables, dict) or not all(isinstance(rows, dict) for rows in tables.values()):
+    root = parse(text, shown)
+    _check_rows(root, shown)
+    return Catalogue(name, plain(root), hashlib.sha256(text.encode()).hexdigest())
+
+
+def _check_rows(root: Node, shown: str) -> None:
+    """Every row is a map."""
+    tables = root.entries if isinstance(root, MapNode) else {}
+    if not tables or not all(isinstance(rows, MapNode) for rows in tables.values()):
         raise InputError("A catalogue is a map: table, key, row.", position=Position(shown))
-    return Catalogue(name, tables, hashlib.sha256(text.encode()).hexdigest())
+    problems: list[Problem] = []
+    for rows in tables.values():
+        for key, row in rows.entries.items() if isinstance(rows, MapNode) else ():
+            if not isinstance(row, MapNode):
+                problems.append(row.problem(f"The row {key} is a map of columns.", "Write {column: value}."))
+    if problems:
+        raise InputErrors(problems)
 
 
 def template(server: Server, fixtures: Path, target: Target, rows: Catalogue) -> Template:

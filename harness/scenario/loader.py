@@ -184,6 +184,7 @@ class Loading:
         fixtures = self.project / "fixtures"
         if not (fixtures / "catalogues").is_dir():
             return None, {}, {}
+        before = len(self.problems)
         rows: dict[str, Mapping[str, Any]] = {}
         roles: dict[str, frozenset[str]] = {}
         sessions: dict[str, frozenset[str]] = {}
@@ -196,8 +197,10 @@ class Loading:
             rows[name] = made.by_key()
             roles[name] = frozenset({"anonymous", *made.rows("User")})
             types = made.rows("SessionType")
-            sessions[name] = frozenset({*types, *(str(row["id"]) for row in types.values())})
+            sessions[name] = frozenset({*types, *(str(row["id"]) for row in types.values() if "id" in row)})
             self.digest(fixtures / "catalogues" / f"{name}.yaml")
+        if len(self.problems) > before:  # what a scenario names of one may be there
+            return None, {}, {}
         return rows, roles, sessions
 
     def feature(self, path: Path) -> Feature | None:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Struct
 
 from harness.errors import InputError, Position
@@ -30,6 +31,11 @@ SELECT t.typname, array_agg(e.enumlabel::text ORDER BY e.enumsortorder)
 FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid
 WHERE t.typnamespace = 'public'::regnamespace GROUP BY t.typname ORDER BY t.typname
 """
+
+
+class _File(Struct):
+    tables: dict[str, dict[str, str]]
+    enums: dict[str, tuple[str, ...]]
 
 
 class Tables(Struct, frozen=True):
@@ -104,9 +110,9 @@ def load_tables(path: Path, *, shown: str = "") -> Tables:
     """
     name = shown or str(path)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return Tables(data["tables"], {enum: tuple(labels) for enum, labels in data["enums"].items()})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        data = msgspec.json.decode(path.read_bytes(), type=_File)
+        return Tables(data.tables, data.enums)
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f"The list of tables cannot be read: {error}.", "Write it anew with `harness schema`.", Position(name)
         ) from None

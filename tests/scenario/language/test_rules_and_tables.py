@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import InputError
+from harness.errors import InputError, InputErrors
 from harness.postgres import open_server
 from harness.scenario.columnkinds import impossible
 from harness.scenario.fixtures import SECTIONS, history, populate
+from harness.scenario.loader import load
 from harness.scenario.rules import load_rules
 from harness.scenario.tables import Tables, load_tables, read_tables, tables_text
 from harness.scenario.values import compile_node
@@ -46,13 +47,45 @@ def test_what_is_written_is_read_again(tables: Tables, tmp_path: Path) -> None:
     assert load_tables(path) == tables
 
 
-@pytest.mark.parametrize("text", [None, "", "[]", '{"tables": {}}', '{"tables": {}, "enums": []}'])
+@pytest.mark.parametrize(
+    "text",
+    [None, "", "[]", '{"tables": {}}', '{"tables": {}, "enums": []}', '{"tables": {"A": 5}, "enums": {}}', "[" * 100_000],
+)  # fmt: skip
 def test_a_list_of_tables_that_is_none(text: str | None, tmp_path: Path) -> None:
     path = tmp_path / "tables.json"
     if text is not None:
         path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match="harness schema"):
         load_tables(path, shown="scenarios/tables.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("- a", "A catalogue is a map: table, key, row."),
+        ("User: {sam: 5}", "The row sam is a map of columns."),
+    ],
+)  # fmt: skip
+def test_a_catalogue_whose_rows_are_none_is_told_once(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "fixtures" / "catalogues").mkdir(parents=True)
+    (tmp_path / "fixtures" / "catalogues" / "shop.yaml").write_text(text)
+    (tmp_path / "a.yaml").write_text(
+        "feature: F\ngiven: {catalog: shop, visitor: sam}\n"
+        "scenarios: [{scenario: One, when: [{http: {GET: /$catalog.sam.id}, expect: 200}]}]"
+    )
+    with pytest.raises(InputErrors) as told:
+        load([tmp_path / "a.yaml"], project=tmp_path)
+    assert [each.what for each in told.value.problems] == [said]
+
+
+def test_a_session_type_without_an_id_ends_no_loading(tmp_path: Path) -> None:
+    (tmp_path / "fixtures" / "catalogues").mkdir(parents=True)
+    (tmp_path / "fixtures" / "catalogues" / "shop.yaml").write_text("SessionType: {call: {title: A call}}")
+    (tmp_path / "a.yaml").write_text(
+        "feature: F\ngiven: {catalog: shop, visitor: anonymous}\n"
+        "scenarios: [{scenario: One, when: [{select_session: call, expect: 200}]}]"
+    )
+    assert load([tmp_path / "a.yaml"], project=tmp_path).cases
 
 
 @pytest.mark.parametrize(
