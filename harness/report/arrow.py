@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import astuple
 
 from harness.records import SCHEMA_VERSION, Cell, ChangedCells, Record, RowChange
 from harness.report.columns import columns_of
@@ -47,9 +48,11 @@ def arrow_table(table: str, rows: Sequence[Record], run_id: str) -> pa.Table:
     import pyarrow as pa
 
     schema = arrow_schema(table)
-    arrays: list[Any] = [pa.repeat(pa.scalar(run_id), len(rows))]
-    arrays += [pa.array(list(map(attrgetter(field.name), rows)), type=field.type) for field in list(schema)[1:]]
-    return pa.Table.from_arrays(arrays, schema=schema)
+    if not rows:
+        return schema.empty_table()
+    columns = zip(list(schema)[1:], zip(*map(astuple, rows), strict=True), strict=True)  # the fields in their order
+    arrays = [pa.array(values, type=column.type) for column, values in columns]
+    return pa.Table.from_arrays([pa.repeat(pa.scalar(run_id), len(rows)), *arrays], schema=schema)
 
 
 def changed_cells_table(operations: Sequence[ChangedCells], run_id: str) -> pa.Table:
@@ -80,9 +83,11 @@ class TableWriter:
         with disk_errors(path):
             self._writer = pq.ParquetWriter(path, arrow_schema(table), compression="zstd", compression_level=3)
 
-    def add(self, record: Record) -> None:
-        """Append one row, or those of ChangedCells."""
-        self._rows.append(ChangedCells.of(record) if isinstance(record, RowChange) else record)
+    def add(self, records: Iterable[Record]) -> None:
+        """Append the row of each, or the rows of ChangedCells."""
+        if self._table == "row_changes":
+            records = [ChangedCells.of(each) if isinstance(each, RowChange) else each for each in records]
+        self._rows.extend(records)
         if len(self._rows) >= _BATCH:
             self._convert()
 

@@ -87,34 +87,37 @@ class _Lines(Struct):
 def _add_rows(execution: Execution, tables: Mapping[type[Record], TableWriter], found: Compacted) -> _Lines:
     """Append the execution's records to their tables. Damaged ones are left out of everything, and noted."""
     lines = _Lines()
+    whole, evidence, measured = lines.whole, lines.evidence, lines.measured
+    rows: dict[type[Record], list[Record]] = {}
     for line, record in zip(execution.lines, read_all(execution.lines), strict=True):
         if isinstance(record, str):
             table = line.split(b'"', 4)[3].decode("utf-8", "replace")
             found.notes.append(f"{execution.scenario_id}: a record of {table} is left out: {record}.")
             continue
         kind = type(record)
-        tables[kind].add(record)
-        if kind is ChangedCells:
-            whole = evidence = expanded(line)
-            lines.measured += [b"{}"] * len(whole)
+        if kind in rows:
+            rows[kind].append(record)
         else:
-            whole, (head, rest) = [line], split(line, kind)
-            evidence = [head]
-            lines.measured.append(rest)
-        lines.whole += whole
-        lines.evidence += evidence
-        if kind is not Body:
-            lines.decided += evidence
-        _count(record, line, found)
+            rows[kind] = [record]
+        if kind is ChangedCells:
+            cells = expanded(line)
+            whole += cells
+            evidence += cells
+            measured += [b"{}"] * len(cells)
+        else:
+            head, rest = split(line, kind)
+            whole.append(line)
+            evidence.append(head)
+            measured.append(rest)
+            if kind is Scenario and isinstance(record, Scenario):  # asking the class first costs less
+                found.cases.add(record, line)
+    for kind, records in rows.items():
+        tables[kind].add(records)
+    bodies = len(rows.get(Body, ()))  # which come first
+    lines.decided = evidence[bodies:] if bodies else evidence
+    found.checks += len(rows.get(Check, ()))
+    if any(isinstance(step, Step) and step.verb in RACING_VERBS for step in rows.get(Step, ())):
+        found.raced[execution.scenario_id] = None
     if not execution.finished:
         found.unfinished.append(execution.scenario_id)
     return lines
-
-
-def _count(record: Record, line: bytes, found: Compacted) -> None:
-    if isinstance(record, Scenario):
-        found.cases.add(record, line)
-    elif isinstance(record, Check):
-        found.checks += 1
-    elif isinstance(record, Step) and record.verb in RACING_VERBS:
-        found.raced[record.scenario_id] = None

@@ -85,8 +85,10 @@ def expanded(line: bytes) -> list[bytes]:
 def split(line: bytes, kind: type[Record]) -> tuple[bytes, bytes]:
     """A line of a part (no newline) as its evidence and what was measured, each a JSON object."""
     first = _MEASURED.get(kind)
-    at = line.rfind(first) if first else -1
-    return (line, b"{}") if at < 0 else (line[:at] + b"}", b"{" + line[at + 1 :])
+    if first is None:
+        return line, b"{}"
+    head, found, rest = line.rpartition(first)
+    return (b"%b}" % head, b"{%b%b" % (first[1:], rest)) if found else (line, b"{}")
 
 
 def join(evidence: bytes, measured: bytes) -> bytes:
