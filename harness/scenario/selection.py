@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import heapreplace
 from pathlib import Path
 from statistics import median
+from typing import overload
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -129,10 +130,30 @@ def shuffled(cases: Sequence[Case], seed: int) -> list[Case]:
     return order
 
 
-def repeated(cases: Sequence[Case], times: int) -> list[Case]:
+def repeated(cases: Sequence[Case], times: int) -> Sequence[Case]:
     """Each case `times` times, round by round; `scenario_id` says which round, `case_id` is that of the case."""
-    if times == 1:
-        return list(cases)
-    return [
-        replace(case, round=again, title=f"{case.title} #{again}") for again in range(1, times + 1) for case in cases
-    ]
+    return tuple(cases) if times == 1 else _Rounds(tuple(cases), times)
+
+
+class _Rounds(Sequence[Case]):
+    """Rounds of the same cases, each made when it is asked for: a soak has many."""
+
+    def __init__(self, cases: Sequence[Case], times: int) -> None:
+        self._cases = cases
+        self._times = times
+
+    def __len__(self) -> int:
+        return len(self._cases) * self._times
+
+    @overload
+    def __getitem__(self, index: int) -> Case: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Case]: ...
+
+    def __getitem__(self, index: int | slice) -> Case | list[Case]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(len(self))[index]]
+        again, at = divmod(range(len(self))[index], len(self._cases))
+        case = self._cases[at]
+        return replace(case, round=again + 1, title=f"{case.title} #{again + 1}")

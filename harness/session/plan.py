@@ -34,7 +34,7 @@ class Plan(Struct, frozen=True):
     """
 
     suite: Suite
-    cases: tuple[Case, ...]
+    cases: Sequence[Case]
     seed: int
     shard: Shard | None = None
     notes: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ def make_plan(options: RunOptions, reports: Path) -> Plan:
             f"{options.repeat:,} rounds of {len(chosen):,} cases are too many for one run.",
             f"{_MOST:,} cases are the most.",
         )
-    return Plan(suite, tuple(repeated(chosen, options.repeat)), seed, shard, tuple(notes))
+    return Plan(suite, repeated(chosen, options.repeat), seed, shard, tuple(notes))
 
 
 def _part(cases: Sequence[Case], part: tuple[int, int], reports: Path) -> tuple[list[Case], Shard]:

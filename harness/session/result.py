@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, field
 
-from harness import records
+from harness.session.results import Results
 
 __all__ = ["RunResult"]
 
@@ -22,7 +21,7 @@ class RunResult(Struct):
     run_id: str
     target: str
     seed: int
-    scenarios: list[records.Scenario] = field(default_factory=list)
+    scenarios: Results = field(default_factory=Results)
     planned: int = 0
     elapsed_s: float = 0.0
     fail_on_flaky: bool = False
@@ -37,11 +36,10 @@ class RunResult(Struct):
     @property
     def totals(self) -> dict[str, int]:
         """How many of each outcome, and how many were flaky."""
-        counts = Counter(s.outcome for s in self.scenarios)
+        counts = self.scenarios.counts
         return {
             "planned": self.planned,
-            **{outcome: counts[outcome] for outcome in ("passed", "failed", "error", "skipped")},
-            "flaky": sum(s.flaky for s in self.scenarios),
+            **{outcome: counts[outcome] for outcome in ("passed", "failed", "error", "skipped", "flaky")},
         }
 
     @property
@@ -54,7 +52,7 @@ class RunResult(Struct):
         reasons = (
             (2, self.interrupted),
             (10, self.broken_machine),
-            (3, self.died or any(s.fault for s in self.scenarios)),
+            (3, self.died or self.scenarios.counts["fault"]),
             (1, totals["failed"]),
             (4, totals["error"]),
             (5, totals["skipped"] and not totals["passed"]),

@@ -127,7 +127,7 @@ class _Course(Struct):
         else:
             _import_for(self.target)  # before the fork, so that it is paid once
             happenings = run_forked(self.worker, indexes, workers, stop)
-        done: dict[int, records.Scenario] = {}
+        done = self.result.scenarios
         failures = 0
         try:
             for happening in happenings:
@@ -135,13 +135,13 @@ class _Course(Struct):
                     case Ready(about=about):
                         self.begin(about)
                     case Finished(index=index, result=record):
-                        done[index] = record
+                        done.add(index, record)
                         self.heard.finished(record)
                         failures += record.outcome in {"failed", "error"}
                     case Died(worker=worker, index=index, why=why):
                         lost = self.lose(worker, index, why)
                         if index is not None and lost is not None:
-                            done[index] = lost
+                            done.add(index, lost)
                         failures += 1
                 limit = self.options.failure_limit
                 if limit is not None and failures >= limit and not stop.is_set():
@@ -152,7 +152,6 @@ class _Course(Struct):
                 raise
             self.result.broken_machine = str(error)
         finally:
-            self.result.scenarios = [done[index] for index in sorted(done)]
             if self.begun:
                 with suppress(MachineError):  # a disk that refuses this refuses the rest of the report, which tells it
                     self.keep_outcomes()
@@ -163,7 +162,8 @@ class _Course(Struct):
     def begin(self, about: dict[str, Any]) -> None:
         """The first database is up: the run exists from now on."""
         if not self.begun:
-            start(self.directory, replace(self.info, database=about), self.around())
+            planned = [case.scenario_id for case in self.plan.cases]
+            start(self.directory, replace(self.info, database=about, planned=planned), self.around())
             self.begun = True
             self.heard.database(about)
             latest = self.directory.with_name("latest")
@@ -281,7 +281,6 @@ def _info(options: RunOptions, plan: Plan, run_id: str, target: Target, workers:
         workers=workers,
         database={},
         inputs=[located(Path(name), options.root) for name in plan.suite.digests],
-        planned=[case.scenario_id for case in plan.cases],
         shard=plan.shard,
     )
 

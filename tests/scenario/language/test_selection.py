@@ -151,4 +151,4 @@ def test_repeating_gives_each_repetition_an_id(suite: Suite) -> None:
     assert ids == ["a.yaml::First thing#1", "a.yaml::First thing#2", "a.yaml::First thing#3"]
     assert {case.case_id for case in repeated(suite.cases[:1], 3)} == {"a.yaml::First thing"}
     assert [case.seed_in(7) for case in repeated(suite.cases[:1], 3)] == [7, 8, 9]
-    assert repeated(suite.cases, 1) == list(suite.cases)
+    assert repeated(suite.cases, 1) == suite.cases
