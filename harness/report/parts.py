@@ -105,7 +105,7 @@ class Parts:
         self.notes: list[str] = []
         self.paths = paths
         self._begins: list[int] = []  # of each part
-        self._numbers: dict[Key, int] = {}
+        self._numbers: dict[Key | str, int] = {}  # a first attempt, as nearly all are, is found by its scenario's id
         self._regions = array("Q")  # of each: the number of its execution, start, end
         self._places: dict[tuple[str, int], int] = {}
         self._place_of = array("l")  # of each execution: where its scenario stands
@@ -140,7 +140,7 @@ class Parts:
             streams = [stack.enter_context(path.open("rb")) for path in self.paths]
             body_at = lru_cache(_CACHED_BODIES)(partial(self._body, streams))
             for key in self._ordered(planned):
-                number = self._numbers[key]
+                number = self._numbers[_short(key)]
                 lines = b"".join([self._read(streams, *region) for region in regions_of(number)])[:-1].split(b"\n")
                 own = [line for line in lines if not line.startswith(_BODY)]
                 if not own:
@@ -159,7 +159,7 @@ class Parts:
                 yield Execution(key[0], key[1], self._place_of[number] != _UNFINISHED, [*new, *own], known)
 
     def _number(self, key: Key) -> int:
-        number = self._numbers.setdefault(key, len(self._numbers))
+        number = self._numbers.setdefault(_short(key), len(self._numbers))
         if number == len(self._place_of):
             self._place_of.append(_UNFINISHED)
         return number
@@ -179,14 +179,15 @@ class Parts:
         return regions
 
     def _ordered(self, planned: Sequence[str]) -> Iterator[Key]:
-        attempts, known = sorted({attempt for _, attempt in self._numbers}), set(planned)
+        every, known = partial(map, _long, self._numbers), set(planned)
+        attempts, others = sorted({attempt for _, attempt in every()}), [key for key in every() if key[0] not in known]
+        del known  # of a long run it is large
         for scenario_id in planned:
-            yield from (key for attempt in attempts if (key := (scenario_id, attempt)) in self._numbers)
+            yield from (key for attempt in attempts if _short(key := (scenario_id, attempt)) in self._numbers)
         places = list(self._places)
-        others = [key for key in self._numbers if key[0] not in known]
 
         def place(key: Key) -> tuple[str, int]:
-            number = self._place_of[self._numbers[key]]
+            number = self._place_of[self._numbers[_short(key)]]
             return _LAST if number == _UNFINISHED else places[number]
 
         yield from sorted(others, key=lambda key: (place(key), key))
@@ -322,6 +323,14 @@ class _Block(Struct):
         if self.content.count(same, start, end) != self.content.count(b"\n", start, end):
             return None
         return _key_of(head)
+
+
+def _short(key: Key) -> Key | str:
+    return key[0] if key[1] == 1 else key
+
+
+def _long(key: Key | str) -> Key:
+    return (key, 1) if isinstance(key, str) else key
 
 
 def _key_of(head: re.Match[bytes]) -> Key | None:
