@@ -206,9 +206,10 @@ def _through(connection: psycopg.Connection[Any], table: str, column: Column, co
     if coming == column.type:
         return None, 0
     name = quoted_name(column.name)
+    told = "jsonb" if column.type == "json" else "text"  # blanks between its tokens say nothing
     sql = (
-        f"SELECT {_digest(f'({name}::{coming})::text')}, count(*) FILTER (WHERE ({name}::{coming})::{column.type}::text "
-        f"IS DISTINCT FROM {name}::text) FROM {quoted_label(table)}"
+        f"SELECT {_digest(f'({name}::{coming})::text')}, count(*) FILTER (WHERE ({name}::{coming})::{column.type}::{told} "
+        f"IS DISTINCT FROM {name}::{told}) FROM {quoted_label(table)}"
     )
     try:
         with connection.transaction():

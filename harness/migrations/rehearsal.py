@@ -304,6 +304,8 @@ class Rehearsal:
     def clone(self, template: Template) -> Iterator[Database]:
         """A database for one experiment, dropped afterwards."""
         database = template.clone()
+        for role in become_in(self.statements) if self.login is not None and self.server.owned else ():
+            self.server.let_create(database, role)  # a copy has not the privileges of the database that it copies
         try:
             yield database
         finally:

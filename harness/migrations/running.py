@@ -46,6 +46,8 @@ def run_units(connection: psycopg.Connection[Any], units: Sequence[Unit], inspec
             _leave(connection, unit, following)
         except psycopg.Error as problem:
             outcome.failure, outcome.failed = failure_of(problem), unit
+            if connection.closed:  # it ended its own session, and what was open is rolled back
+                return outcome
             if inspect is not None:
                 _look_before(connection, unit, inspect)
             if connection.info.transaction_status.name != "IDLE":

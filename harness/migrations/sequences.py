@@ -128,9 +128,7 @@ def check_ends(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
         if now["cycles"] and unique:
             what = f"begins again with {int(now['first']):,} after {last:,}: from then on an INSERT meets keys that are there"
         elif not now["cycles"] and abs(last) < room:
-            what = (
-                f"gives no number beyond {last:,}, and {now['type']} goes to {room:,}: after it each INSERT says 2200H"
-            )
+            what = f"gives no number beyond {last:,}, and {now['type']} goes to {room * (1 if int(now['step']) > 0 else -1):,}: after it each INSERT says 2200H"
         else:
             continue
         used_up = left < rehearsal.options.production_rows

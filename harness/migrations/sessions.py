@@ -23,6 +23,7 @@ _SETTINGS = (
     "row_security",
     "role",
     "default_transaction_read_only",
+    "default_transaction_isolation",
     "default_tablespace",
     "synchronous_commit",
     "statement_timeout",

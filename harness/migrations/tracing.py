@@ -41,6 +41,7 @@ _BUILDING = re.compile(r'^building index "(?P<index>.+)" on table "(?P<table>.+)
 _PROVED = re.compile(r"^existing constraints on column .* are sufficient to prove")
 _SCANS = {"AlterTableStmt", "AlterDomainStmt", "CreateStmt"}  # CREATE TABLE … PARTITION OF reads the default partition
 _MOVES_FILES = {"VacuumStmt", "ClusterStmt", "AlterTableStmt"}
+_NO_BLOCK = "25001"
 COMMITS_ITSELF = "2D000"  # said where a transaction is open around what commits
 _HELD_OPEN = 0.12  # seconds that a reader delays a sampled statement, so that short locks are seen
 
@@ -167,7 +168,7 @@ class _Tracer:
                 observation.failure = self._finish()
             if observation.failure:
                 break
-        if self.open is not None:
+        if self.open is not None and not self.worker.closed:
             self.worker.rollback()
         return found
 
@@ -183,11 +184,14 @@ class _Tracer:
         if alone and observation.failure is None:
             observation.failure = self._finish()
         if observation.failure:
-            self.worker.execute("ROLLBACK")
             self.open = self.last = None
-            if alone and observation.failure.sqlstate == COMMITS_ITSELF:  # in the transaction that was opened to look
+            if self.worker.closed:  # it ended its own session
+                return observation
+            self.worker.execute("ROLLBACK")
+            said = observation.failure.sqlstate
+            if alone and said in {COMMITS_ITSELF, _NO_BLOCK}:  # in the transaction that was opened to look
                 observation = self._sampled(unit)
-                observation.commits = observation.failure is None
+                observation.commits = said == COMMITS_ITSELF and observation.failure is None
         elif unit.statement.kind == "TransactionStmt" and self.worker.info.transaction_status.name == "IDLE":
             self.open = self.last = None
         return observation

@@ -182,7 +182,7 @@ class Writes:
             sql = f"UPDATE {quoted_label(table)} SET {', '.join(f'{name} = {name}' for name in names)}"
             yield "UPDATE", sql, True
         for command, sql in self._writes(table):
-            yield command, sql, command == "INSERT"
+            yield command, sql, command != "UPDATE"
 
     def _keys(self, table: str) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
         """Keys that point at the table, as they were and as they are, where a DELETE does another thing."""

@@ -144,6 +144,12 @@ class Server:
         """Let one role that was added do what another may."""
         self.admin(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(member)))
 
+    def let_create(self, database: Database, role: str) -> None:
+        """Let a role make schemas in a database, as in production those do who own what is in it."""
+        self.admin(
+            sql.SQL("GRANT CREATE ON DATABASE {} TO {}").format(sql.Identifier(database.name), sql.Identifier(role))
+        )
+
     def connect(self, database: str) -> psycopg.Connection[Any]:
         """A connection with the server's own rights; the caller closes it."""
         return psycopg.connect(Dsn.of(self._parameters | {"dbname": database}), autocommit=True)

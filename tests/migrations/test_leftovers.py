@@ -30,7 +30,9 @@ def baseline(tmp_path: Path) -> Path:
     ],
 )
 def test_a_role_that_the_migration_becomes_owns_what_is_there(rehearse: Rehearse, become: str) -> None:
-    report = rehearse(f"{become};\nALTER TABLE orders ADD COLUMN more int;\nCREATE TABLE mine (id int);\nRESET ROLE;")
+    report = rehearse(
+        f"{become};\nALTER TABLE orders ADD COLUMN more int;\nCREATE SCHEMA mine;\nCREATE TABLE mine.one (id int);\nRESET ROLE;"
+    )
     assert "schema.refused" not in ids(report)
     assert all(observation.failure is None for observation in report.observations)
 

@@ -151,3 +151,36 @@ def test_a_refusal_shows_no_password_whose_quote_is_not_closed(rehearse: Rehears
     with pytest.raises(InputErrors) as caught:
         rehearse(f"ALTER ROLE app PASSWORD '{SECRET}")
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("ends", ["BEGIN; ALTER TABLE setting ADD COLUMN a int;", "SELECT 1;"])
+def test_a_statement_that_ends_its_own_session_is_told(rehearse: Rehearse, ends: str) -> None:
+    sql = f"{ends}\nDO $$ BEGIN EXECUTE 'SELECT pg_termin' || 'ate_backend(pg_backend_pid())'; END $$;"
+    report = rehearse(sql, phases=("observe", "data", "failure", "schema"))
+    found = of(report, "schema.refused")
+    assert found.position.line == 2
+    assert "57P01" in found.evidence
+
+
+@pytest.mark.parametrize("statement", ["DISCARD ALL", "VACUUM setting", "CHECKPOINT"])
+def test_what_no_transaction_may_be_around_runs_by_itself(rehearse: Rehearse, statement: str) -> None:
+    allow = ("superuser",) if statement == "CHECKPOINT" else ()
+    report = rehearse(f"{statement};", allow=allow)
+    assert {"tx.concurrently-in-transaction", "schema.refused"} & ids(report) == set()
+
+
+def test_a_delete_that_a_new_trigger_makes_impossible_is_told(rehearse: Rehearse) -> None:
+    sql = (
+        "CREATE TABLE gone (id bigserial PRIMARY KEY, order_id int NOT NULL REFERENCES orders);\n"
+        "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO gone (order_id) VALUES (OLD.id); "
+        "RETURN NULL; END $$;\nCREATE TRIGGER note AFTER DELETE ON orders FOR EACH ROW EXECUTE FUNCTION note();"
+    )
+    found = of(rehearse(sql, phases=("compatibility",)), "compat.old-app-write-fails")
+    assert "DELETE on orders went through before" in found.evidence
+    assert "23503" in found.evidence
+
+
+def test_the_blanks_of_a_json_are_no_loss(rehearse: Rehearse, baseline: Path) -> None:
+    baseline.write_text("CREATE TABLE doc (id int PRIMARY KEY, body json);")
+    report = rehearse("ALTER TABLE doc ALTER COLUMN body TYPE jsonb;", baseline=baseline, phases=("data",))
+    assert ids(report) == set()
