@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -174,6 +174,8 @@ class _Run:
             self.say(f"line {progress.failed_line} failed: {progress.failure}; {_committed(progress.committed)}")
             self._tell_left(invalid)
             return
+        for what in _OWN:  # whatever the migration made of it: what is left to do is ours
+            self.connection.execute(what)
         if self._verify(before, progress):
             self._enter(entries)
             self.result.outcome = "applied"
@@ -345,6 +347,9 @@ class _Run:
             if script.prisma and script.name not in {entry.name for entry in entries}:
                 bookkeeping.record(self.connection, script)
                 self.say(f"entered {script.name} in _prisma_migrations")
+
+
+_OWN: tuple[LiteralString, ...] = ("RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL")
 
 
 def _committed(number: int) -> str:

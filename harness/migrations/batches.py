@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from harness.errors import InputError
 from harness.migrations.actions import bodies
@@ -24,9 +25,7 @@ __all__ = ["RUNNERS", "Message", "Unit", "may_commit", "messages", "runner_for",
 RUNNERS = ("psql", "one-transaction", "prisma@6", "prisma@7.4")
 
 _ENDS = re.compile(r"\b(?:commit|rollback)\b", re.IGNORECASE)
-_NEVER_IN_TRANSACTION = frozenset(
-    {"VacuumStmt", "CreatedbStmt", "DropdbStmt", "AlterSystemStmt", "CreateTableSpaceStmt"}
-)
+_NEVER_IN_TRANSACTION = frozenset({"CreatedbStmt", "DropdbStmt", "AlterSystemStmt", "CreateTableSpaceStmt"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,21 +125,33 @@ def transaction_control(statement: Statement) -> str:
 
 def refuses_transaction(statement: Statement) -> bool:
     """Whether PostgreSQL refuses this statement inside a transaction block (25001)."""
-    node, kind = statement.node, statement.kind
-    if kind == "VacuumStmt":
-        return bool(node.get("is_vacuumcmd"))
-    if kind == "ReindexStmt":
-        params = json.dumps(node.get("params", ()))
-        return "concurrently" in params or node.get("kind") in {"REINDEX_OBJECT_SCHEMA", "REINDEX_OBJECT_DATABASE"}
-    if kind == "AlterTableStmt":
-        return any(
-            command["AlterTableCmd"].get("subtype") == "AT_DetachPartition"
-            and command["AlterTableCmd"].get("def", {}).get("PartitionCmd", {}).get("concurrent")
-            for command in node.get("cmds", ())
-        )
-    if kind == "ClusterStmt":
-        return "relation" not in node
-    return kind in _NEVER_IN_TRANSACTION or bool(node.get("concurrent") and kind in {"IndexStmt", "DropStmt"})
+    kind = statement.kind
+    return kind in _NEVER_IN_TRANSACTION or (kind in _ALONE_WHERE and bool(_ALONE_WHERE[kind](statement.node)))
+
+
+def _reindexes_alone(node: Mapping[str, Any]) -> bool:
+    params = json.dumps(node.get("params", ()))
+    return "concurrently" in params or node.get("kind") in {"REINDEX_OBJECT_SCHEMA", "REINDEX_OBJECT_DATABASE"}
+
+
+def _detaches_concurrently(node: Mapping[str, Any]) -> bool:
+    return any(
+        command["AlterTableCmd"].get("subtype") == "AT_DetachPartition"
+        and command["AlterTableCmd"].get("def", {}).get("PartitionCmd", {}).get("concurrent")
+        for command in node.get("cmds", ())
+    )
+
+
+_ALONE_WHERE: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
+    "VacuumStmt": lambda node: node.get("is_vacuumcmd"),
+    "ReindexStmt": _reindexes_alone,
+    "AlterTableStmt": _detaches_concurrently,
+    "ClusterStmt": lambda node: "relation" not in node,
+    "IndexStmt": lambda node: node.get("concurrent"),
+    "DropStmt": lambda node: node.get("concurrent"),
+    "DiscardStmt": lambda node: node.get("target") == "DISCARD_ALL",
+    "TransactionStmt": lambda node: node.get("kind") in {"TRANS_STMT_COMMIT_PREPARED", "TRANS_STMT_ROLLBACK_PREPARED"},
+}
 
 
 def may_commit(statement: Statement) -> bool:

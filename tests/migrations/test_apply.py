@@ -252,7 +252,9 @@ def test_rows_written_by_a_migration_that_writes_none_are_noticed(production: Pr
     assert 'rows of "User" were written by a migration that writes none' in result.lines[-1]
 
 
-def test_prismas_book_is_read_and_kept(production: Production) -> None:
+@pytest.mark.parametrize("session", ["", "SELECT set_config('search_path', '', false);", "SET ROLE pg_read_all_data;"])
+def test_prismas_book_is_read_and_kept(production: Production, tmp_path: Path, session: str) -> None:
+    """Also where the migration leaves its session with another search_path or role."""
     with production.database.connect() as connection:
         connection.execute(
             "CREATE TABLE _prisma_migrations (id varchar(36) PRIMARY KEY, checksum varchar(64) NOT NULL, finished_at timestamptz, "
@@ -265,8 +267,12 @@ def test_prismas_book_is_read_and_kept(production: Production) -> None:
     assert "20250101000000_broken began and never finished (P3009)" in production.apply().lines[-1]
     with production.database.connect() as connection:
         connection.execute("UPDATE _prisma_migrations SET finished_at = now()")
-    production.scripts = [replace(production.scripts[0], prisma=True)]
-    assert production.apply().outcome == "applied"
+    file = tmp_path / "make_client_id_nullable.sql"
+    text = UPDATE.read_text().replace('"Booking"', 'public."Booking"')
+    file.write_text(f"{text.rstrip()}\n{session}\n")
+    production.scripts = [replace(script, prisma=True) for script in read(file)]
+    production.identity = replace(production.identity, checksums={s.name: s.checksum for s in production.scripts})
+    assert production.apply(runner="psql").outcome == "applied"
     assert (
         production.ask("SELECT checksum FROM _prisma_migrations WHERE migration_name LIKE 'make%'")
         == production.scripts[0].checksum

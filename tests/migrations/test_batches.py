@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from harness.errors import InputError
-from harness.migrations.batches import messages, runner_for, units
+from harness.migrations.batches import messages, refuses_transaction, runner_for, units
 from harness.migrations.reading import Script, read
 from harness.postgres import Server
 
@@ -66,3 +66,26 @@ def test_auto_reads_prismas_version_from_package_json(tmp_path: Path) -> None:
 def test_an_unknown_runner_is_refused() -> None:
     with pytest.raises(InputError, match=r"runner 'flyway' is not known\. Use one of auto, psql"):
         runner_for(script("SELECT 1"), "flyway")
+
+
+@pytest.mark.parametrize(
+    ("sql", "alone"),
+    [
+        ("DISCARD ALL", True),
+        ("DISCARD PLANS", False),
+        ("COMMIT PREPARED 'a'", True),
+        ("COMMIT", False),
+        ("VACUUM", True),
+        ("ANALYZE", False),
+        ("CLUSTER", True),
+        ("CLUSTER a USING b", False),
+        ("REINDEX TABLE CONCURRENTLY a", True),
+        ("REINDEX TABLE a", False),
+        ("DROP INDEX CONCURRENTLY a", True),
+        ("DROP INDEX a", False),
+        ("ALTER TABLE a DETACH PARTITION b CONCURRENTLY", True),
+        ("ALTER TABLE a DETACH PARTITION b", False),
+    ],
+)
+def test_what_no_transaction_may_be_around(sql: str, alone: bool) -> None:
+    assert refuses_transaction(script(sql).source.statements[0]) is alone
