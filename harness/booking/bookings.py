@@ -67,7 +67,7 @@ class Bookings:
         pathway = asked.pathway or (claim.begun or claim.repeated or NO_BOOKING).pathway
         parts.session_rules.check_pathway(session, pathway)
         if claim.repeated:
-            return self._again(claim.repeated, caller, asked)
+            return self._again(claim.repeated, caller, asked, wanted)
         scheduled = self._scheduled(caller, asked, named, session)
         return self._store(caller, asked, session, scheduled, wanted)
 
@@ -124,7 +124,7 @@ class Bookings:
         wanted: str | None,
     ) -> dict[str, Any]:
         parts, context, store = self._parts, self._context, self._parts.store
-        wanted = wanted or self._id_at_calendly(scheduled)
+        named, wanted = wanted, wanted or self._id_at_calendly(scheduled)
         booking_id = wanted or parts.new_id()
         draft = self._new(booking_id, self._owner(caller, asked.client_id), session, caller)
         draft.set(**parts.rows.scheduling(scheduled))
@@ -136,7 +136,7 @@ class Bookings:
                 locked = store.lock(connection, claim.begun.id)
                 claim = self._claim([locked] if locked else [], wanted, scheduled.invitee_uri, session, caller)
             if claim.repeated:
-                return self._answer(claim.repeated, caller)
+                return self._repeated(claim.repeated, caller, named)
             parts.time_rules.check_free(draft.booking, session, rivals, parts.machine.slot_states())
             progress = context.progress(claim.begun, caller.name) if claim.begun else draft
             self._scheduling.enter(
@@ -152,7 +152,7 @@ class Bookings:
             apply_waiting(context, connection, progress, session)
         return self._announce("booking.created", caller, progress)
 
-    def _again(self, booking: Booking, caller: Caller, asked: Create) -> dict[str, Any]:
+    def _again(self, booking: Booking, caller: Caller, asked: Create, named: str | None) -> dict[str, Any]:
         """The same call again. What the first lacked because Calendly was faster is filled in, nothing else."""
         details = self._parts.rows.details(
             booking,
@@ -166,7 +166,11 @@ class Bookings:
                 progress.set(**self._parts.rows.details(locked, **details))
                 self._context.save(connection, progress)
             booking = progress.booking
-        return self._answer(booking, caller)
+        return self._repeated(booking, caller, named)
+
+    def _repeated(self, booking: Booking, caller: Caller, named: str | None) -> dict[str, Any]:
+        """The booking's token again, for who names its id as well: the invitee's URI alone is enough to look (B16)."""
+        return self._answer(booking, caller) if named == booking.id else self._parts.presenter.outcome(booking)
 
     def _begun_already(self, booking: Booking, session: SessionType, caller: Caller) -> dict[str, Any]:
         own = self._context.may_move(caller, booking) and booking.client_id == caller.user_id
