@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from harness.interrupts import AskedToEnd
@@ -133,3 +136,40 @@ def test_a_value_that_holds_itself_is_the_scenarios_mistake(play: Play, step: st
     )
     assert (played.outcome, played.scenario.fault) == ("error", False), played.failure
     assert told in played.failure
+
+
+WRITING = """
+import os, subprocess, sys
+from harness.scenario.ownoutput import masked_output
+
+mask = lambda text: text.replace("secret", "***")
+with masked_output(mask):
+    os.write(1, b"a sec")
+    os.write(1, b"ret\\n")
+    os.write(1, b"begun: secret")
+    os.write(1, bytes([255]) + b"\\n")
+    late = subprocess.Popen(["sh", "-c", "read x; echo late: secret"], stdin=subprocess.PIPE)
+    if os.fork() == 0:
+        with masked_output(mask):
+            os.write(2, b"a child's secret\\n")
+        os._exit(0)
+    os.wait()
+os.write(1, b"after: secret\\n")
+late.communicate(b"x\\n")
+with masked_output(mask):
+    pass
+"""
+
+
+def test_what_is_written_to_a_descriptor_is_masked_while_a_verb_runs_and_what_it_started_for_good() -> None:
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", WRITING], capture_output=True, check=True, timeout=60)
+    assert done.stdout.splitlines() == [b"a ***", b"begun: ***\xff", b"after: secret", b"late: ***"]
+    assert done.stderr == b"a child's ***\n"
+
+
+def test_a_process_without_standard_output_runs_verbs_all_the_same() -> None:
+    code = "from harness.scenario.ownoutput import masked_output\nwith masked_output(str): print('x')"
+    done = subprocess.run(
+        ["sh", "-c", '"$0" -c "$1" >&- 2>&-', sys.executable, code], capture_output=True, check=False, timeout=60
+    )
+    assert done.returncode == 0
