@@ -100,6 +100,7 @@ class HttpConnection:
         except BaseException:  # Ctrl-C in the middle: the rest of the answer must not be the next one's beginning
             self.close()
             raise
+        del answer.parser  # they hold each other, and nobody should have to look for such cycles
         return answer.status, answer.headers, b"".join(answer.pieces)
 
     def _exchange(self, method: str, head: bytes, body: bytes) -> _Answer:

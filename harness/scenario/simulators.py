@@ -68,6 +68,12 @@ class Providers:
         for name, each in self.made.items():
             each.on_call = listen(name)
 
+    def leave(self) -> None:
+        """Nobody is told of calls any more."""
+        self._listen = None
+        for each in self.made.values():
+            each.on_call = None
+
     def _heard(self, name: ProviderName, made: S) -> S:
         if self._listen is not None:
             made.on_call = self._listen(name)

@@ -150,12 +150,13 @@ class Stage:
             self._answering.reset()
             seed = self.simulators.seed_of(case_seed, case.case_id)
             providers = self.simulators.fresh(seed, self._set.catalogue)
-            self.world_now = World(self, case, recorder, self._set.catalogue, providers)
+            world = self.world_now = World(self, case, recorder, self._set.catalogue, providers)
             try:
-                yield self.world_now
+                yield world
             finally:
                 self.world_now = None
                 self._restore()
+                world.leave()
 
     @contextlib.contextmanager
     def _database_at_hand(self) -> Iterator[None]:

@@ -55,6 +55,11 @@ class Visitors:
             self._known[name] = self._made(name, given.role(name), list(given.actors))
         return self._known[name]
 
+    def leave(self) -> None:
+        """Let go of the flows, which send as the visitors that have them."""
+        for visitor in self._known.values():
+            del visitor.flow
+
     def _made(self, name: str, role: str, actors: list[str]) -> Visitor:
         world = self._world
         users = world.catalogue.rows("User")

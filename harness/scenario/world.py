@@ -87,6 +87,13 @@ class World:
         self._found: list[Comparison] = []
         self._gate: Any = None
 
+    def leave(self) -> None:
+        """Let go of all that leads back here when the execution has ended: nobody then has to look for cycles."""
+        self.providers.leave()
+        self.visitors.leave()
+        self._main_scope.clear()
+        del self.visitors, self._moment
+
     # -- names --------------------------------------------------------------------------------------------------
 
     @property
