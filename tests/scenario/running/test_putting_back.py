@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+
+from harness.booking.flow import Flow
 from harness.postgres import Server
+from harness.scenario.recorder import Recorder
+from harness.scenario.visitors import Visitor
+from harness.scenario.world import World
 from tests.scenario.running.conftest import Play
 
 ROLE = "SELECT 1 FROM pg_roles WHERE rolname = 'last_scenario_probe'"
@@ -30,3 +36,25 @@ then: [{changed: none}]
 """)
     assert played.outcome == "passed", played.failure
     assert server.admin(databases) == before
+
+
+def test_nothing_of_a_scenario_waits_for_a_search_for_cycles(play: Play) -> None:
+    """It would wait for long, and among all that a run holds each search costs as much as several scenarios."""
+    kinds = (World, Visitor, Flow, Recorder)
+    gc.collect()
+    gc.disable()
+    try:
+        played = play("""
+when:
+  - sessions: {}
+  - select_session: intro-call
+  - initialize: {}
+    as: begun
+  - confirm: {}
+    expect: {body: {booking: {id: $begun.id}}}
+""")
+        left = [type(each).__name__ for each in gc.get_objects() if isinstance(each, kinds)]
+    finally:
+        gc.enable()
+    assert played.outcome == "passed", played.failure
+    assert not left
