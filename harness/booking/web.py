@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Blueprint, Flask, Response, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from .context import Context
 from .endpoints import ROUTES, Endpoints
@@ -33,8 +33,13 @@ def register_failures(app: Flask, context: Context, elsewhere: Callable[[HTTPExc
     """Answers every exception under /api with the one shape of errors, and a wrong address of the page by `elsewhere`."""
 
     def fail(error: Exception) -> Response:
-        if isinstance(error, HTTPException) and not f"{request.path}/".startswith("/api/"):
-            return elsewhere(error)
+        here = f"{request.path}/".startswith("/api/")
+        response = elsewhere(error) if isinstance(error, HTTPException) and not here else answer(error)
+        if isinstance(error, MethodNotAllowed):  # RFC 9110 section 15.5.6
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+        return response
+
+    def answer(error: Exception) -> Response:
         refusal = context.parts.failures.refusal(error)
         is_ours = refusal.status == 500 or refusal.code == "database_unavailable"
         say = context.journal.error if is_ours else context.journal.warning

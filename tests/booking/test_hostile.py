@@ -116,6 +116,13 @@ def test_paths_and_methods_that_do_not_exist(bench: Bench, method: str, path: st
 
     assert answer.status == status
     assert is_clear(answer)
+    assert ("Allow" in answer.headers) == (status == 405)
+
+
+def test_a_method_that_a_path_does_not_take_is_told_which_it_takes(bench: Bench) -> None:
+    assert bench.call("PUT", "scheduling/session-types").headers["Allow"] == "GET, HEAD"
+    with bench.app.test_client() as client:
+        assert client.post("/").headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
 @pytest.mark.parametrize(
