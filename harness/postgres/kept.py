@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from harness.errors import MachineError
+from harness.errors import HarnessError, MachineError
 from harness.postgres.caching import cached_directory
 from harness.postgres.cluster import keep_cluster
 from harness.postgres.embedded import EmbeddedServer, Ground, launch
@@ -49,18 +49,24 @@ class Keep(Struct, frozen=True):
     build: Callable[[psycopg.Connection[Any]], object]
 
 
-def launch_with(keep: Keep, ground: Ground) -> tuple[EmbeddedServer, dict[str, str]]:
+def launch_with(keep: Keep, ground: Ground, note: Callable[[str], None]) -> tuple[EmbeddedServer, dict[str, str]]:
     """A server that has the template from the start; and by its key the name of each database that was kept.
 
-    Raises:
-        MachineError: as `launch`.
-        Exception: whatever `keep.build` raises.
+    Where nothing can be kept or what was kept is damaged, `note` is told, and the server has nothing from the start: who
+    then asks for the template fills it, and hears what is wrong with it. Raises MachineError as `launch` does.
     """
     name = f"{_PREFIX}{ground.binaries.fingerprint}-{_LAYOUT}-{keep.digest[:32]}"
-    if not (ground.places.cache / name).is_dir():
-        _make(keep, ground, name)
-    entry = cached_directory(ground.places.cache, name, _never)
-    return launch(ground, entry), json.loads((entry / _NAMES).read_text())
+    entry = ground.places.cache / name
+    try:
+        if not entry.is_dir():
+            _make(keep, ground, name)
+        entry = cached_directory(ground.places.cache, name, _never)
+        names = json.loads((entry / _NAMES).read_text())
+        return launch(ground, entry), names
+    except (HarnessError, OSError, ValueError) as error:
+        note(f"The filled template is not kept, which costs some time: {error}")
+        shutil.rmtree(entry, ignore_errors=True)
+        return launch(ground), {}
 
 
 def _make(keep: Keep, ground: Ground, name: str) -> None:

@@ -46,7 +46,7 @@ def _open_embedded(choice: Choice, note: Note, keep: Keep | None) -> Server:
     from harness.postgres.kept import launch_with
 
     ground = find_ground(choice.argument)
-    started, kept = (launch(ground), {}) if keep is None else launch_with(keep, ground)
+    started, kept = (launch(ground), {}) if keep is None else launch_with(keep, ground, note)
     info = ServerInfo("embedded", started.binaries.version, None, None, choice.shown)
     _tell_swept(started.swept, note)
     place = started.instance.path.parent

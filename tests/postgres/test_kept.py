@@ -81,13 +81,34 @@ def test_a_server_with_one_template_makes_others_as_ever(cache: Path) -> None:
     assert names == [("other",)]
 
 
-def test_what_cannot_be_filled_leaves_nothing(cache: Path) -> None:
+def test_what_cannot_be_filled_is_told_to_who_asks_for_it(cache: Path) -> None:
     def refuse(connection: psycopg.Connection[Any]) -> None:
         raise InputError("The migration is refused.")
 
-    with pytest.raises(InputError, match="refused"):
-        open_server("embedded", keep=Keep("things", "a" * 64, refuse))
+    notes: list[str] = []
+    with open_server("embedded", keep=Keep("things", "a" * 64, refuse), note=notes.append) as server:
+        assert [note for note in notes if "not kept" in note and "refused" in note]
+        with pytest.raises(InputError, match="refused"):
+            server.template("things", refuse)
     assert not entries(cache)
+
+
+def test_without_room_for_it_a_server_starts_as_ever(cache: Path) -> None:
+    changed(Keep("things", "a" * 64, fill))
+    (entry,) = entries(cache)
+    (cache / f".unfinished-{entry.name.replace('a' * 32, 'b' * 32)}").write_text("in the way")
+    assert changed(Keep("things", "b" * 64, fill)) == [("update", {"id": 1, "name": "two"})]
+    assert entries(cache) == [entry]
+
+
+@pytest.mark.parametrize("damaged", ["cluster/global/pg_control", "templates.json"])
+def test_what_was_kept_and_is_damaged_is_made_anew(cache: Path, damaged: str) -> None:
+    changed(Keep("things", "a" * 64, fill))
+    (entry,) = entries(cache)
+    (entry / damaged).write_text("")
+    for _ in range(2):
+        assert changed(Keep("things", "a" * 64, fill)) == [("update", {"id": 1, "name": "two"})]
+    assert changed(Keep("things", "a" * 64, never)) == [("update", {"id": 1, "name": "two"})]
 
 
 def test_the_rows_of_a_project_are_for_the_servers_account_alone(cache: Path) -> None:
