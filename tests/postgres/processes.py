@@ -20,6 +20,7 @@ HOLD = """
 import signal, sys, time
 {before}
 from harness.postgres import Sandbox, open_server
+from tests.support.commands import as_from_a_terminal
 server = open_server(sys.argv[1])
 sandbox = Sandbox(server.template("one", lambda connection: connection.execute("CREATE TABLE t (i int)") and None))
 sandbox.execute("INSERT INTO t VALUES (1)")
@@ -48,12 +49,6 @@ class Machine:
         return directories + [f"process {number}" for number in processes_in(self.running)]
 
 
-def _as_from_a_terminal() -> None:
-    """Signals as a shell's child has them: a test run in the background, or by nohup, would hand on that it ignores some."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-
-
 @contextlib.contextmanager
 def harness(
     machine: Machine, then: str, *, before: str = "", choice: str = "embedded"
@@ -68,7 +63,7 @@ def harness(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=_as_from_a_terminal,  # noqa: PLW1509 - it only resets signals, which no thread disturbs
+        preexec_fn=as_from_a_terminal,  # noqa: PLW1509 - it only resets signals, which no thread disturbs
     )
     try:
         assert process.stdout is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from tests.support.warm import run_module
 
-__all__ = ["ROOT", "Finished", "harness", "harness_process", "python", "servers_running"]
+__all__ = ["ROOT", "Finished", "as_from_a_terminal", "harness", "harness_process", "python", "servers_running"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,6 +59,12 @@ def python(
     return Finished(done.returncode, done.stdout, done.stderr)
 
 
+def as_from_a_terminal() -> None:
+    """Signals as a shell's child has them: a test run in the background, or by nohup, would hand on that it ignores some."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def harness_process(*arguments: str, cwd: Path = ROOT, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
     """Start `harness ARGUMENTS` in a process group of its own, output to pipes."""
     return subprocess.Popen(
@@ -68,6 +75,7 @@ def harness_process(*arguments: str, cwd: Path = ROOT, env: dict[str, str] | Non
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=as_from_a_terminal,  # noqa: PLW1509 - it only resets signals, which no thread disturbs
     )
 
 
