@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.postgres.running import processes_in
+from tests.support.commands import as_from_a_terminal
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,7 +21,6 @@ HOLD = """
 import signal, sys, time
 {before}
 from harness.postgres import Sandbox, open_server
-from tests.support.commands import as_from_a_terminal
 server = open_server(sys.argv[1])
 sandbox = Sandbox(server.template("one", lambda connection: connection.execute("CREATE TABLE t (i int)") and None))
 sandbox.execute("INSERT INTO t VALUES (1)")
