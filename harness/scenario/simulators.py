@@ -14,7 +14,7 @@ from harness.provider import Call, Request, Response
 from harness.scenario.credentials import CALENDLY_TOKEN, CALENDLY_WEBHOOK_KEYS, STRIPE_KEY, STRIPE_WEBHOOK_KEYS
 
 if TYPE_CHECKING:
-    from harness.provider import Provider
+    from harness.provider import Fault, Provider
     from harness.scenario.fixtures import Catalogue
     from harness.scenario.world import World
 
@@ -61,6 +61,11 @@ class Providers:
         made = stripe.Simulator(clock=self._clock, seed=self._seed, options=stripe.Options(api_key=STRIPE_KEY))
         made.subscribe(CALLBACKS["stripe"], signing_key=STRIPE_WEBHOOK_KEYS[0])
         return self._heard("stripe", made)
+
+    @property
+    def faults(self) -> list[Fault]:
+        """Every fault set so far."""
+        return [fault for provider in self.made.values() for fault in provider.faults]
 
     def attach(self, listen: Callable[[ProviderName], Callable[[Call], None]]) -> None:
         """From now on every call to a provider is told to `listen(its name)`."""

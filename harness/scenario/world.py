@@ -18,7 +18,7 @@ from harness.scenario.visitors import Visitor, Visitors
 
 if TYPE_CHECKING:
     from harness.postgres import RowOperation
-    from harness.provider import Fault, Provider
+    from harness.provider import Provider
     from harness.scenario.fixtures import Catalogue
     from harness.scenario.matching import Comparison
     from harness.scenario.model import Case, Given, Invariant, Step
@@ -71,9 +71,7 @@ class World:
         self._step_from = 0
         self._looked_from = 0
         self._dirty = False
-        self.ran_sql = (
-            False  # the scenario's own, or a verb's of its project: it may have changed what the harness asks for
-        )
+        self.ran_sql = False  # the scenario's or an own verb's: it may have changed what the harness asks for
         self._unexpected: list[tuple[str, str]] = []
         self._detail: dict[str, Any] = {}
         self._held: set[str] = set()
@@ -370,10 +368,6 @@ class World:
         """The unexpected requests since the last look."""
         taken, self._unexpected = self._unexpected, []
         return taken
-
-    def faults(self) -> list[Fault]:
-        """Every fault set so far."""
-        return [fault for provider in self.providers.made.values() for fault in provider.faults]
 
     def deliver_due(self, moment: Literal["immediate", "end"]) -> None:
         """Deliver everything that is due, if given's `delivery` says that webhooks travel at this moment."""

@@ -147,7 +147,7 @@ def faults(world: World, position: Position) -> list[Comparison]:
         Comparison("$.fault", "struck", "to strike", f"never struck: {fault}", False, position)
         if fault.never_struck
         else Comparison("$.fault", "by chance", "to strike, or not", _spared(fault), True, position)
-        for fault in world.faults()
+        for fault in world.providers.faults
         if fault.never_struck or fault.spared
     ]
 
