@@ -62,7 +62,7 @@ def _run(argv: Sequence[str] | None) -> int:
 def _interrupted() -> int:
     # Where Ctrl-C met a class that was being made from text, CPython would end by the signal, whatever is answered here;
     # it forgets that with the next text that it runs.
-    eval("None")  # noqa: S307 - no input
+    eval("None")  # noqa: S307 - a constant text, nobody's input
     print("harness: interrupted", file=sys.stderr)
     return ExitCode.INTERRUPTED
 

@@ -73,37 +73,22 @@ def _views(
         sql = f"SELECT count(*) FROM {quoted_label(view)}"
         then, now = _one(before, sql), _one(after, sql)
         changed = rehearsal.before.views[view] != new.views[view]
+        found: list[tuple[str, str, str]] = []  # which hazard, its evidence, a remedy if its own will not do
         if changed and then is not None and now is not None and now < then:
             evidence = f"{then - now:,} of {then:,} rows that queries of {view} found are not found by it any more"
             remedy = "-- give the narrower view a name of its own, and drop this one when no release reads it"
-            yield finding(
-                "compat.rows-hidden",
-                Severity.MEDIUM,
-                PHASE,
-                cause,
-                evidence,
-                table=view,
-                status="predicted",
-                remedy=remedy,
-            )
+            found.append(("compat.rows-hidden", evidence, remedy))
         was, invoker = (schema.tables[view]["invoker"] for schema in (rehearsal.before, new))
         if invoker and not was:
             evidence = f"{view} asks for the privileges of its caller from now on: who may read it and not its tables is refused"
-            yield finding(
-                "compat.privileges-lost", Severity.MEDIUM, PHASE, cause, evidence, table=view, status="predicted"
-            )
+            found.append(("compat.privileges-lost", evidence, ""))
         elif was and not invoker:
             evidence = f"{view} was read with the rights of its caller and is with those of its owner: policies of its tables do not hold"
             remedy = f"ALTER VIEW {quoted_label(view)} SET (security_invoker = true);"
+            found.append(("compat.rows-shown", evidence, remedy))
+        for hazard, evidence, advice in found:
             yield finding(
-                "compat.rows-shown",
-                Severity.MEDIUM,
-                PHASE,
-                cause,
-                evidence,
-                table=view,
-                status="predicted",
-                remedy=remedy,
+                hazard, Severity.MEDIUM, PHASE, cause, evidence, table=view, status="predicted", remedy=advice
             )
 
 

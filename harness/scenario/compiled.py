@@ -116,5 +116,5 @@ def _read(path: Path) -> dict[str, tuple[str, dict[str, str], bytes]]:
     packed = content[_HASH:]
     if hashlib.sha256(packed).digest() != content[:_HASH]:
         return {}
-    entries: dict[str, tuple[str, dict[str, str], bytes]] = pickle.loads(packed)  # noqa: S301 - the same
+    entries: dict[str, tuple[str, dict[str, str], bytes]] = pickle.loads(packed)  # noqa: S301 - of this project, as verbs.py is
     return entries

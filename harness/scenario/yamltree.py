@@ -25,7 +25,7 @@ from harness.scenario.yamlmistakes import advice
 try:
     from yaml import CSafeLoader as _Loader
 except ImportError:  # a PyYAML built without libyaml: the same events, slower
-    from yaml import SafeLoader as _Loader  # type: ignore[assignment]  # same methods as the C loader
+    from yaml import SafeLoader as _Loader  # type: ignore[assignment]  # where PyYAML was built without C: another class, the same methods
 
 __all__ = ["ListNode", "MapNode", "Node", "ScalarNode", "Source", "parse", "scalar_value"]
 

@@ -79,4 +79,4 @@ def test_a_thousand_records_take_a_hundred_bytes_each() -> None:
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(results) == 1_024
-    assert held < 1_024 * 200
+    assert held < 1_024 * 100
