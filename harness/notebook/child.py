@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from harness.errors import HarnessError
+from harness.memory import collect_rarely
 
 if TYPE_CHECKING:
     from harness import records
@@ -80,6 +81,7 @@ class Teller:
 
 def main() -> int:
     """Run what standard input asks for; the exit code is the run's."""
+    collect_rarely()
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a verb prints goes to standard error, not between the events
     teller = Teller(events)

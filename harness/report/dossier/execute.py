@@ -15,6 +15,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from harness.lazy import leave_out
+from harness.memory import collect_rarely
 from harness.report.analysis.gates import NOTHING
 from harness.report.dossier.files import LEFT_OUT, Notebook, read_notebook, write_notebook
 from harness.report.provenance import Scrubber
@@ -139,6 +140,7 @@ def _title(made: Notebook) -> str:
 
 
 def _main(notebook: str, out: str, directory: str, parameters: str) -> int:
+    collect_rarely()
     leave_out(*LEFT_OUT)
     import papermill
     from papermill.exceptions import PapermillExecutionError
