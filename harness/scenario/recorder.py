@@ -70,6 +70,7 @@ class Recorder:
         self._numbers: Counter[str] = Counter()
         self._kept: dict[type[records.Record], list[Kept[Any]]] = {}
         self.bodies: dict[str, str] = {}
+        self.notes: list[str] = []  # what the scenario's result says beside its outcome
         self.step = 0
         self.clock: Callable[[], datetime] | None = None
 

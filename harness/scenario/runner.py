@@ -60,7 +60,6 @@ class _Execution(Struct):
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     here: tuple[str, Position] | None = None  # the verb that runs, and where it stands
     world: World | None = None
-    notes: list[str] = field(default_factory=list)
     looks: checks.Looks = field(default_factory=checks.Looks)  # how long a check of this step looked in vain
 
     @property
@@ -201,7 +200,7 @@ class _Execution(Struct):
         failed += self.watch(world, position)
         found = checks.faults(world, position)
         self.recorder.checks(found, "fault")
-        self.notes = [self.recorder.text(each.actual) for each in found if each.passed]
+        self.recorder.notes += [self.recorder.text(each.actual) for each in found if each.passed]
         self.judge(world, "then", [*failed, *_failed(found, position)])
 
     def judge(self, world: World, verb: str, failed: _Mismatches) -> None:
@@ -257,7 +256,7 @@ class _Execution(Struct):
             failure=failure,
             text=text,
             fault=fault,
-            notes=self.notes,
+            notes=self.recorder.notes,
             worker=self.stage.worker,
             started_at=self.started_at,
             duration_us=_microseconds(self.started),

@@ -25,6 +25,7 @@ from harness.scenario.clock import Clock, WallClock
 from harness.scenario.credentials import SECRETS
 from harness.scenario.fixtures import Catalogue, catalogue, template
 from harness.scenario.ids import SeededIds
+from harness.scenario.ownprocess import OwnProcess
 from harness.scenario.post import Post
 from harness.scenario.recorder import Recorder
 from harness.scenario.simulators import Simulators
@@ -76,13 +77,19 @@ class Stage:
         self._set: _Set | None = None
         self._restoring: _Set | None = None
         self._handler = _Handler(self)
+        self.own_process = OwnProcess(self.redactor.text, self.listen)
         for secret in sorted(self._secrets()):
             self.redactor.add_secret(secret)
         self.simulators.start()
+        self.listen()
+
+    def listen(self) -> None:
+        """Hear the application's log, whatever somebody's setting up of logs made of it: else `none` would hold of it."""
         logger = logging.getLogger("booking")
         logger.addHandler(self._handler)
         logger.setLevel(logging.DEBUG)
-        logger.propagate = False
+        logger.propagate = logger.disabled = False
+        logging.disable(logging.NOTSET)
 
     def _secrets(self) -> set[str]:
         """What no record may hold: the run's keys, the database's password, and what any scenario calls secret.
@@ -155,6 +162,7 @@ class Stage:
                 yield world
             finally:
                 self.world_now = None
+                recorder.notes += self.own_process.put_back()
                 self._restore()
                 world.leave()
 

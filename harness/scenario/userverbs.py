@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError, InputError, InputErrors, Position, Problem
 from harness.interrupts import AskedToEnd
+from harness.scenario.ownprocess import staying
 from harness.scenario.registry import VERB_MODULE, Registry
 
 __all__ = ["load_verbs"]
@@ -18,6 +19,8 @@ __all__ = ["load_verbs"]
 
 def load_verbs(path: Path, registry: Registry, *, shown: str = "") -> None:
     """Runs the file, so that its `@verb` functions stand in `registry`. A file already loaded is run again.
+
+    Its environment and the like stay, for its verbs; the working directory does not: the command's own paths start there.
 
     Raises:
         InputError: the file cannot be run, or declares a verb badly; with the line where it happened.
@@ -30,7 +33,7 @@ def load_verbs(path: Path, registry: Registry, *, shown: str = "") -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # dataclasses look their module up
     try:
-        with registry.collecting():
+        with staying(), registry.collecting():
             spec.loader.exec_module(module)
     except SyntaxError as error:
         raise InputError(

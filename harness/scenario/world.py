@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import InputError, Position
 from harness.jsontext import parse_exact
-from harness.scenario.ownoutput import masked_output
 from harness.scenario.registry import bind
 from harness.scenario.tables import every_row_of, read_columns
 from harness.scenario.transport import HttpAnswer, HttpRequest, NoAnswer
@@ -176,7 +175,7 @@ class World:
         args = bind(verb.args_type, step.args, self.scope)
         self._dirty, self.ran_sql = self._dirty or verb.own, self.ran_sql or verb.own
         try:
-            with masked_output(self.stage.redactor.text) if verb.own else nullcontext():
+            with self.stage.own_process.lent() if verb.own else nullcontext():
                 value = self._moment.value = verb.run(self, args)
         except Refusal as refusal:
             self._moment.refusal = str(refusal)
