@@ -14,7 +14,6 @@ import typer
 
 from harness.cli.folders import folder
 from harness.interrupts import uninterrupted
-from harness.lazy import leave_out
 
 if TYPE_CHECKING:
     from harness.postgres import Keep, Server
@@ -223,8 +222,6 @@ def run(
             reports=report,
             command=_command(),
         )
-        # Arrow imports pandas to ask whether a list is a Series: half a second at the end of a run, in which nothing is one.
-        leave_out("pandas")
         with kept_for_documents(as_json) as documents:
             console = Console(color=shown, verbosity=-1 if quiet else verbose, json=documents, annotations=annotations)
             if watch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import astuple
 
+from harness.lazy import left_out
 from harness.records import SCHEMA_VERSION, Cell, ChangedCells, Record, RowChange
 from harness.report.columns import columns_of
 from harness.report.disk import disk_errors
@@ -28,10 +30,24 @@ _BATCH = 512
 
 
 @cache
+def _pandas_asked_for() -> None:
+    """Have Arrow ask for pandas in vain: at its first list it imports it to know a Series, which nothing here is, for half a second.
+
+    It asks once. Whatever else in this process wants pandas, such as a project's own verbs, has it.
+    """
+    import pyarrow as pa
+
+    if "pandas" not in sys.modules:
+        with left_out("pandas"):
+            pa.array(())
+
+
+@cache
 def arrow_schema(table: str) -> pa.Schema:
     """The schema of `table`: text, int64, bool, timestamp[us, UTC] and list<text>; nullable only where declared."""
     import pyarrow as pa
 
+    _pandas_asked_for()
     types: Mapping[str, Any] = {
         "text": pa.string(),
         "integer": pa.int64(),

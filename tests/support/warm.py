@@ -29,7 +29,7 @@ PRELOADED = (
     "harness.scenario.verbs", "harness.booking.application", "harness.migrations.checking", "harness.migrations.applying",
     "harness.report.recording", "harness.strength.measuring", "pyarrow.parquet", "rich.console", "typer.rich_utils", "pytest",
 )  # fmt: skip
-"""Not pandas: a run leaves it out, and must be able to."""
+"""Not pandas: Arrow asks for it once, in vain, and a run must be able to do without."""
 
 
 class _Served:
