@@ -22,7 +22,7 @@ from harness.scenario.rules import load_rules
 from harness.scenario.scenarioreader import Known
 from harness.scenario.shapes import found
 from harness.scenario.tables import Tables, load_tables
-from harness.scenario.userverbs import load_verbs
+from harness.scenario.userverbs import imported_from_beside, load_verbs
 from harness.scenario.yamltree import MapNode, Node, Source, parse
 
 __all__ = ["Loading", "Surroundings", "load", "load_text"]
@@ -165,13 +165,15 @@ class Loading:
 
     def verbs(self, path: Path) -> None:
         """The verbs of a Python file; several scenario files may use the same one."""
-        if path.resolve() in self.verb_files:
+        whole = path.resolve()
+        if whole in self.verb_files:
             return
-        self.verb_files.add(path.resolve())
+        first = all(whole.parent != each.parent for each in self.verb_files)
+        self.verb_files.add(whole)
         shown = relative(path, self.project)
         self.digest(path)  # first: what comes after a file that cannot be run asks for it too
         self.unread.append(shown)
-        load_verbs(path, self.around.registry, shown=shown)
+        load_verbs(path, self.around.registry, shown=shown, anew=first)
         self.unread.remove(shown)
 
     def catalogues(
@@ -256,7 +258,7 @@ class Loading:
             if name not in self.digests:
                 if not path.is_file():
                     return False
-                self.digests[name] = digest(path.read_bytes())
+                self.digest(path)
             if self.digests[name] != told:
                 return False
         for name in uses:
@@ -328,7 +330,15 @@ class Loading:
             self.problems.append(Problem(error.position, error.what, error.remedy))
 
     def digest(self, path: Path) -> None:
-        self.digests[relative(path, self.project)] = digest(path.read_bytes())
+        """Notes the sha256 of a file; that of a file of verbs is also about what it imports from beside it."""
+        beside = (
+            {relative(each, self.project): each for each in imported_from_beside(path)} if path.suffix == ".py" else {}
+        )
+        about = (f"{name} {digest(each.read_bytes())}" for name, each in beside.items())
+        self.digests[relative(path, self.project)] = digest(path.read_bytes(), *about)
+        for name, each in beside.items():
+            if name not in self.digests:
+                self.digest(each)
 
     def raise_problems(self) -> None:
         """Raises everything noted, each once, in the order of the files, with the lines they stand on."""

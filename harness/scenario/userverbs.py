@@ -2,53 +2,114 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.util
 import os
 import sys
 import traceback
+from collections.abc import Iterator
+from importlib.abc import Loader
 from pathlib import Path
+from types import ModuleType
 
 from harness.errors import HarnessError, InputError, InputErrors, Position, Problem
 from harness.interrupts import AskedToEnd
 from harness.scenario.ownprocess import staying
 from harness.scenario.registry import VERB_MODULE, Registry
 
-__all__ = ["load_verbs"]
+__all__ = ["imported_from_beside", "load_verbs"]
 
 
-def load_verbs(path: Path, registry: Registry, *, shown: str = "") -> None:
+def load_verbs(path: Path, registry: Registry, *, shown: str = "", anew: bool = True) -> None:
     """Runs the file, so that its `@verb` functions stand in `registry`. A file already loaded is run again.
 
+    What stands beside it, it may import as `from .helpers import …`: its folder is a package of its own, so that equal
+    names in two folders are two modules.
+
     Its environment and the like stay, for its verbs; the working directory does not: the command's own paths start there.
+
+    Args:
+        anew: import again what stands beside it; not for a second file of one loading, which shares it with the first.
 
     Raises:
         InputError: the file cannot be run, or declares a verb badly; with the line where it happened.
     """
     name = shown or str(path)
-    module_name = f"{VERB_MODULE}{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]}"
+    package = _package(path.resolve().parent, anew=anew)
+    module_name = f"{package}.{path.stem if path.stem.isidentifier() else _short(path)}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise InputError("This is no Python file.", "Name it verbs.py.", Position(name))
     module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module  # dataclasses look their module up
     try:
-        with staying(), registry.collecting():
-            spec.loader.exec_module(module)
-    except SyntaxError as error:
-        raise InputError(
-            f"This is not Python: {error.msg}.", "", Position(name, error.lineno or 1, error.offset or 1)
-        ) from None
+        if anew or module_name not in sys.modules:  # else another file of verbs imported it, and its verbs are there
+            with staying(), registry.collecting():
+                _run(module, spec.loader)
     except HarnessError as error:
         raise InputError(error.what, error.remedy, Position(name, _line(error, path))) from None
     except (AskedToEnd, KeyboardInterrupt):
         raise
     except BaseException as error:  # noqa: BLE001 - whatever a user's file does must become a message with its line
+        if isinstance(error, SyntaxError) and error.filename == str(path):
+            where = Position(name, error.lineno or 1, error.offset or 1)
+            raise InputError(f"This is not Python: {error.msg}.", "", where) from None
         raise InputError(
-            f"Loading it failed: {type(error).__name__}: {error}.", "", Position(name, _line(error, path))
+            f"Loading it failed: {type(error).__name__}: {error}{_beyond(error, path)}.",
+            _remedy(error, path),
+            Position(name, _line(error, path)),
         ) from None
 
     _shapes(module_name, registry, name)
+
+
+def imported_from_beside(path: Path) -> list[Path]:
+    """The files beside a file of verbs that it imports, and those that they import; sorted, and without running any."""
+    found: set[Path] = set()
+    waiting = [path.resolve()]
+    while waiting:
+        new = {each for each in _relative_imports(waiting.pop()) if each.is_file()} - found
+        found |= new
+        waiting += new
+    return sorted(found - {path.resolve()})
+
+
+def _relative_imports(path: Path) -> Iterator[Path]:
+    """Where a module may find what it imports relatively, whether it is there or not."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return  # who runs it is told
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            place = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+            for each in (place, *(place / alias.name for alias in node.names)):
+                yield from (each.with_name(f"{each.name}.py"), each / "__init__.py")
+
+
+def _run(module: ModuleType, loader: Loader) -> None:
+    sys.modules[module.__name__] = module  # dataclasses look their module up
+    try:
+        loader.exec_module(module)
+    except BaseException:
+        del sys.modules[module.__name__]
+        raise
+
+
+def _package(folder: Path, *, anew: bool) -> str:
+    """The name of the package that `folder` is to the files of verbs in it."""
+    name = f"{VERB_MODULE}{_short(folder)}"
+    package = sys.modules.setdefault(name, ModuleType(name))
+    package.__path__ = [str(folder)]
+    if anew:
+        for module in [each for each in sys.modules if each.startswith(f"{name}.")]:
+            del sys.modules[module]
+        importlib.invalidate_caches()  # a file written a moment ago is seen
+    return name
+
+
+def _short(path: Path) -> str:
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
 
 
 def _shapes(module_name: str, registry: Registry, shown: str) -> None:
@@ -69,6 +130,20 @@ def _shapes(module_name: str, registry: Registry, shown: str) -> None:
             del registry.verbs[verb.name]
     if problems:
         raise InputErrors(problems)
+
+
+def _beyond(error: BaseException, path: Path) -> str:
+    """Where in a file beside `path` it happened; nothing where that is in `path` itself, or in no such file."""
+    folder = path.resolve().parent
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if folder in Path(each.filename).parents]
+    last = frames[-1] if frames else None
+    return f" ({Path(last.filename).name} line {last.lineno})" if last and last.filename != str(path) else ""
+
+
+def _remedy(error: BaseException, path: Path) -> str:
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    beside = missing is not None and missing.isidentifier() and path.with_name(f"{missing}.py").is_file()
+    return f"{missing}.py stands beside it: write `from .{missing} import …`." if beside else ""
 
 
 def _line(error: BaseException, path: Path) -> int:
