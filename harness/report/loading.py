@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["Run", "find_run", "load"]
+__all__ = ["Run", "find_run", "load", "opened"]
 
 
 def load(path: str | Path = "reports/latest") -> Run:
@@ -33,7 +33,11 @@ def load(path: str | Path = "reports/latest") -> Run:
 
     Raises InputError when there is no run, or one of an unknown schema version.
     """
-    directory = find_run(Path(path))
+    return opened(find_run(Path(path)))
+
+
+def opened(directory: Path) -> Run:
+    """The run whose directory this is. Raises InputError as `load` does."""
     manifest = read_manifest(directory)
     return Run(directory, manifest, check_version(manifest.schema_version))
 
@@ -236,7 +240,8 @@ def _read_parquet(path: Path, name: str, columns: Sequence[str] | None) -> pa.Ta
 
     wanted = None if columns is None else list(columns)
     try:
-        rows = pq.read_table(path, columns=wanted, partitioning=None)
+        with pq.ParquetFile(path) as file:  # threads cost more than they give where there is one group to read
+            rows = file.read(columns=wanted, use_threads=file.num_row_groups > 1)
         expected = arrow_schema(name) if wanted is None else [arrow_schema(name).field(column) for column in wanted]
         return rows.cast(pa.schema(list(expected)))
     except (pa.ArrowException, ValueError, OSError) as error:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,21 +11,24 @@ from msgspec import Struct
 
 from harness.errors import InputError
 from harness.project import place
-from harness.report.analysis.cases import case_frame, outcome_counts, over_rounds, records
+from harness.report.analysis.cases import OUTCOMES, cases_in, over_rounds, records
 from harness.report.analysis.present import duration_text
 from harness.report.comparing import SLOWER_AT_LEAST_US, SLOWER_BY
+from harness.report.frames import frame
 from harness.report.lines import instant_text
-from harness.report.loading import Run, load
-from harness.report.manifest import MANIFEST, read_manifest
+from harness.report.loading import Run, load, opened
+from harness.report.manifest import MANIFEST
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["RunHistory", "flakiness", "history", "look_back", "runs_in", "trends"]
 
+_AT_ONCE = 50
 _SHOWN = 20
 """Rows of a table in a notebook; `document` and the DataFrames have all."""
-_COUNTED = ("passed", "failed", "error", "skipped", "flaky")
+_READ = ("scenario_id", "attempt", "case_id", "name", "outcome", "flaky", "duration_us")
+_COUNTED = (*OUTCOMES, "flaky")
 
 
 class RunHistory(Struct, frozen=True):
@@ -107,13 +109,18 @@ def runs_in(
 
     Links count once.
     """
-    reports = place(reports)
-    manifests = {path.parent.resolve(): read_manifest(path.parent) for path in reports.glob(f"*/{MANIFEST}")}
-    ordered = sorted(manifests, key=lambda run: (manifests[run].start, run.name))
+    return [run.directory for run in _runs(place(reports), last=last, target=target, until=until)]
+
+
+def _runs(
+    reports: Path, *, last: int | None = None, target: str | None = None, until: datetime | None = None
+) -> list[Run]:
+    found = dict.fromkeys(path.parent.resolve() for path in reports.glob(f"*/{MANIFEST}"))
+    ordered = sorted(map(opened, found), key=lambda run: (run.manifest.start, run.directory.name))
     wanted = [
         run
         for run in ordered
-        if target in (None, manifests[run].target) and (until is None or manifests[run].start <= until)
+        if target in (None, run.manifest.target) and (until is None or run.manifest.start <= until)
     ]
     return wanted[-last:] if last else wanted
 
@@ -123,24 +130,23 @@ def look_back(reports: Path, *, last: int = 10, target: str | None = None, until
 
     `until` leaves out the runs that began after it. InputError where there is no such run, or one cannot be read.
     """
-    import pandas as pd
-
-    if target is None and (every := runs_in(reports)):
-        target = read_manifest(every[-1]).target
-    found = [load(run) for run in runs_in(reports, last=last, target=target, until=until)]
+    place_of = place(reports)
+    if target is None and (every := _runs(place_of)):
+        target = every[-1].manifest.target
+    found = _runs(place_of, last=last, target=target, until=until)
     if not found:
         on = f" on {target}" if target else ""
         raise InputError(
             f"There is no run{on} under {reports}.", "Run `harness run`, or name another folder of reports."
         )
-    told = history(found)
+    runs, told = _looked_at(found)
     trend = trends(told, last=last)
     pace = float(trend["ratio"].median()) if len(trend) else 1.0
     usual = trend["median_us"] * max(1.0, pace)
     slower = trend[(trend["latest_us"] >= SLOWER_BY * usual) & (trend["latest_us"] - usual >= SLOWER_AT_LEAST_US)]
     return RunHistory(
         target=target or "",
-        runs=pd.DataFrame([_summary(run) for run in found]),
+        runs=runs,
         changing=flakiness(told, last=last),
         slower=slower.reset_index(drop=True),
         pace=pace,
@@ -153,13 +159,11 @@ def history(runs: Iterable[Run | str | Path]) -> pd.DataFrame:
 
     A directory that is no run, or one of an unknown version, is an InputError: history is never silently shorter.
     """
-    import pandas as pd
-
     loaded = [run if isinstance(run, Run) else load(run) for run in runs]
     if not loaded:
         raise InputError("There is no run to make a history of.", "Name directories under reports/.")
     loaded.sort(key=lambda run: (run.manifest.start, run.run_id))
-    return pd.concat([_rows(number, run) for number, run in enumerate(loaded)], ignore_index=True)
+    return _looked_at(loaded)[1]
 
 
 def flakiness(told: pd.DataFrame, *, last: int = 10) -> pd.DataFrame:
@@ -172,16 +176,16 @@ def flakiness(told: pd.DataFrame, *, last: int = 10) -> pd.DataFrame:
     """
     import pandas as pd
 
+    executed = told[told["outcome"] != "skipped"].reset_index(drop=True)
+    every_held, flaky = (executed["outcome"] == "passed").to_numpy("bool"), executed["flaky"].to_numpy("bool")
     rows = []
-    for scenario_id, group in told[told["outcome"] != "skipped"].groupby("scenario_id", sort=False):
-        recent = group.tail(last)
-        held = [outcome == "passed" for outcome in recent["outcome"]]
-        switches = sum(one != two for one, two in pairwise(held))
+    for scenario_id, at in _rows_of_each(executed, last):
+        held = every_held[at]
+        switches = int((held[1:] != held[:-1]).sum())
         score = switches / (len(held) - 1) if len(held) > 1 else 0.0
         signs = "".join("✓" if good else "✗" for good in held)
-        rows.append(
-            (scenario_id, recent["name"].iloc[-1], len(held), switches, int(recent["flaky"].sum()), score, signs)
-        )
+        name = executed["name"].iat[at[-1]]
+        rows.append((scenario_id, name, len(held), switches, int(flaky[at].sum()), score, signs))
     names = ["scenario_id", "name", "runs", "switches", "flaky_runs", "score", "outcomes"]
     found = pd.DataFrame(rows, columns=names)
     found = found[(found["switches"] > 0) | (found["flaky_runs"] > 0)]
@@ -195,25 +199,74 @@ def trends(told: pd.DataFrame, *, last: int = 10) -> pd.DataFrame:
 
     `ratio` is the latest duration over the median of those before it; only cases with three runs or more.
     """
+    import numpy as np
     import pandas as pd
 
+    passed = told[told["outcome"] == "passed"].reset_index(drop=True)
+    took = passed["duration_us"].to_numpy("int64")
     rows = []
-    for scenario_id, group in told[told["outcome"] == "passed"].groupby("scenario_id", sort=False):
-        recent = group.tail(last)
-        if len(recent) >= 3:
-            median, latest = float(recent["duration_us"].iloc[:-1].median()), int(recent["duration_us"].iloc[-1])
+    for scenario_id, at in _rows_of_each(passed, last):
+        if len(at) >= 3:
+            median, latest = float(np.median(took[at[:-1]])), int(took[at[-1]])
             ratio = latest / median if median else float("nan")
-            rows.append((scenario_id, recent["name"].iloc[-1], len(recent), median, latest, ratio))
+            rows.append((scenario_id, passed["name"].iat[at[-1]], len(at), median, latest, ratio))
     names: Sequence[str] = ["scenario_id", "name", "runs", "median_us", "latest_us", "ratio"]
     return pd.DataFrame(rows, columns=list(names)).sort_values("ratio", ascending=False).reset_index(drop=True)
 
 
-def _summary(run: Run) -> dict[str, Any]:
-    cases = case_frame(run)
-    counts = outcome_counts(cases)
-    row: dict[str, Any] = {"run_id": run.run_id, "start": run.manifest.start, "outcome": run.manifest.outcome}
-    row |= {name: int(counts[name]) for name in _COUNTED}
-    return row | {"duration_us": int(cases["duration_us"].sum())}
+def _looked_at(runs: Sequence[Run]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`RunHistory.runs` and `history` of `runs`. Some at a time: all of them at once is a question of room."""
+    import pandas as pd
+
+    summaries, told = [], []
+    for first in range(0, len(runs), _AT_ONCE):
+        some = runs[first : first + _AT_ONCE]
+        cases = _cases(some)
+        summaries.append(_summaries(some, cases))
+        rows = _told(some, cases)
+        told.append(rows.assign(run=rows["run"] + first))
+    return pd.concat(summaries, ignore_index=True), pd.concat(told, ignore_index=True)
+
+
+def _cases(runs: Sequence[Run]) -> pd.DataFrame:
+    """One row a case (or round) of each of `runs`, whose number is `run`; of the columns that a history tells of."""
+    import numpy as np
+    import pyarrow as pa
+
+    tables = [run.arrow("scenarios", _READ) for run in runs]
+    rows = frame("scenarios", pa.concat_tables(tables))
+    return cases_in(rows.assign(run=np.repeat(np.arange(len(runs)), [table.num_rows for table in tables])))
+
+
+def _told(runs: Sequence[Run], cases: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
+    rows = over_rounds(cases)
+    of_run = rows["run"].to_numpy()
+    ids = pd.Series([run.run_id for run in runs])
+    starts = pd.Series([run.manifest.start for run in runs])
+    rows = rows.assign(run_id=ids.iloc[of_run].array, start=starts.iloc[of_run].array)
+    return rows[["run", "run_id", "start", "scenario_id", "name", "outcome", "flaky", "duration_us"]]
+
+
+def _rows_of_each(told: pd.DataFrame, last: int) -> Iterator[tuple[str, Any]]:
+    """Each case and the numbers of its `last` rows, the oldest first; the cases in the order in which they came first."""
+    indices = told.groupby("scenario_id", sort=False).indices
+    for scenario_id, at in sorted(indices.items(), key=lambda each: int(each[1][0])):
+        yield str(scenario_id), at[-last:]
+
+
+def _summaries(runs: Sequence[Run], cases: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
+    counts = cases.groupby(["run", "outcome"]).size()
+    flaky, took = cases.groupby("run")["flaky"].sum(), cases.groupby("run")["duration_us"].sum()
+    rows = []
+    for number, run in enumerate(runs):
+        row: dict[str, Any] = {"run_id": run.run_id, "start": run.manifest.start, "outcome": run.manifest.outcome}
+        row |= {name: int(counts.get((number, name), 0)) for name in OUTCOMES}
+        rows.append({**row, "flaky": int(flaky.get(number, 0)), "duration_us": int(took.get(number, 0))})
+    return pd.DataFrame(rows)
 
 
 def _ended(row: dict[str, Any]) -> str:
@@ -224,11 +277,3 @@ def _ended(row: dict[str, Any]) -> str:
 def _retried(row: dict[str, Any]) -> str:
     runs = row["flaky_runs"]
     return f"  (needed another attempt in {runs} run{'' if runs == 1 else 's'})" if runs else ""
-
-
-def _rows(number: int, run: Run) -> pd.DataFrame:
-    rows = over_rounds(case_frame(run))[["run_id", "scenario_id", "name", "outcome", "flaky", "duration_us"]].copy()
-    rows["run_id"] = run.run_id
-    rows.insert(0, "run", number)
-    rows.insert(2, "start", run.manifest.start)
-    return rows

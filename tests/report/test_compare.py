@@ -13,9 +13,10 @@ import pytest
 
 from harness.errors import InputError
 from harness.records import Scenario
-from harness.report import EventWriter, compare, finish, flakiness, history, load, look_back, runs_in, trends
+from harness.report import EventWriter, compare, finish, flakiness, history, load, look_back, lookback, runs_in, trends
 from harness.report.analysis import health
 from harness.report.analysis.quantiles import quantiles
+from harness.report.loading import Run
 from harness.report.manifest import Shard
 from tests.report.planned import Plan, plans
 from tests.report.sample import records_of, start_run
@@ -236,6 +237,34 @@ def test_looking_back_tells_the_runs_and_who_is_not_steady(tmp_path: Path) -> No
     assert document["runs"][1]["failed"] == 1
     assert look_back(tmp_path, last=2).changing.empty
     assert len(look_back(tmp_path, until=START + timedelta(days=1)).runs) == 2
+
+
+def test_a_long_history_is_read_a_few_runs_at_a_time_and_of_them_only_what_it_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told(tmp_path, [("pppp", 1), ("pfps", 2), ("", 1), ("pppf", 1), ("Pppp", 1)])
+    small_run(tmp_path / "killed", "pf", day=9, finished=False)
+    whole = look_back(tmp_path).document()
+    assert [run["failed"] for run in whole["runs"]] == [0, 1, 0, 1, 0, 1]
+    asked: list[tuple[str, int]] = []
+    reads = Run.arrow
+
+    def noted(run: Run, name: str, columns: Sequence[str] | None = None) -> Any:
+        asked.append((name, len(columns or ())))
+        return reads(run, name, columns)
+
+    monkeypatch.setattr(Run, "arrow", noted)
+    monkeypatch.setattr(lookback, "_AT_ONCE", 2)
+    assert look_back(tmp_path).document() == whole
+    assert asked == [("scenarios", 7)] * 6
+
+
+def test_a_table_that_cannot_be_read_makes_no_shorter_history(tmp_path: Path) -> None:
+    told(tmp_path, [("pp", 1), ("pf", 1)])
+    table = tmp_path / "run0" / "data" / "scenarios.parquet"
+    table.write_bytes(table.read_bytes()[:-9])
+    with pytest.raises(InputError, match=r"scenarios\.parquet cannot be read"):
+        look_back(tmp_path)
 
 
 def test_a_run_that_was_slow_as_a_whole_makes_no_case_slower(tmp_path: Path) -> None:
