@@ -30,7 +30,7 @@ from harness.migrations.observing import Cost, Observed, observe
 from harness.migrations.reading import Plan, Script, read
 from harness.migrations.refusals import depends_on_rows
 from harness.migrations.rehearsal import Options, Rehearsal
-from harness.migrations.statements import without_passwords
+from harness.migrations.statements import Statement, without_passwords
 from harness.migrations.tracing import Observation
 from harness.migrations.wayback import check_way_back, way_back
 
@@ -202,7 +202,9 @@ class _Phases:
 
     def _settle(self) -> None:
         ran = self.observed is not None
-        statements = {s.display: s.source.statements for s in self.rehearsal.plan.target}
+        statements: dict[str, list[Statement]] = {}
+        for script in self.rehearsal.plan.target:  # several may stand in one file
+            statements.setdefault(script.display, []).extend(script.source.statements)
         self.report.opinions = [
             settle(o, statements[o.position.file], self.report.findings, ran) for o in self.report.opinions
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -40,14 +40,14 @@ class _Broken:
 
 
 def check_interruption(rehearsal: Rehearsal) -> list[Finding]:
-    """Interrupt, look, run again. Empty when the migration does not run even once."""
+    """Interrupt, look, run the migration that was interrupted again. Empty when the migration does not run even once."""
     template = rehearsal.widest
     with rehearsal.clone(template) as database, database.connect() as connection:
         session = Session.of(connection)
         if not run_units(connection, rehearsal.units).complete:
             return []
         found = [*check_session(rehearsal, session, Session.of(connection)), *_twice(rehearsal, connection)]
-    broken = [_interrupt(rehearsal, unit) for unit in _places(rehearsal.units)]
+    broken = [_interrupt(rehearsal, unit) for unit in _places(rehearsal)]
     found += _partly(rehearsal, [entry for entry in broken if entry.left])
     for unit in rehearsal.units:
         for action in actions(unit.statement):
@@ -91,11 +91,17 @@ def _twice(rehearsal: Rehearsal, connection: psycopg.Connection[Any]) -> Iterato
         )
 
 
-def _places(units: Sequence[Unit]) -> list[Unit]:
-    """Units before which something may already be committed, one for each committed state."""
-    places = []
-    for earlier, unit in pairwise(units):
-        if earlier.transaction is None or unit.transaction != earlier.transaction:
+def _beginnings(rehearsal: Rehearsal) -> list[int]:
+    """Positions of the units with which a migration begins: runners record those before it, and go on with it."""
+    return list(accumulate((len(script.source.statements) for script in rehearsal.plan.target), initial=0))
+
+
+def _places(rehearsal: Rehearsal) -> list[Unit]:
+    """Units before which a part of their migration may already be committed, one for each committed state."""
+    places, beginnings = [], set(_beginnings(rehearsal))
+    for position, (earlier, unit) in enumerate(pairwise(rehearsal.units), start=1):
+        apart = earlier.transaction is None or unit.transaction != earlier.transaction
+        if apart and position not in beginnings:
             places.append(unit)
     step = max(1, len(places) // MOST)
     return places[::step][:MOST]
@@ -104,17 +110,19 @@ def _places(units: Sequence[Unit]) -> list[Unit]:
 def _interrupt(rehearsal: Rehearsal, unit: Unit) -> _Broken:
     """Run what comes before `unit`, fail there, compare, and run everything again."""
     position = rehearsal.units.index(unit)
+    begin = max(start for start in _beginnings(rehearsal) if start <= position)
     with rehearsal.clone(rehearsal.widest) as database:
         with (
             database.connect() as connection
         ):  # what the session holds (advisory locks, tables of its own) ends with it
-            schema = rehearsal.before
+            run_units(connection, rehearsal.units[:begin])
+            schema = snapshot(connection) if begin else rehearsal.before
             prints = fingerprints.take(connection, schema)
-            run_units(connection, rehearsal.units[:position])
+            run_units(connection, rehearsal.units[begin:position])
             connection.execute("ROLLBACK") if connection.info.transaction_status.name != "IDLE" else None
             now = snapshot(connection)
             left = [*differences(schema, now), *_rows_left(prints, fingerprints.take(connection, now))]
-        again = _second_run(rehearsal, database) if left else None
+        again = _second_run(rehearsal.units[begin:], database) if left else None
     return _Broken(unit, tuple(left), again)
 
 
@@ -127,9 +135,9 @@ def _rows_left(before: fingerprints.Prints, after: fingerprints.Prints) -> list[
     return [change.text for change in fingerprints.compare(before, after)] + more
 
 
-def _second_run(rehearsal: Rehearsal, database: Database) -> Failure | None:
+def _second_run(units: Sequence[Unit], database: Database) -> Failure | None:
     with database.connect() as fresh:
-        return run_units(fresh, rehearsal.units).failure
+        return run_units(fresh, units).failure
 
 
 def _sound(entry: _Broken) -> bool:

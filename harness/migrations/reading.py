@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 
 from harness.errors import InputError, Position
+from harness.migrations.changesets import Changeset, changesets
 from harness.migrations.conventions import is_way_back, ordered, same_number, section, undo_of
 from harness.migrations.statements import Source, split
 
@@ -30,7 +32,8 @@ _SECTION = re.compile(r"^\[?(?P<name>before|update|reference)\]?:?\s*$", re.IGNO
 class Script:
     """One migration: `name` as its runner knows it, `display` as the user gave the path, `text` without byte order mark.
 
-    Of a file with sections for both directions (goose, dbmate, sql-migrate), `part` is the one that is meant.
+    Of a file with sections for both directions (goose, dbmate, sql-migrate), `part` is the one that is meant. One of
+    several in a file of Liquibase's has its `change`.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Script:
     prisma: bool
     down: Path | None = None
     part: str = "up"
+    change: Changeset | None = None
 
     @property
     def checksum(self) -> str:
@@ -49,13 +53,17 @@ class Script:
     @cached_property
     def text(self) -> str:
         """The SQL; raises InputError when it is not UTF-8 or holds a NUL byte."""
-        found = section(self._whole, self.part)
-        return found.text if found else self._whole
+        if self.change is not None:
+            return self.change.up if self.part == "up" else self.change.down or ""
+        found = section(self.whole, self.part)
+        return found.text if found else self.whole
 
     @property
     def in_transaction(self) -> bool | None:
         """Whether its runner wraps it in a transaction, where its sections say so; None where it has none."""
-        found = section(self._whole, self.part)
+        if self.change is not None:
+            return self.change.in_transaction or (self.change.whole and len(self.source.statements) > 1)
+        found = section(self.whole, self.part)
         return found.in_transaction if found else None
 
     @cached_property
@@ -63,10 +71,12 @@ class Script:
         """What undoes it: a file beside it, or its own section."""
         if self.down is not None:
             return _script(self.down)
-        return replace(self, part="down") if self.part == "up" and section(self._whole, "down") else None
+        given = self.change.down is not None if self.change else bool(section(self.whole, "down"))
+        return replace(self, part="down") if self.part == "up" and given else None
 
     @cached_property
-    def _whole(self) -> str:
+    def whole(self) -> str:
+        """All that the file says."""
         if b"\0" in self.data and not self.data.startswith((b"\xff\xfe", b"\xfe\xff")):
             line = self.data[: self.data.index(b"\0")].count(b"\n") + 1
             raise InputError(
@@ -110,7 +120,7 @@ def plan(path: Path, baseline: Sequence[Path] = (), since: str | None = None) ->
     Raises InputError when a path is missing or nothing is left to check.
     """
     scripts = read(path)
-    notes: list[str] = []
+    notes = [*_remarks(scripts)]
     if since is not None:
         changed = _changed_since(path, since)
         target = [script for script in scripts if script.path.resolve() in changed]
@@ -121,7 +131,7 @@ def plan(path: Path, baseline: Sequence[Path] = (), since: str | None = None) ->
         old = [script for script in scripts if script not in target]
     else:
         target, old = scripts, []
-    for one, other in same_number([script.path for script in scripts]):
+    for one, other in same_number(list(dict.fromkeys(script.path for script in scripts))):
         notes.append(f"{one.name} and {other.name} have the same number: they are run in this order")
     if baseline:
         before = _without(_read_all(baseline, notes), target)
@@ -137,7 +147,7 @@ def plan(path: Path, baseline: Sequence[Path] = (), since: str | None = None) ->
 def read(path: Path) -> list[Script]:
     """Every migration under `path`, in the order in which its runner applies them."""
     if path.is_file():
-        return [_script(path)]
+        return _scripts(path)
     if not path.is_dir():
         raise InputError(
             f"{path} does not exist.", "Give a .sql file, a folder of them, or a Prisma migrations folder."
@@ -154,7 +164,7 @@ def read(path: Path) -> list[Script]:
         raise InputError(
             f"{path} holds no .sql file.", "An empty folder proves nothing; give the folder that holds the migrations."
         )
-    return [_script(file) for file in files]
+    return [script for file in files for script in _scripts(file)]
 
 
 def _files(folder: Path) -> list[Path]:
@@ -201,7 +211,7 @@ def _history(folder: Path, wanted: Sequence[str]) -> list[Script]:
             name = line.split()[-1]
             if not (folder / name).is_file():
                 raise InputError(f"{name} is listed but does not exist.", "", Position(str(listing), number))
-            scripts.append(_script(folder / name))
+            scripts += _scripts(folder / name)
     return scripts
 
 
@@ -224,7 +234,9 @@ def _read_prisma(folder: Path) -> list[Script]:
             f"{lost[0]} has no migration.sql.", "Prisma stops there with P3015: restore the file or remove the folder."
         )
     loose = sorted(_files(folder))
-    return [_script(child / "migration.sql") for child in _prisma_folders(folder)] + [_script(file) for file in loose]
+    return [_script(child / "migration.sql") for child in _prisma_folders(folder)] + [
+        script for file in loose for script in _scripts(file)
+    ]
 
 
 def _refuse_other_provider(lock: Path) -> None:
@@ -255,6 +267,29 @@ def _siblings_before(path: Path) -> list[Script]:
             break
         scripts.append(_script(sibling / "migration.sql"))
     return scripts
+
+
+def _scripts(path: Path) -> list[Script]:
+    """The migrations of a file: one, or of a file of Liquibase's one for each changeset."""
+    script = _script(path)
+    parts = changesets(script.whole)
+    if not parts:
+        return [script]
+    return [replace(script, name=f"{script.name} {part.name}", change=part) for part in parts if part.runs]
+
+
+def _remarks(scripts: Sequence[Script]) -> Iterator[str]:
+    """What of Liquibase's files is not rehearsed."""
+    for path, entries in groupby(scripts, key=lambda script: script.path):
+        text = next(entries).whole
+        parts = changesets(text)
+        head = "".join(text.splitlines(keepends=True)[: parts[0].line - 1]) if parts else ""
+        if strays := split(head, path.name).statements:
+            place = f"{path.name}:{strays[0].position.line}"
+            yield f"{place}: what stands before the first changeset is in none, and left out"
+        for part in parts:
+            remarks = part.remarks if part.runs else ("it is for another database and left out",)
+            yield from (f"{path.name}:{part.line} {part.name}: {remark}" for remark in remarks)
 
 
 def _script(path: Path) -> Script:

@@ -37,13 +37,13 @@ def check_way_back(rehearsal: Rehearsal) -> list[Finding]:
         after = snapshot(connection)
         given = _given_down(rehearsal)
         steps = reverse(rehearsal.statements, before, after)
-        down = given or [step.sql for step in steps if step.sql]
-        found = [] if given else list(_one_way(steps, rehearsal))
+        down = [step.sql for step in steps if step.sql] if given is None else given
+        found = list(_one_way(steps, rehearsal)) if given is None else []
         blocked = {f.statement for f in found}
         failure = _run(connection, down)
         if failure is None:
-            found += _restored(rehearsal, given, before, prints, connection)
-        elif given:
+            found += _restored(rehearsal, before, prints, connection, given=given is not None)
+        elif given is not None:
             found.append(
                 finding(
                     "down.fails",
@@ -66,8 +66,9 @@ def way_back(rehearsal: Rehearsal) -> list[str]:
     return [step.sql for step in reverse(rehearsal.statements, rehearsal.before, rehearsal.after) if step.sql]
 
 
-def _given_down(rehearsal: Rehearsal) -> list[str]:
-    """The scripts that undo it, the last migration's first; none where a migration has none, as half a way is none."""
+def _given_down(rehearsal: Rehearsal) -> list[str] | None:
+    """The scripts that undo it, the last migration's first; None where a migration has none, as half a way is none. One
+    that is there and says nothing undoes nothing: that is no reason to derive another."""
     backs: list[Script | None]
     if rehearsal.options.down:
         backs = [read(rehearsal.options.down)[0]]
@@ -77,7 +78,7 @@ def _given_down(rehearsal: Rehearsal) -> list[str]:
         if any(backs):
             having = f"{sum(map(bool, backs))} of {len(backs)} migrations have"
             rehearsal.notes.append(f"only {having} a way back: it was derived from the statements instead")
-        return []
+        return None
     return [statement.text for script in backs if script for statement in script.source.statements]
 
 
@@ -111,10 +112,11 @@ def _run(connection: psycopg.Connection[Any], down: Sequence[str]) -> Failure | 
 
 def _restored(
     rehearsal: Rehearsal,
-    given: Sequence[str],
     before: Schema,
     prints: fingerprints.Prints,
     connection: psycopg.Connection[Any],
+    *,
+    given: bool,
 ) -> Iterator[Finding]:
     now = snapshot(connection)
     lost = [

@@ -1,0 +1,135 @@
+"""Files as other tools write them: Liquibase's changesets, and migrations that a runner books one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.migrations.batches import runner_for
+from harness.migrations.checking import check
+from harness.migrations.reading import plan, read
+from harness.migrations.rehearsal import Options
+from harness.postgres import Server
+from tests.migrations.conftest import Rehearse
+from tests.migrations.places import SHOP, ids, of
+
+CHANGELOG = """--liquibase formatted sql
+--property name:kind value:text
+
+--changeset alice:1 labels:shop
+ALTER TABLE orders ADD COLUMN channel ${kind};
+--rollback ALTER TABLE orders
+--rollback DROP COLUMN channel;
+
+--changeset "bob the builder":"two words" runInTransaction:false
+CREATE INDEX CONCURRENTLY orders_code_idx ON orders (code);
+/* liquibase rollback
+DROP INDEX orders_code_idx;
+*/
+
+--changeset carol:3 endDelimiter:/ splitStatements:true
+CREATE FUNCTION one() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 6 / 2; END $$
+/
+CREATE FUNCTION two() RETURNS int LANGUAGE sql AS 'SELECT 2'
+/
+--rollback DROP FUNCTION one(); DROP FUNCTION two();
+
+--changeset carol:4 dbms:oracle
+CREATE TABLE elsewhere (id number);
+"""
+
+
+@pytest.fixture
+def changelog(tmp_path: Path) -> Path:
+    """Liquibase's formatted SQL."""
+    file = tmp_path / "changelog.sql"
+    file.write_text(CHANGELOG)
+    return file
+
+
+def test_each_changeset_is_a_migration_with_its_way_back(changelog: Path) -> None:
+    scripts = read(changelog)
+    assert [script.name for script in scripts] == [
+        "changelog.sql alice:1",
+        "changelog.sql bob the builder:two words",
+        "changelog.sql carol:3",
+    ]
+    assert [[s.text for s in script.source.statements] for script in scripts] == [
+        ["ALTER TABLE orders ADD COLUMN channel text"],
+        ["CREATE INDEX CONCURRENTLY orders_code_idx ON orders (code)"],
+        [
+            "CREATE FUNCTION one() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 6 / 2; END $$",
+            "CREATE FUNCTION two() RETURNS int LANGUAGE sql AS 'SELECT 2'",
+        ],
+    ]
+    backs = [script.way_back for script in scripts]
+    assert [[" ".join(s.text.split()) for s in back.source.statements] for back in backs if back] == [
+        ["ALTER TABLE orders DROP COLUMN channel"],
+        ["DROP INDEX orders_code_idx"],
+        ["DROP FUNCTION one()", "DROP FUNCTION two()"],
+    ]
+    assert [back.source.statements[0].position.line for back in backs if back] == [6, 12, 20]
+    assert [runner_for(script, "auto") for script in scripts] == ["one-transaction", "psql", "one-transaction"]
+
+
+def test_what_of_a_changeset_is_not_rehearsed_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "x.sql"
+    file.write_text(
+        CHANGELOG + "--changeset dan:5 context:test failOnError:false\n"
+        "--precondition-sql-check expectedResult:0 SELECT count(*) FROM orders\nSELECT 1;\n"
+        "--rollback changesetId:1 changesetAuthor:alice\n"
+    )
+    told = plan(file).notes
+    assert [note.split(": ", 1)[0] for note in told] == ["x.sql:4 alice:1", "x.sql:22 carol:4", *["x.sql:24 dan:5"] * 4]
+    for words in (
+        "another database",
+        "labels shop",
+        "context test",
+        "goes on after",
+        "preconditions",
+        "another change",
+    ):
+        assert any(words in note for note in told), words
+    assert read(file)[-1].way_back is None
+    file.write_text(CHANGELOG.replace("--changeset alice:1", "--changset alice:1"))
+    assert plan(file).notes[0] == "x.sql:5: what stands before the first changeset is in none, and left out"
+
+
+def test_statements_that_stay_together_are_one_query(tmp_path: Path) -> None:
+    file = tmp_path / "x.sql"
+    begin = "-- liquibase formatted sql\n-- changeset a:1 runInTransaction:false splitStatements:false\n"
+    file.write_text(f"{begin}SELECT 1; SELECT 2;\n")
+    assert runner_for(read(file)[0], "auto") == "one-transaction"
+    file.write_text(f"{begin}SELECT 1;\n")
+    assert runner_for(read(file)[0], "auto") == "psql"
+
+
+def test_a_changelog_is_rehearsed_and_its_rollbacks_are_tried(server: Server, changelog: Path) -> None:
+    options = Options(rows=1000, production_rows=1000, phases=("observe", "failure", "way back"))
+    assert (
+        ids(check(server, plan(changelog, [SHOP]), options)) & {"tx.not-atomic", "rerun.stuck", "down.not-exact"}
+        == set()
+    )
+    changelog.write_text(CHANGELOG.replace("DROP COLUMN channel", "DROP COLUMN chanel"))
+    failed = of(check(server, plan(changelog, [SHOP]), options), "down.fails")
+    assert 'column "chanel" of relation "orders" does not exist' in failed.evidence
+
+
+def test_a_failure_between_two_migrations_is_no_half_done_one(server: Server, tmp_path: Path) -> None:
+    """Each runner records what it has applied: a second run begins at the migration that failed."""
+    (tmp_path / "V1__a.sql").write_text("ALTER TABLE orders ADD COLUMN a int;")
+    second = tmp_path / "V2__b.sql"
+    second.write_text("ALTER TABLE orders ADD COLUMN b int;")
+    options = Options(rows=1000, production_rows=1000, phases=("observe", "failure"))
+    assert ids(check(server, plan(tmp_path, [SHOP]), options)) & {"tx.not-atomic", "rerun.stuck"} == set()
+    second.write_text("ALTER TABLE orders ADD COLUMN b int; ALTER TABLE orders ADD COLUMN c int;")
+    stuck = of(check(server, plan(tmp_path, [SHOP]), options), "rerun.stuck")
+    assert 'column "b"' in stuck.evidence
+
+
+@pytest.mark.parametrize("down", ["-- +goose Down", "-- +goose Down\n-- cannot be undone"])
+def test_a_way_back_that_says_nothing_undoes_nothing(rehearse: Rehearse, down: str) -> None:
+    sql = f"-- +goose Up\nALTER TABLE orders ADD COLUMN a int;\n{down}\n"
+    report = rehearse(sql, name="1_x.sql", runner="auto", phases=("observe", "way back"))
+    assert of(report, "down.not-exact").evidence.startswith("1 differences to the schema before")
