@@ -14,6 +14,7 @@ from pglast.keywords import RESERVED_KEYWORDS, TYPE_FUNC_NAME_KEYWORDS
 from pglast.parser import ParseError, parse_plpgsql_json, parse_sql_json
 
 from harness.migrations.statements import Statement
+from harness.migrations.trees import TEMPORARY, walk
 
 __all__ = [
     "Action",
@@ -22,7 +23,7 @@ __all__ = [
     "bodies",
     "bounded_parents",
     "conditions",
-    "created",
+    "lasting",
     "quoted",
     "subjects",
     "walk",
@@ -36,6 +37,7 @@ _COMMANDS = {
     "AT_AlterColumnType": "alter_type",
     "AT_ValidateConstraint": "validate",
     "AT_DropConstraint": "drop_constraint",
+    "AT_AlterConstraint": "alter_constraint",
     "AT_AttachPartition": "attach_partition",
     "AT_DetachPartition": "detach_partition",
 }
@@ -107,37 +109,6 @@ def quoted(name: str) -> str:
 _RESERVED = RESERVED_KEYWORDS | TYPE_FUNC_NAME_KEYWORDS  # no names of tables or columns without quotes
 
 
-def walk(node: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every (node name, body) below and including `node`, as they stand in the text; of a constant only itself.
-
-    With a stack of its own: a file may hold an INSERT of a million values.
-    """
-    left = [node]
-    while left:
-        here = left.pop()
-        if type(here) is list:
-            left.extend(reversed(here))
-        elif type(here) is tuple:
-            name, body = here
-            yield name, body
-            if name != "A_Const":
-                left.extend(_below(body))
-        elif type(here) is dict:
-            left.extend(_below(here))
-
-
-def _below(body: Mapping[str, Any]) -> list[Any]:
-    """What is named or listed in a node, last first."""
-    inside: list[Any] = []
-    for name, value in body.items():
-        if type(value) is dict:
-            inside.append((name, value))
-        elif type(value) is list:
-            inside.append(value)
-    inside.reverse()
-    return inside
-
-
 def bodies(statement: Statement) -> Iterator[str]:
     """The texts of a function or a DO block, without their quotes; nothing for another statement."""
     for name, entry in walk(statement.tree) if statement.kind in {"DoStmt", "CreateFunctionStmt"} else ():
@@ -185,11 +156,8 @@ def subjects(statement: Statement) -> tuple[Name, ...]:
         )
     if kind == "DropStmt":
         return tuple(_dotted(entry) for entry in node.get("objects", ()))
-    if "relation" in node:
-        return (_range(node["relation"]), *_partitions(node))
-    if kind == "ViewStmt":
-        return (_range(node["view"]),)
-    return ()
+    made = node.get("relation") or node.get("view") or node.get("into", {}).get("rel")
+    return (_range(made), *_partitions(node)) if made else ()
 
 
 def bounded_parents(statement: Statement) -> tuple[Name, ...]:
@@ -207,14 +175,10 @@ def _partitions(node: Mapping[str, Any]) -> Iterator[Name]:
             yield _range(command["name"])
 
 
-def created(statements: Sequence[Statement]) -> set[str]:
-    """Names of the tables that these statements create themselves."""
-    return {
-        action.table.name
-        for statement in statements
-        for action in actions(statement)
-        if action.kind == "create_table" and action.table
-    }
+def lasting(statement: Statement) -> bool:
+    """Whether it is about more than temporary tables."""
+    names = subjects(statement)
+    return not names or any(name.schema != TEMPORARY for name in names)
 
 
 def actions(statement: Statement) -> tuple[Action, ...]:
@@ -271,7 +235,8 @@ def _command(table: Name, command: Mapping[str, Any]) -> Iterator[Action]:
     else:
         name = command.get("name", "")
         kind = _COMMANDS.get(subtype, "other")
-        named = {"name": name} if kind in {"validate", "drop_constraint"} else {"column": name}
+        name = name or body.get("ATAlterConstraint", {}).get("conname", "")
+        named = {"name": name} if kind in {"validate", "drop_constraint", "alter_constraint"} else {"column": name}
         yield Action(kind, table, cascade=cascade, if_exists=missing_ok, node=command, **named)
 
 

@@ -193,6 +193,21 @@ def _validate(part: _Part) -> Iterator[str]:
     yield f"{part.text};"
 
 
+def _enforced(part: _Part) -> Iterator[str]:
+    """Enforcing a key reads every row under ACCESS EXCLUSIVE; one beside it can be validated while reads and writes go on."""
+    change = part.command.def_
+    old = part.schema.constraints.get(f"{part.label}.{change.conname}")
+    if not (change.alterEnforceability and change.is_enforced) or old is None:
+        return
+    table, name, new = part.table.sql, quoted(change.conname), quoted(part.name(change.conname, "enforced"))
+    definition = str(old["definition"]).removesuffix(" NOT ENFORCED")
+    yield "-- another one beside it, which is validated without blocking anybody; each step commits"
+    yield f"ALTER TABLE {table} ADD CONSTRAINT {new} {definition} NOT VALID;"
+    yield f"ALTER TABLE {table} VALIDATE CONSTRAINT {new};"
+    yield f"ALTER TABLE {table} DROP CONSTRAINT {name};"
+    yield f"ALTER TABLE {table} RENAME CONSTRAINT {new} TO {name};"
+
+
 def _attach(part: _Part) -> Iterator[str]:
     child = part.command.def_.name
     table = Name(child.relname, child.schemaname or "")
@@ -300,6 +315,7 @@ _COMMANDS: dict[AlterTableType, Callable[[_Part], Iterator[str]]] = {
     AlterTableType.AT_AddConstraint: _added,
     AlterTableType.AT_ValidateConstraint: _validate,
     AlterTableType.AT_AttachPartition: _attach,
+    AlterTableType.AT_AlterConstraint: _enforced,
     AlterTableType.AT_AlterColumnType: _new_type,
 }
 

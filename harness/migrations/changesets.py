@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-__all__ = ["Changeset", "changesets"]
+__all__ = ["Changeset", "changesets", "unfilled"]
 
 _FORMATTED = re.compile(r"\s*--[ \t]*liquibase[ \t]+formatted[ \t]+sql\b", re.IGNORECASE)
 _BEGIN = re.compile(
@@ -24,6 +24,7 @@ _PROPERTY = re.compile(
     r"""^[ \t]*--[ \t]*property[ \t]+(?=[^\n]*\bname:"?(?P<name>[\w.-]+))(?=[^\n]*\bvalue:(?:"(?P<quoted>[^"\n]*)"|(?P<plain>\S+)))""",
     re.IGNORECASE | re.MULTILINE,
 )
+_PARAMETER = re.compile(r"\$\{[\w.-]+\}")
 _ELSEWHERE = re.compile(r"^\s*changeset(?:id|author|path)\s*:", re.IGNORECASE)
 _NOTHING = re.compile(r"^\s*(?:empty|not[ \t]+required)\s*;?\s*$", re.IGNORECASE)
 
@@ -52,7 +53,13 @@ def changesets(text: str) -> tuple[Changeset, ...]:
     told = {m["name"]: m["quoted"] if m["quoted"] is not None else m["plain"] for m in _PROPERTY.finditer(text)}
     begun = list(_BEGIN.finditer(text))
     ends = [*(match.start() for match in begun[1:]), len(text)]
-    return tuple(_changeset(text, match, end, told) for match, end in zip(begun, ends, strict=True))
+    return tuple(_changeset(text, match, end, told) for match, end in zip(begun, ends, strict=False))
+
+
+def unfilled(text: str) -> Iterator[tuple[int, str]]:
+    """(line, placeholder) of what no property of the file has a value for."""
+    for match in _PARAMETER.finditer(text):
+        yield text.count("\n", 0, match.start()) + 1, match[0]
 
 
 def _changeset(text: str, begin: re.Match[str], end: int, told: Mapping[str, str]) -> Changeset:

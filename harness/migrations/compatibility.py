@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 
 from harness.errors import InputError
+from harness.migrations import fingerprints
 from harness.migrations.actions import actions
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.generator import row_sql
@@ -164,6 +165,8 @@ class _Models:
                 evidence = (
                     f"{table}.{column.name} was {column.type} and is {now.type}: the running release reads another type"
                 )
+                if (column.type, now.type) == ("json", "jsonb"):
+                    evidence += f"; {fingerprints.JSONB_KEEPS}, and refuses \\u0000"
                 yield self._found("compat.old-app-read-fails", Severity.MEDIUM, table, column.name, evidence)
 
     def _old_writes(self, table: str) -> Iterator[Finding]:
@@ -297,7 +300,7 @@ class _Models:
     def _cause(self, table: str, hint: str) -> Statement:
         """The statement that speaks of the column in `hint`, else of the table, else the first."""
         about = []
-        for statement in self.rehearsal.statements:
+        for statement in self.rehearsal.lasting:
             for action in actions(statement):
                 words = [word for word in (action.column, *action.values, action.name) if len(word) > 1]
                 if action.table and action.table.name == table.rsplit(".", maxsplit=1)[-1]:

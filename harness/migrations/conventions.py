@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-__all__ = ["Section", "is_way_back", "ordered", "same_number", "section", "undo_of"]
+__all__ = ["Section", "is_way_back", "ordered", "placeholders", "same_number", "section", "undo_of"]
 
 _DOWN = re.compile(r"(^|[._-])(down|undo|rollback|revert)\.sql$", re.IGNORECASE)
 _FLYWAY = re.compile(r"^(?P<letter>[VU])(?P<number>\d+(?:[._]\d+)*)__.*\.sql$")
@@ -20,6 +20,9 @@ _MARK = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _APART = re.compile(r"notransaction|transaction:[ \t]*false", re.IGNORECASE)
+_BRACED = re.compile(r"\$\{[^}\n]+\}")
+_OF_SHELL = re.compile(r"\$(?:\{[^}\n]+\}|[A-Za-z_]\w*)")
+_GOOSE_FILLS = re.compile(r"^--[ \t]*\+goose[ \t]+envsub[ \t]+(?P<switch>on|off)\b", re.IGNORECASE | re.MULTILINE)
 _GOOSE_APART = re.compile(r"^--[ \t]*\+goose[ \t]+no[ \t]+transaction\b", re.IGNORECASE | re.MULTILINE)
 
 
@@ -43,6 +46,21 @@ def section(text: str, part: str) -> Section | None:
             apart = apart or bool(_APART.search(mark["options"]))
             done = end
     return Section("".join((*kept, _blank(text[done:]))), not apart)
+
+
+def placeholders(name: str, text: str) -> Iterator[tuple[int, str, str]]:
+    """(line, placeholder, whose) of what goose (between ENVSUB ON and OFF) or Flyway replaces before it sends the SQL."""
+    if _FLYWAY.match(name) or _REPEATABLE.match(name):
+        yield from _found(_BRACED, text, 0, len(text), "Flyway")
+    marks = [*_GOOSE_FILLS.finditer(text)]
+    for mark, end in zip(marks, [*(mark.start() for mark in marks[1:]), len(text)], strict=False):
+        if mark["switch"].lower() == "on":
+            yield from _found(_OF_SHELL, text, mark.end(), end, "goose")
+
+
+def _found(pattern: re.Pattern[str], text: str, start: int, end: int, whose: str) -> Iterator[tuple[int, str, str]]:
+    for match in pattern.finditer(text, start, end):
+        yield text.count("\n", 0, match.start()) + 1, match[0], whose
 
 
 def is_way_back(path: Path) -> bool:

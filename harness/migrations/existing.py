@@ -223,7 +223,7 @@ def _last_name(function: Statement) -> str:
 def _cause(rehearsal: Rehearsal, change: Change) -> Statement:
     """The statement that names the column, else the table, else the first."""
     by_table: list[Statement] = []
-    for statement in rehearsal.statements:
+    for statement in rehearsal.lasting:
         for action in actions(statement):
             names = {action.column, *action.values}
             if action.table and action.table.name == change.table.split(".")[-1]:

@@ -15,12 +15,17 @@ import psycopg
 from harness.migrations.schema import Column, Schema, quoted_label, quoted_name
 from harness.migrations.settings import with_settings
 
-__all__ = ["Change", "ColumnPrint", "Prints", "compare", "take"]
+__all__ = ["JSONB_KEEPS", "Change", "ColumnPrint", "Prints", "compare", "take"]
+
+JSONB_KEEPS = "jsonb keeps neither the order of keys, nor a key that is said twice, nor blanks"
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnPrint:
-    """Number of values and the sum of their hashes; `through` is the hash through the new type, `lossy` what it loses."""
+    """Number of values and the sum of their hashes; `through` is the hash through the new type, `lossy` what it loses.
+
+    `unspaced` is that of a json's text without blanks: a way there and back through jsonb may write others.
+    """
 
     name: str
     type: str
@@ -28,6 +33,7 @@ class ColumnPrint:
     digest: int
     through: int | None = None
     lossy: int = 0
+    unspaced: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +73,11 @@ def take(connection: psycopg.Connection[Any], schema: Schema, after: Schema | No
     return Prints(labels, rows, columns, partitions)
 
 
-def compare(before: Prints, after: Prints) -> list[Change]:
-    """What of `before` is gone or different in `after`; new tables, rows and columns are no difference."""
+def compare(before: Prints, after: Prints, *, blanks: bool = True) -> list[Change]:
+    """What of `before` is gone or different in `after`; new tables, rows and columns are no difference.
+
+    `blanks` False: a json that has others between its tokens is the same.
+    """
     changes: list[Change] = []
     for oid, label in before.labels.items():
         if before.rows[oid] == 0:
@@ -81,7 +90,7 @@ def compare(before: Prints, after: Prints) -> list[Change]:
             moved = gone > 0 and _moved_rows(before, after, oid)
             changes += [Change("rows gone", label, "", gone, text)] if gone > 0 and not moved else []
         else:
-            changes += _columns(before, after, oid, oid)
+            changes += _columns(before, after, oid, blanks)
     return changes
 
 
@@ -139,16 +148,16 @@ def _replaced(before: Prints, after: Prints, oid: int, label: str) -> list[Chang
     ]
 
 
-def _columns(before: Prints, after: Prints, oid: int, successor: int) -> list[Change]:
+def _columns(before: Prints, after: Prints, oid: int, blanks: bool) -> list[Change]:
     changes = []
     label = before.labels[oid]
-    same_rows = before.rows[oid] == after.rows[successor]
+    same_rows = before.rows[oid] == after.rows[oid]
     for (table, number), old in before.columns.items():
         if table != oid or old.values == 0:
             continue
-        new = after.columns.get((successor, number))
+        new = after.columns.get((oid, number))
         if new is None:
-            if not _moved(before, after, oid, successor, old):
+            if not _moved(before, after, oid, old):
                 changes.append(
                     Change(
                         "column gone",
@@ -161,18 +170,23 @@ def _columns(before: Prints, after: Prints, oid: int, successor: int) -> list[Ch
         elif old.lossy:
             text = f"{old.lossy:,} values of {label}.{old.name} do not survive {old.type} → {new.type} and back"
             changes.append(Change("values lost", label, old.name, old.lossy, text))
-        elif same_rows and new.digest not in {old.digest, old.through}:
-            text = f"values of {label}.{old.name} changed ({old.values:,} before, {new.values:,} after)"
+        elif same_rows and new.digest not in {old.digest, old.through} and (blanks or not _spaced_otherwise(old, new)):
+            why = "" if blanks or old.type != "json" else f"; {JSONB_KEEPS}"
+            text = f"values of {label}.{old.name} changed ({old.values:,} before, {new.values:,} after){why}"
             changes.append(Change("values changed", label, old.name, old.values, text))
     return changes
 
 
-def _moved(before: Prints, after: Prints, oid: int, successor: int, old: ColumnPrint) -> bool:
+def _spaced_otherwise(old: ColumnPrint, new: ColumnPrint) -> bool:
+    return old.unspaced is not None and old.unspaced == new.unspaced
+
+
+def _moved(before: Prints, after: Prints, oid: int, old: ColumnPrint) -> bool:
     """Whether a column that was not there before holds the same values now."""
     return any(
         entry.digest == old.digest and entry.values == old.values and (oid, number) not in before.columns
         for (table, number), entry in after.columns.items()
-        if table == successor or table not in before.labels
+        if table == oid or table not in before.labels
     )
 
 
@@ -190,13 +204,16 @@ def _table(
     parts = ["count(*)"]
     for column in columns:
         name = quoted_name(column.name)
-        parts += [f"count({name})", _digest(f"{name}::text")]
+        text = f"{name}::text"
+        spaced = f"regexp_replace({text}, '[ \\t\\n\\r]+', '', 'g')" if column.type == "json" else "NULL"
+        parts += [f"count({name})", _digest(text), _digest(spaced)]
     row = _row(connection, f"SELECT {', '.join(parts)} FROM {quoted_label(table)}")
     prints = {}
     for place, column in enumerate(columns):
         through, lossy = _through(connection, table, column, coming.get(column.number, column.type))
+        values, digest, unspaced = (int(part) for part in row[1 + 3 * place : 4 + 3 * place])
         prints[column.number] = ColumnPrint(
-            column.name, column.type, int(row[1 + 2 * place]), int(row[2 + 2 * place]), through, lossy
+            column.name, column.type, values, digest, through, lossy, unspaced if column.type == "json" else None
         )
     return int(row[0]), prints
 

@@ -315,6 +315,13 @@ HAZARDS: dict[str, Hazard] = {
         "A NOT VALID constraint guards new rows only, and proves nothing until it is validated.",
         "ALTER TABLE {table} VALIDATE CONSTRAINT {name};",
     ),
+    "schema.not-enforced": Hazard(
+        "A NOT ENFORCED constraint is a remark: no row is held against it, old or new, a foreign key refuses no DELETE and passes none on, "
+        "and to enforce it later reads every row under ACCESS EXCLUSIVE.",
+        "-- one that guards from now on, validated without blocking anybody, instead\n"
+        "ALTER TABLE {table} ADD CONSTRAINT {name_new} {definition} NOT VALID;\n"
+        "ALTER TABLE {table} VALIDATE CONSTRAINT {name_new};\nALTER TABLE {table} DROP CONSTRAINT {name};",
+    ),
     "schema.refused": Hazard(
         "The statement is refused whatever the rows hold: the schema on which it was written is not this one.",
         "-- {message}\n-- run the check against the real schema (--baseline), and mend the statement",
@@ -335,6 +342,10 @@ HAZARDS: dict[str, Hazard] = {
     "check.not-analysed": Hazard(
         "PostgreSQL's grammar does not know this statement: what is said about it is what was seen when it ran.",
         "-- check the syntax for your PostgreSQL version",
+    ),
+    "check.placeholder": Hazard(
+        "The runner replaces a placeholder before it sends the statement: what is said here is about another text.",
+        "-- check the file as the runner sends it, with the values written out",
     ),
     "check.not-applied": Hazard("The migration gave up or was ended while others worked.", _RETRY),
     "check.not-run": Hazard(

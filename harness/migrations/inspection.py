@@ -142,7 +142,7 @@ def _keys(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
         if key["kind"] == "f":
             columns = tuple(key["columns"])
             bared = not new and key["table"] in before.tables and _indexed(before, key["table"], columns)
-            if (new or bared) and not _indexed(after, key["table"], columns):
+            if (new or bared) and key["enforced"] and not _indexed(after, key["table"], columns):
                 statement = _unindexing(rehearsal, key, columns) if bared else _about(rehearsal, key)
                 evidence = (
                     f"{key['name']} on {key['table']} ({', '.join(columns)}) has no index that begins with its columns"
@@ -152,7 +152,9 @@ def _keys(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
                     "schema.fk-without-index", Severity.LOW, PHASE, statement, evidence, table=key["table"], names=names
                 )
             yield from _cascade(rehearsal, after, key)
-        if new and not key["valid"]:
+        if not key["enforced"] and (new or before.constraints[name]["enforced"]):
+            yield _unenforced(rehearsal, key, new)
+        elif new and not key["valid"]:
             evidence = f"{key['name']} on {key['table']} is NOT VALID after this migration"
             yield finding(
                 "schema.invalid-constraint",
@@ -163,6 +165,16 @@ def _keys(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
                 table=key["table"],
                 names={"name": quoted(key["name"])},
             )
+
+
+def _unenforced(rehearsal: Rehearsal, key: Any, new: bool) -> Finding:
+    """What only looks like a constraint: rows are held against it neither now nor later, no DELETE is refused or passed on."""
+    was = "is" if new else "was enforced and is"
+    evidence = f"{key['name']} on {key['table']} {was} NOT ENFORCED after this migration: no row has to keep it"
+    names = {"name": quoted(key["name"]), "definition": str(key["definition"]).removesuffix(" NOT ENFORCED")}
+    severity = Severity.LOW if new else Severity.MEDIUM
+    statement = _about(rehearsal, key)
+    return finding("schema.not-enforced", severity, PHASE, statement, evidence, table=key["table"], names=names)
 
 
 def _cascade(rehearsal: Rehearsal, after: Schema, key: Any) -> Iterator[Finding]:
@@ -210,7 +222,7 @@ def _unindexing(rehearsal: Rehearsal, key: Any, columns: tuple[str, ...]) -> Sta
 
 def _about(rehearsal: Rehearsal, key: Any) -> Statement:
     """The statement that names the constraint, or its column on its table."""
-    for statement in rehearsal.statements:
+    for statement in rehearsal.lasting:
         for action in actions(statement):
             if action.table and action.table.name == key["table"].split(".")[-1]:
                 named = action.name == key["name"] or set(key["columns"] or ()) & {action.column, *action.columns}

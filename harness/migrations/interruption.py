@@ -57,6 +57,7 @@ def check_interruption(rehearsal: Rehearsal) -> list[Finding]:
 
 
 def _twice(rehearsal: Rehearsal, connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+    connection.execute("DISCARD TEMP")  # a second run is another session's
     before = fingerprints.take(connection, snapshot(connection))
     outcome = run_units(connection, rehearsal.units)
     if outcome.failure and outcome.failed:

@@ -79,7 +79,20 @@ def lint(scripts: Sequence[Script]) -> Iterator[Finding]:
                 yield finding(
                     "check.not-analysed", Severity.MEDIUM, PHASE, statement, f"the parser says: {statement.error}"
                 )
+        yield from _replaced(script)
         yield from _suppressions(script)
+
+
+def _replaced(script: Script) -> Iterator[Finding]:
+    """Statements in which the runner replaces something: what is said about them is about another text."""
+    found = script.placeholders
+    for statement in script.source.statements if found else ():
+        inside = range(statement.position.line, statement.end_line + 1)
+        here = [(text, whose) for line, text, whose in found if line in inside and text in statement.text]
+        if here:
+            names = ", ".join(dict.fromkeys(text for text, _ in here))
+            evidence = f"{here[0][1]} writes a value where {names} stands; it is rehearsed as it stands"
+            yield finding("check.placeholder", Severity.MEDIUM, PHASE, statement, evidence)
 
 
 def _suppressions(script: Script) -> Iterator[Finding]:

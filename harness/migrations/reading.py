@@ -16,8 +16,8 @@ from itertools import groupby
 from pathlib import Path
 
 from harness.errors import InputError, Position
-from harness.migrations.changesets import Changeset, changesets
-from harness.migrations.conventions import is_way_back, ordered, same_number, section, undo_of
+from harness.migrations.changesets import Changeset, changesets, unfilled
+from harness.migrations.conventions import is_way_back, ordered, placeholders, same_number, section, undo_of
 from harness.migrations.statements import Source, split
 
 __all__ = ["Plan", "Script", "plan", "read"]
@@ -57,6 +57,13 @@ class Script:
             return self.change.up if self.part == "up" else self.change.down or ""
         found = section(self.whole, self.part)
         return found.text if found else self.whole
+
+    @property
+    def placeholders(self) -> tuple[tuple[int, str, str], ...]:
+        """(line, placeholder, whose) of what its runner replaces before it sends the SQL, and nobody does here."""
+        if self.change is not None:
+            return tuple((line, text, "Liquibase") for line, text in unfilled(self.text))
+        return tuple(placeholders(self.name, self.whole))
 
     @property
     def in_transaction(self) -> bool | None:

@@ -16,14 +16,9 @@ from weakref import WeakKeyDictionary
 import psycopg
 
 from harness.errors import InputError
-from harness.migrations.actions import Name, actions, bounded_parents, subjects
+from harness.migrations.actions import Name, actions, bounded_parents, lasting, subjects
 from harness.migrations.batches import Unit, runner_for, units
-from harness.migrations.confinement import (
-    add_extensions,
-    install_watch,
-    login_for,
-    refuse_lacking_extension,
-)
+from harness.migrations.confinement import add_extensions, install_watch, login_for, refuse_lacking_extension
 from harness.migrations.generator import Generated, fill, fill_awkward
 from harness.migrations.given import insert_given, read_given
 from harness.migrations.literals import Literals, bounds_in, literals_in, sought_empty
@@ -43,8 +38,7 @@ __all__ = ["Options", "Rehearsal"]
 
 _OWNERS = re.compile(r"^\s*(?:ALTER\b.*\bOWNER TO|GRANT|REVOKE|ALTER DEFAULT PRIVILEGES)\b", re.IGNORECASE | re.DOTALL)
 _SUPERUSERS = re.compile(
-    r"^\s*(?:COMMENT ON (?:EXTENSION|EVENT TRIGGER)|DROP EXTENSION|(?:CREATE|ALTER) (?:EVENT TRIGGER|PUBLICATION))\b",
-    re.IGNORECASE,
+    r"(?i)^\s*(?:COMMENT ON (?:EXTENSION|EVENT TRIGGER)|DROP EXTENSION|(?:CREATE|ALTER) (?:EVENT TRIGGER|PUBLICATION))\b"
 )
 _SUSPECTS = {"RenameStmt": 0, "DropStmt": 0, "AlterTableStmt": 1}
 _PREPARES = {"VariableSetStmt", "TransactionStmt"}
@@ -91,6 +85,11 @@ class Rehearsal:
     def statements(self) -> tuple[Statement, ...]:
         """Every statement of the target, file after file."""
         return tuple(statement for script in self.plan.target for statement in script.source.statements)
+
+    @cached_property
+    def lasting(self) -> tuple[Statement, ...]:
+        """Those that are about more than temporary tables, which may hide one of the same name."""
+        return tuple(filter(lasting, self.statements))
 
     @cached_property
     def units(self) -> tuple[Unit, ...]:
@@ -179,17 +178,17 @@ class Rehearsal:
         table that was there, else the first of all."""
         if text:
             word = re.compile(rf"(?<!\w){re.escape(text)}(?!\w)")
-            naming = [statement for statement in self.statements if word.search(statement.text)]
+            naming = [statement for statement in self.lasting if word.search(statement.text)]
             if naming:
                 return min(naming, key=lambda statement: _SUSPECTS.get(statement.kind, 2))
         for statement in self.statements:
             if any(self.label(name.name, name.schema) for name in subjects(statement)):
                 return statement
-        return next((s for s in self.statements if s.kind not in _PREPARES), self.statements[0])
+        return next((s for s in self.lasting if s.kind not in _PREPARES), self.statements[0])
 
     def altering(self, table: str, *words: str) -> Statement:
         """The last statement that names the table and one of the words (small), else one that speaks of the table."""
-        texts = [(statement, " ".join(statement.text.lower().split())) for statement in self.statements]
+        texts = [(statement, " ".join(statement.text.lower().split())) for statement in self.lasting]
         naming = [s for s, text in texts if table.lower() in text and any(word in text for word in words)]
         return naming[-1] if naming else self.speaks_of(table)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.migrations.actions import Action, actions, bodies, conditions, quoted, walk, writes
+from harness.migrations.actions import Action, actions, bodies, conditions, lasting, quoted, walk, writes
 from harness.migrations.schema import Schema
 from harness.migrations.statements import Statement
 
@@ -41,6 +41,7 @@ class Reverse:
 
 def reverse(statements: Sequence[Statement], before: Schema, after: Schema) -> list[Reverse]:
     """The way back, last action first. Rows are not looked at: what a reverse loses shows when it is run."""
+    statements = [statement for statement in statements if lasting(statement)]
     added = {(a.table.name, a.column) for s in statements for a in actions(s) if a.kind == "add_column" and a.table}
     made = {a.table.name for s in statements for a in actions(s) if a.kind == "create_table" and a.table}
     found: list[Reverse] = []
@@ -158,6 +159,23 @@ def _constraint_again(action: Action, before: Schema, _after: Schema) -> str | N
     return _alter(action, f"ADD CONSTRAINT {quoted(action.name)} {old['definition']}") if old else ""
 
 
+_LATE = re.compile(r" NOT VALID$| NOT ENFORCED$| DEFERRABLE| INITIALLY DEFERRED")
+
+
+def _constraint_as_before(action: Action, before: Schema, after: Schema) -> str | None:
+    """Its deferrability and whether it is enforced, where they differ: both stand at the end of a definition."""
+    label = f"{action.table.name if action.table else ''}.{action.name}"
+    old, new = before.constraints.get(label), after.constraints.get(label)
+    if old is None or new is None or old["definition"] == new["definition"]:
+        return ""
+    then = set(_LATE.findall(old["definition"]))
+    words = " DEFERRABLE" if " DEFERRABLE" in then else " NOT DEFERRABLE"
+    words += " INITIALLY DEFERRED" * (" INITIALLY DEFERRED" in then)
+    if old["enforced"] != new["enforced"]:
+        words = " ENFORCED" if old["enforced"] else " NOT ENFORCED"
+    return _alter(action, f"ALTER CONSTRAINT {quoted(action.name)}{words}")
+
+
 def _drop_index(action: Action, before: Schema, after: Schema) -> str | None:
     table = action.table.name if action.table else ""
     new = [
@@ -233,6 +251,7 @@ _MAKERS: dict[str, _Maker] = {
     "add_exclusion": _drop_new_constraint,
     "add_not_null": _drop_new_constraint,
     "drop_constraint": _constraint_again,
+    "alter_constraint": _constraint_as_before,
     "set_default": _default_back,
     "drop_default": _default_back,
     "create_index": _drop_index,

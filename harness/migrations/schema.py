@@ -49,6 +49,7 @@ SELECT json_build_object(
     LEFT JOIN pg_attrdef d ON d.adrelid = r.oid AND d.adnum = a.attnum WHERE r.relkind IN ('r', 'p', 'm', 'v', 'f')),
  'constraints', (SELECT coalesce(json_object_agg(r.label || '.' || k.conname, json_build_object(
       'table', r.label, 'name', k.conname, 'kind', k.contype, 'definition', pg_get_constraintdef(k.oid), 'valid', k.convalidated,
+      'enforced', coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true),
       'columns', (SELECT json_agg(a.attname ORDER BY u.n) FROM unnest(k.conkey) WITH ORDINALITY u(num, n)
                   JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.num),
       'parent', (SELECT p.label FROM relations p WHERE p.oid = k.confrelid),
@@ -198,7 +199,8 @@ class Schema:
 
 def snapshot(connection: psycopg.Connection[Any]) -> Schema:
     """The schema as this connection sees it (uncommitted changes of its own included)."""
-    with with_settings(connection, search_path='"$user", public'):  # it decides how definitions name what they use
+    with with_settings(connection, search_path='"$user", public, pg_temp'):
+        # it decides how definitions name what they use; a temporary table that is not named last hides one that stays
         row = connection.execute(_QUERY).fetchone()
     data: dict[str, Any] = row[0] if row else {}
     columns = {(entry["table"], entry["name"]): Column(**entry) for entry in data.pop("columns")}
@@ -274,10 +276,17 @@ def _mapping_difference(what: str, old: Mapping[str, Any], new: Mapping[str, Any
         left, right = _comparable(old.get(name)), _comparable(new.get(name))
         if left == right or (isinstance(left or right, dict) and (left or right).get("table") in tables):
             continue
-        changed = "another body" if what == "functions" else f"{left} → {right}"
+        changed = "another body" if what == "functions" else _changed(left, right)
         state = "new" if name not in old else "gone" if name not in new else changed
         lines.append(f"{word} {name}: {state}")
     return lines
+
+
+def _changed(left: Any, right: Any) -> str:
+    if not (isinstance(left, dict) and isinstance(right, dict)):
+        return f"{left} → {right}"
+    fields = ("definition",) if left.get("definition") != right.get("definition") else left.keys() | right.keys()
+    return "; ".join(f"{k} {left.get(k)} → {right.get(k)}" for k in sorted(fields) if left.get(k) != right.get(k))
 
 
 def _comparable(value: Any) -> Any:

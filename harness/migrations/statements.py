@@ -20,6 +20,7 @@ from pglast.parser import split as scanner_split
 
 from harness.errors import Position
 from harness.migrations.lexing import comments
+from harness.migrations.trees import name_temporary
 from harness.migrations.variables import interpolate
 from harness.redaction import MASK, Redactor
 
@@ -40,6 +41,7 @@ _LIKE_ALLOW = re.compile(
     r"@?harness\b\W{0,3}(?:allow|ignore|disable|suppress|skip|permit|accept|noqa|nolint|off)", re.IGNORECASE
 )
 _PASSWORD = re.compile(r"""(\bpassword["']?\s*=?\s*)E?'(?:[^']|'')*'?""", re.IGNORECASE)
+_TEMPORARY = re.compile(r"\btemp(?:orary)?\b", re.IGNORECASE)
 _MOST_READ = 100_000  # characters of a statement, for its one line: one with a million rows is not read for 120 of them
 _UNCLOSED = re.compile(r"(\bunterminated [\w -]+ at or near ).*", re.DOTALL)
 _BECAUSE = re.compile(r"^(?:because|--|—|:)\s*", re.IGNORECASE)
@@ -136,7 +138,10 @@ def split(text: str, file: str) -> Source:
     left = deque(sorted(allowances, key=lambda allowance: allowance.position.line))
     statements: list[Statement] = []
     previous_end = 0
-    for start, end, tree, error in _pieces(clean):
+    pieces = list(_pieces(clean))
+    if _TEMPORARY.search(clean):
+        name_temporary([tree for _, _, tree, _ in pieces if tree])
+    for start, end, tree, error in pieces:
         begin = _skip_gap(clean, start, end)
         if begin >= end:
             continue
@@ -177,7 +182,7 @@ class _Lines:
         return Position(self.file, line, offset - self.starts[line - 1] + 1)
 
 
-def _pieces(text: str) -> Iterator[tuple[int, int, Mapping[str, Any] | None, str]]:
+def _pieces(text: str) -> Iterator[tuple[int, int, dict[str, Any] | None, str]]:
     """(start, end, tree, error) in characters, statement by statement."""
 
     try:
@@ -196,7 +201,7 @@ def _pieces(text: str) -> Iterator[tuple[int, int, Mapping[str, Any] | None, str
         yield begin, characters, entry["stmt"], ""
 
 
-def _pieces_by_scanner(text: str) -> Iterator[tuple[int, int, Mapping[str, Any] | None, str]]:
+def _pieces_by_scanner(text: str) -> Iterator[tuple[int, int, dict[str, Any] | None, str]]:
 
     try:
         slices = scanner_split(text, with_parser=False, only_slices=True)
@@ -227,7 +232,7 @@ def _pieces_by_scanner(text: str) -> Iterator[tuple[int, int, Mapping[str, Any] 
         yield from _passed_over(text, rest, len(text))
 
 
-def _passed_over(text: str, start: int, end: int) -> Iterator[tuple[int, int, Mapping[str, Any] | None, str]]:
+def _passed_over(text: str, start: int, end: int) -> Iterator[tuple[int, int, dict[str, Any] | None, str]]:
     """What the scanner takes for no statement, since it has no keyword (words joined by a no-break space): the server
     is sent it all the same."""
     begin = _first(text, start, end)

@@ -103,6 +103,7 @@ def _written(rehearsal: Rehearsal) -> dict[int, int]:
 
 def _run(connection: psycopg.Connection[Any], down: Sequence[str]) -> Failure | None:
     try:
+        connection.execute("DISCARD TEMP")  # another session goes the way back
         for sql in down:
             execute(connection, sql)
     except psycopg.Error as problem:
@@ -121,7 +122,7 @@ def _restored(
     now = snapshot(connection)
     lost = [
         change
-        for change in fingerprints.compare(prints, fingerprints.take(connection, now))
+        for change in fingerprints.compare(prints, fingerprints.take(connection, now), blanks=False)
         if change.kind != "rows gone" or given
     ]
     for change in lost[:3]:
@@ -174,7 +175,7 @@ def _after_new_rows(rehearsal: Rehearsal, down: Sequence[str]) -> Iterator[Findi
 
 def _about(rehearsal: Rehearsal, table: str, column: str) -> Statement:
     for wanted in (column, table):
-        for statement in rehearsal.statements:
+        for statement in rehearsal.lasting:
             if wanted and wanted in statement.text and table.rsplit(".", maxsplit=1)[-1] in statement.text:
                 return statement
     return rehearsal.speaks_of()

@@ -8,6 +8,7 @@ import pytest
 
 from harness.migrations.batches import runner_for
 from harness.migrations.checking import check
+from harness.migrations.linting import lint
 from harness.migrations.reading import plan, read
 from harness.migrations.rehearsal import Options
 from harness.postgres import Server
@@ -133,3 +134,44 @@ def test_a_way_back_that_says_nothing_undoes_nothing(rehearse: Rehearse, down: s
     sql = f"-- +goose Up\nALTER TABLE orders ADD COLUMN a int;\n{down}\n"
     report = rehearse(sql, name="1_x.sql", runner="auto", phases=("observe", "way back"))
     assert of(report, "down.not-exact").evidence.startswith("1 differences to the schema before")
+
+
+@pytest.mark.parametrize(
+    ("name", "sql", "told"),
+    [
+        (
+            "1.sql",
+            "-- +goose ENVSUB ON\n-- +goose Up\nSELECT '${A:-b}', '$HOME';\n-- +goose Down\n",
+            "goose ${A:-b}, $HOME",
+        ),
+        (
+            "1.sql",
+            "-- +goose Up\n-- +goose ENVSUB ON\nSELECT $x$a$x$;\n-- +goose ENVSUB OFF\nSELECT '${B}';",
+            "goose $x, $a",
+        ),
+        ("1.sql", "-- +goose Up\nSELECT '${B}';", ""),
+        ("V1__a.sql", "SELECT 1;\nSELECT '${schema}', '$1';", "Flyway ${schema}"),
+        ("R__a.sql", "-- ${comment}\nSELECT '${owner}';", "Flyway ${owner}"),
+        ("a.sql", "--liquibase formatted sql\n--changeset a:1\nSELECT '${owner}';", "Liquibase ${owner}"),
+        ("a.sql", "--liquibase formatted sql\n--property name:o value:x\n--changeset a:1\nSELECT '${o}';", ""),
+        ("a.sql", "SELECT '${owner}';", ""),
+        ("a.sql", "--liquibase formatted sql\nSELECT '${owner}';", ""),
+    ],
+)
+def test_what_the_runner_would_replace_is_told(tmp_path: Path, name: str, sql: str, told: str) -> None:
+    (tmp_path / name).write_text(sql)
+    found = [f.evidence for f in lint(read(tmp_path / name)) if f.id == "check.placeholder"]
+    whose, _, names = told.partition(" ")
+    assert found == ([f"{whose} writes a value where {names} stands; it is rehearsed as it stands"] if told else [])
+
+
+def test_a_json_that_becomes_jsonb_says_what_is_not_kept(rehearse: Rehearse, tmp_path: Path) -> None:
+    baseline = tmp_path / "baseline.sql"
+    baseline.write_text("CREATE TABLE doc (id int PRIMARY KEY, body json);")
+    sql, phases = "ALTER TABLE doc ALTER body TYPE jsonb;", ("observe", "data", "compatibility", "way back")
+    report = rehearse(sql, baseline=baseline, phases=phases)
+    assert ids(report) & {"down.loses-data", "data.loss", "data.changed"} == set()
+    assert "neither the order of keys, nor a key that is said twice" in of(report, "compat.old-app-read-fails").evidence
+    baseline.write_text(baseline.read_text() + """INSERT INTO doc VALUES (1, '{"b": 1, "b": 2, "a": 3}');""")
+    lost = of(rehearse(sql, baseline=baseline, phases=phases), "down.loses-data")
+    assert lost.evidence.endswith("jsonb keeps neither the order of keys, nor a key that is said twice, nor blanks")
