@@ -16,7 +16,7 @@ from harness.postgres import Server, open_server
 from harness.project import relative
 from harness.report import load
 from harness.report.github import annotated
-from harness.session import RunOptions, RunResult, run, watch_and_run, watching
+from harness.session import RunOptions, RunResult, run
 from harness.session.listener import Silent
 from tests.support.commands import ROOT, harness
 from tests.support.projects import make_project
@@ -316,47 +316,6 @@ def test_workers_auto_run_what_one_runs_each_on_a_database_of_its_own(suite: Pat
     workers = min(len(os.sched_getaffinity(0)), 4 * len(alone))
     assert f"{workers} worker" in done.err
     assert set(load(suite.parent / "n" / "latest").scenarios.worker) <= set(range(workers))
-
-
-def test_a_change_of_a_file_runs_it_again_with_the_same_seed(suite: Path, options: Any) -> None:
-    seen: list[tuple[int, int]] = []
-    notes: list[str] = []
-    changes = [
-        SUITE.replace("session-types}, expect: 404", "session-types}, expect: 200"),
-        SUITE.replace("  - scenario: First", "  - scenaria: First"),
-        SUITE,
-    ]
-
-    class Editor(Silent):
-        def completed(self, result: RunResult) -> None:
-            seen.append((result.seed, result.exit_code))
-
-        def note(self, text: str) -> None:
-            notes.append(text)
-            if text.startswith("watching"):
-                if not changes:
-                    raise KeyboardInterrupt
-                suite.write_text(changes.pop(0))
-
-    code = watch_and_run(options(tags=("quick",), seed=None), Editor())
-    assert [exit_code for _, exit_code in seen] == [1, 0, 1], "the third text has a mistake and does not run"
-    assert len({seed for seed, _ in seen}) == 1
-    assert any("Did you mean scenario?" in note for note in notes)
-    assert code == 1
-
-
-def test_a_file_that_goes_while_it_is_watched_ends_no_watch(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An editor writes beside a file and renames: what was listed may be gone when it is looked at."""
-    (suite.parent / "scenarios" / "deep").mkdir(parents=True)
-    listed = os.walk
-
-    def late(top: Any, *rest: Any, **more: Any) -> Any:
-        for place, folders, files in listed(top, *rest, **more):
-            yield place, folders, [*files, "gone.yaml"]
-
-    monkeypatch.setattr("os.walk", late)
-    stamps = watching._stamps(RunOptions(root=suite.parent, paths=(f"{suite}:6",)))
-    assert [path.name for path in stamps] == [suite.name]
 
 
 def test_annotations_say_where_and_what_on_one_line_each(ran: Ran, suite: Path) -> None:
