@@ -50,7 +50,7 @@ def _run(argv: Sequence[str] | None) -> int:
         print(_told(error), file=sys.stderr)
         return error.exit_code
     except OSError as error:
-        print(_machine(error), file=sys.stderr)
+        print(_machine(error, words[0] if words else ""), file=sys.stderr)
         return ExitCode.MACHINE
     except Exception as error:  # noqa: BLE001 - the last resort: a fault of ours is told and saved, never a traceback
         return _fault(error)
@@ -85,21 +85,27 @@ def _usage(error: Exception) -> int:
     return ExitCode.INPUT
 
 
-def _machine(error: OSError) -> str:
+_ELSEWHERE = {"run": "--report DIR", "strength": "--report DIR", "audit": "--out DIR"}
+"""The option of a command by which its files go elsewhere."""
+
+
+def _machine(error: OSError, command: str) -> str:
     import errno
 
+    elsewhere = f"choose another place with {_ELSEWHERE[command]}" if command in _ELSEWHERE else ""
     remedies = {
-        errno.ENOSPC: "Free some disk space, or send the report elsewhere with --report DIR.",
-        errno.EDQUOT: "Your disk quota is used up: free some, or use --report DIR.",
-        errno.EACCES: "Give yourself the permission, or choose another place with --report DIR.",
-        errno.EROFS: "The file system is read-only: choose another place with --report DIR.",
-        errno.EADDRINUSE: "The port is taken: choose another with --port N, or 0 for any free one.",
-        errno.EMFILE: "Too many open files: raise the limit with `ulimit -n 4096`.",
+        errno.ENOSPC: ("Free some disk space", elsewhere),
+        errno.EDQUOT: ("Your disk quota is used up: free some", elsewhere),
+        errno.EACCES: ("Give yourself the permission", elsewhere),
+        errno.EROFS: ("The file system is read-only: make it writable", elsewhere),
+        errno.EADDRINUSE: ("The port is taken: choose another with --port N, or 0 for any free one",),
+        errno.EMFILE: ("Too many open files: raise the limit with `ulimit -n 4096`",),
     }
     if error.errno == errno.ENOENT and not error.filename:
         return "harness: The current folder is not there any more. Change to one that is."
     where = f" ({error.filename})" if error.filename else ""
-    return f"harness: {error.strerror or error}{where}. {remedies.get(error.errno or 0, '')}".rstrip()
+    remedy = ", or ".join(filter(None, remedies.get(error.errno or 0, ())))
+    return f"harness: {error.strerror or error}{where}. {remedy and remedy + '.'}".rstrip()
 
 
 def _fault(error: Exception) -> int:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from harness.scenario.model import Case, Scenario, Step
 from harness.scenario.scope import inserted
-from harness.scenario.show import visible
+from harness.scenario.show import written_out
 
 __all__ = ["case_title", "cases_of", "matrix_rows", "parameter_text"]
 
@@ -33,8 +33,8 @@ def parameter_text(params: Mapping[str, Any]) -> str:
 
 def _shown(value: Any) -> str:
     if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
-    return visible(inserted(value))
+        return written_out(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str))
+    return written_out(inserted(value))
 
 
 def case_title(scenario: Scenario, params: Mapping[str, Any], repetition: int = 1) -> str:

@@ -11,7 +11,7 @@ from harness.scenario.fragments import Fragment
 from harness.scenario.model import Feature, Scenario
 from harness.scenario.scenarioreader import ScenarioReader
 from harness.scenario.shapes import Reader, found
-from harness.scenario.show import visible
+from harness.scenario.show import name_of
 from harness.scenario.stepreader import StepReader
 from harness.scenario.suggest import did_you_mean, nearest
 from harness.scenario.yamltree import ListNode, MapNode, Node, ScalarNode
@@ -75,7 +75,7 @@ class FileReader:
         elif not isinstance(node, ScalarNode) or not isinstance(node.value, str):
             self.note(node, f"feature is text; found {found(node)}.")
         else:
-            return visible(node.value)
+            return name_of(node.value)
         return ""
 
     def scenarios(self, feature: str, given: MapNode | None) -> list[Scenario]:

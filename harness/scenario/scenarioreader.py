@@ -20,7 +20,7 @@ from harness.scenario.parameters import ParameterReader
 from harness.scenario.registry import bind
 from harness.scenario.scope import inserted
 from harness.scenario.shapes import found
-from harness.scenario.show import visible
+from harness.scenario.show import name_of
 from harness.scenario.stepreader import StepReader
 from harness.scenario.suggest import did_you_mean
 from harness.scenario.values import Literal, MapPattern, Reference, references
@@ -215,7 +215,7 @@ class ScenarioReader:
         if given is None:
             return None
         if isinstance(given, ScalarNode) and isinstance(given.value, str) and given.value.strip():
-            return visible(given.value)
+            return name_of(given.value)
         self.note(
             given,
             f"{key} is text; found {found(given)}.",

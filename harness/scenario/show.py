@@ -16,16 +16,28 @@ from harness.scenario.matchers import ABSENT
 from harness.scenario.plain import as_map
 from harness.scenario.yamltree import scalar_value
 
-__all__ = ["show", "visible"]
+__all__ = ["name_of", "show", "visible", "written_out"]
 
 LIMIT = 200
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_BREAKS = str.maketrans({"\n": "\\n", "\u2028": "\\u2028", "\u2029": "\\u2029"})
 
 
 def visible(text: str) -> str:
     """`text` with its control characters written out, so that what a product answers cannot steer a terminal; and halves of
     surrogate pairs, which no terminal can be sent."""
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def name_of(text: str) -> str:
+    """`text` as a name that lists and reports write on one line: what a block of YAML broke is one text again."""
+    lines = [line.strip() for line in visible(text).splitlines()]
+    return " ".join(filter(None, lines)) if len(lines) > 1 or text.endswith("\n") else visible(text)
+
+
+def written_out(text: str) -> str:
+    """`text` as part of a name, in which a line break tells it from others."""
+    return visible(text).translate(_BREAKS)
 
 
 def show(value: Any, *, beside: Any = None) -> str:

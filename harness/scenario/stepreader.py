@@ -15,7 +15,7 @@ from harness.scenario.knownvalues import misfits, named_in_steps
 from harness.scenario.model import CheckSpec, Eventually, Step
 from harness.scenario.registry import Registry, Verb, bind
 from harness.scenario.shapes import Reader, found
-from harness.scenario.show import visible
+from harness.scenario.show import name_of
 from harness.scenario.suggest import did_you_mean, nearest
 from harness.scenario.titles import brief, title
 from harness.scenario.values import Literal, MapPattern, Pattern, compile_node, references
@@ -390,7 +390,7 @@ class StepReader:
         if given is None:
             return None
         if isinstance(given, ScalarNode) and isinstance(given.value, str) and given.value:
-            return visible(given.value)
+            return name_of(given.value)
         self.note(given, f"{key} is {TEXT.expected}; found {found(given)}.")
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shlex
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from harness.cli import _machine
 from harness.project import relative
 from tests.support.commands import ROOT, Finished, harness
 
@@ -239,6 +241,19 @@ def test_a_place_of_reports_that_is_no_folder_is_told(suite: Path, tmp_path: Pat
     done = run(suite, "--report", str(place))
     assert done.code == 10, done
     assert "That place is a file, or a link to nowhere: choose another with --report DIR." in done.err
+
+
+@pytest.mark.parametrize(
+    ("command", "remedy"),
+    [
+        ("schema", "The file system is read-only: make it writable."),
+        ("run", "The file system is read-only: make it writable, or choose another place with --report DIR."),
+        ("audit", "The file system is read-only: make it writable, or choose another place with --out DIR."),
+    ],
+)
+def test_what_may_not_be_written_is_told_with_an_option_that_there_is(command: str, remedy: str) -> None:
+    error = OSError(errno.EROFS, "Read-only file system", "/x")
+    assert _machine(error, command) == f"harness: Read-only file system (/x). {remedy}"
 
 
 def test_flaky_only_is_11_when_asked_for(tmp_path: Path) -> None:

@@ -108,6 +108,35 @@ def test_titles_steer_no_terminal(tmp_path: Path) -> None:
     assert r"A case \u001b[31m \u202e [x=\u0007]" in case.title
 
 
+def test_names_stand_on_one_line_whatever_they_are_made_of(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    head = HEAD.replace("A test", ">\n  A test\n  of names\n").replace("A case", r'"A case\nof $x"')
+    values = r'["one\ntwo", "one\\ttwo", "a\u2028b", {k: "c\u2029\nd"}]'
+    path.write_text(
+        f"{head}      - http: {{GET: /api/nowhere, query: {{x: $x}}}}\n        expect: 404\n    matrix: {{x: {values}}}\n"
+    )
+    cases = load([path], project=ROOT).cases
+    assert {len(f"{case.feature}{case.title}{case.case_id}".splitlines()) for case in cases} == {1}
+    assert cases[0].feature == "A test of names"
+    assert [case.title.removeprefix("A case of ") for case in cases] == [
+        r"one\ntwo [x=one\ntwo]",
+        r"one\ttwo [x=one\ttwo]",
+        r"a\u2028b [x=a\u2028b]",
+        r'{"k":"c\u2029\nd"} [x={"k":"c\u2029\nd"}]',
+    ]
+    assert cases[0].params == {"x": "one\ntwo"}
+
+
+def test_two_values_that_are_written_alike_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    values = r'["one\ntwo", "one\\ntwo"]'
+    path.write_text(
+        f"{HEAD}      - http: {{GET: /api/nowhere, query: {{x: $x}}}}\n        expect: 404\n    matrix: {{x: {values}}}\n"
+    )
+    with pytest.raises(InputErrors, match="Two cases have one name"):
+        load([path], project=ROOT)
+
+
 @pytest.mark.parametrize("text", ["invitee.created", "invitee*", "checkout.session.completed", "*"])
 def test_what_a_provider_sends_is_known(text: str) -> None:
     assert known_event(text) == text
