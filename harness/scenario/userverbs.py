@@ -102,7 +102,8 @@ def _package(folder: Path, *, anew: bool) -> str:
     package = sys.modules.setdefault(name, ModuleType(name))
     package.__path__ = [str(folder)]
     if anew:
-        for module in [each for each in sys.modules if each.startswith(f"{name}.")]:
+        every = list(sys.modules)  # at once: the database's driver is imported in a thread beside this
+        for module in [each for each in every if each.startswith(f"{name}.")]:
             del sys.modules[module]
         importlib.invalidate_caches()  # a file written a moment ago is seen
     return name

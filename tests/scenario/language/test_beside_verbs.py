@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,8 @@ from harness.errors import InputErrors
 from harness.scenario import loader
 from harness.scenario.compiled import compiled_of
 from harness.scenario.model import Suite
+from harness.scenario.registry import builtin_registry
+from harness.scenario.userverbs import load_verbs
 
 HELPERS = """
 from dataclasses import dataclass
@@ -133,3 +137,20 @@ def test_files_that_import_each_other_in_a_circle_are_all_counted(tmp_path: Path
     edit(tmp_path / "helpers.py", "\nfrom", "\nfrom . import late\nfrom")
     edit(tmp_path / "late.py", "def", "from . import helpers\ndef")
     assert {"helpers.py", "late.py"} <= set(loaded(path, project=tmp_path).digests)
+
+
+class Imported(str):
+    """The name of a module; while somebody looks at it, another thread imports one more."""
+
+    __slots__ = ()
+
+    def startswith(self, *prefix: Any) -> bool:
+        sys.modules["one_more_of_a_thread"] = sys
+        return False
+
+
+def test_a_thread_that_imports_meanwhile_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "modules", {Imported("of_a_thread"): sys, **sys.modules})
+    (tmp_path / "own.py").write_text("")
+    load_verbs(tmp_path / "own.py", builtin_registry(), anew=True)
+    assert "one_more_of_a_thread" in sys.modules
