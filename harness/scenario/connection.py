@@ -14,7 +14,7 @@ from typing import Any
 import httptools
 
 from harness.errors import InputError
-from harness.scenario.transport import NoAnswer
+from harness.scenario.exchange import NoAnswer
 
 __all__ = ["HttpConnection"]
 

@@ -25,7 +25,8 @@ from harness.scenario.credentials import (
     STRIPE_WEBHOOK_KEYS,
     TOKEN_KEY,
 )
-from harness.scenario.transport import HttpRequest, NoAnswer, Socket
+from harness.scenario.exchange import HttpRequest, NoAnswer
+from harness.scenario.transport import Socket
 
 __all__ = ["Deployment", "environment", "reach"]
 

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from harness.provider import Answer, Attempt, TransportFault
 from harness.provider import Delivery as Message
+from harness.scenario.exchange import HttpRequest, NoAnswer
 from harness.scenario.simulators import ProviderName
-from harness.scenario.transport import HttpRequest, NoAnswer
 
 if TYPE_CHECKING:
     from harness.scenario.stage import Stage

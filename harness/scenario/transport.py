@@ -8,15 +8,12 @@ from __future__ import annotations
 import io
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
-from msgspec import Struct, field
-
 from harness.interrupts import AskedToEnd
-from harness.jsontext import parse
+from harness.scenario.exchange import HttpAnswer, HttpRequest, NoAnswer
 
 if TYPE_CHECKING:
     from harness.scenario.connection import HttpConnection
@@ -25,39 +22,6 @@ __all__ = ["HttpAnswer", "HttpRequest", "InProcess", "NoAnswer", "Socket", "Tran
 
 TIMEOUT_S = 30.0
 _UNSENDABLE = re.compile(r"[^\x21-\x7e]+")
-
-
-class HttpRequest(Struct, frozen=True):
-    """A request as the target will see it; `path` includes the query, `caller` is the visitor's IP address."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    caller: str = "192.0.2.1"
-
-
-class HttpAnswer(Struct, frozen=True, dict=True):
-    """What came back. `json` is None when the body is not JSON."""
-
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-
-    @cached_property
-    def text(self) -> str:
-        return self.content.decode("utf-8", "replace")
-
-    @cached_property
-    def json(self) -> Any:
-        try:
-            return parse(self.content)
-        except ValueError:
-            return None
-
-
-class NoAnswer(Exception):
-    """The request was sent, or may have been, and no answer came: the outcome is unknown."""
 
 
 class Transport(Protocol):

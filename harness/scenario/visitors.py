@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError
+from harness.scenario.exchange import HttpRequest, jsonable
 from harness.scenario.suggest import did_you_mean
-from harness.scenario.transport import HttpRequest
 
 if TYPE_CHECKING:
     from harness.booking.flow import Flow
@@ -91,7 +91,6 @@ class Visitors:
 def _sender(world: World, visitor: Visitor) -> Any:
     """How a flow reaches the server: as this visitor, over the scenario's transport."""
     from harness.booking.flow import Answer
-    from harness.scenario.verbs.low import jsonable
 
     def send(method: str, path: str, payload: Any = None) -> Answer:
         headers = {"Accept": "application/json", **visitor.headers()}

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import InputError, Position
 from harness.jsontext import parse_exact
+from harness.scenario.exchange import HttpAnswer, HttpRequest, NoAnswer
 from harness.scenario.registry import bind
 from harness.scenario.tables import every_row_of, read_columns
-from harness.scenario.transport import HttpAnswer, HttpRequest, NoAnswer
 from harness.scenario.visitors import Visitor, Visitors
 
 if TYPE_CHECKING:

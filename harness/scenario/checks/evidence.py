@@ -21,7 +21,7 @@ from harness.scenario.registry import check
 from harness.scenario.values import Literal, MapPattern, Pattern
 
 if TYPE_CHECKING:
-    from harness.scenario.transport import HttpAnswer
+    from harness.scenario.exchange import HttpAnswer
     from harness.scenario.world import World
 
 __all__ = ["calls", "deliveries", "logs", "response", "shown_answer"]

@@ -9,9 +9,9 @@ from msgspec import Struct, field
 
 from harness.booking.flow import Answer, NotAllowed
 from harness.errors import InputError
+from harness.scenario.exchange import NoAnswer
 from harness.scenario.registry import Instant, Value, verb
 from harness.scenario.suggest import did_you_mean
-from harness.scenario.transport import NoAnswer
 from harness.scenario.world import Refusal, World
 
 __all__ = [

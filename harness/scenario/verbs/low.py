@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
@@ -13,13 +13,13 @@ from msgspec import Struct, field
 
 from harness.errors import InputError
 from harness.scenario.clock import EARLIER, moved
+from harness.scenario.exchange import HttpAnswer, HttpRequest, NoAnswer, jsonable
 from harness.scenario.instants import show_duration
 from harness.scenario.matchers import ABSENT
 from harness.scenario.providing import fault_mistakes
 from harness.scenario.registry import Duration, Instant, Value, verb
 from harness.scenario.scope import inserted
 from harness.scenario.structures import Misplaced
-from harness.scenario.transport import HttpAnswer, HttpRequest, NoAnswer
 from harness.scenario.world import World
 
 __all__ = ["ClockArgs", "FaultArgs", "HttpArgs", "ProviderFault", "clock", "fault", "http"]
@@ -101,26 +101,6 @@ def shown(answer: HttpAnswer) -> dict[str, Any]:
     """An answer as a capture holds it."""
     headers = {name.lower(): value for name, value in answer.headers.items()}
     return {"status": answer.status, "headers": headers, "body": answer.json, "text": answer.text}
-
-
-def jsonable(value: Any) -> Any:
-    from datetime import date, time
-    from uuid import UUID
-
-    from harness.scenario.instants import show_instant
-    from harness.scenario.plain import as_map
-    from harness.scenario.show import show
-
-    if isinstance(value, datetime):
-        return show_instant(value)
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, UUID | date | time):
-        return str(value)
-    named = as_map(value)
-    if named is value:
-        raise InputError(f"{show(value)} cannot be sent as JSON.")
-    return named
 
 
 class ClockArgs(Struct, frozen=True):

@@ -12,12 +12,12 @@ from msgspec import Struct
 
 from harness.errors import HarnessFault, InputError
 from harness.scenario import checks
+from harness.scenario.exchange import HttpAnswer
 from harness.scenario.matching import Comparison, compare
 from harness.scenario.model import Step
 from harness.scenario.registry import Compare, Steps, verb
 from harness.scenario.scope import capture
 from harness.scenario.structures import Misplaced
-from harness.scenario.transport import HttpAnswer
 from harness.scenario.values import Literal, MapPattern, Pattern
 from harness.scenario.world import World
 

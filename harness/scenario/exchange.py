@@ -1,0 +1,67 @@
+"""What is sent and what comes back, whichever way it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct, field
+
+from harness.errors import InputError
+from harness.jsontext import parse
+from harness.scenario.instants import show_instant
+from harness.scenario.plain import as_map
+from harness.scenario.show import show
+
+__all__ = ["HttpAnswer", "HttpRequest", "NoAnswer", "jsonable"]
+
+
+class HttpRequest(Struct, frozen=True):
+    """A request as the target will see it; `path` includes the query, `caller` is the visitor's IP address."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    caller: str = "192.0.2.1"
+
+
+class HttpAnswer(Struct, frozen=True, dict=True):
+    """What came back. `json` is None when the body is not JSON."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @cached_property
+    def text(self) -> str:
+        return self.content.decode("utf-8", "replace")
+
+    @cached_property
+    def json(self) -> Any:
+        try:
+            return parse(self.content)
+        except ValueError:
+            return None
+
+
+class NoAnswer(Exception):
+    """The request was sent, or may have been, and no answer came: the outcome is unknown."""
+
+
+def jsonable(value: Any) -> Any:
+    """What `json.dumps` asks for of a value that JSON does not have. Raises InputError where nothing stands for it."""
+    if isinstance(value, datetime):
+        return show_instant(value)
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, UUID | date | time):
+        return str(value)
+    named = as_map(value)
+    if named is value:
+        raise InputError(f"{show(value)} cannot be sent as JSON.")
+    return named
