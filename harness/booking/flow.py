@@ -19,6 +19,7 @@ __all__ = ["Answer", "Flow", "NotAllowed"]
 QUESTION = "Booking ID"
 EVENT_SCHEDULED = "calendly.event_scheduled"
 PAYABLE = frozenset({"CALENDLY_EVENT_SCHEDULED", "PAYMENT_REQUIRED", "PAYMENT_PENDING", "PAYMENT_FAILED"})
+BEGUN = frozenset({None, "IDLE", "SESSION_TYPE_SELECTED", "CALENDLY_SCHEDULING_INITIATED"})
 BOOKINGS = "/api/scheduling/bookings"
 
 
@@ -131,6 +132,8 @@ class Flow:
     def embed(self) -> dict[str, Any]:
         """What Calendly's widget is opened with: the one booking id as answer and as utm_content (F03, R11, R17)."""
         session = self._chosen()
+        if self.state not in BEGUN:
+            raise NotAllowed("scheduled_already", "This booking has its time already.")
         return {
             "event_type_uri": session["calendlyEventTypeUri"],
             "answers": {QUESTION: self.booking_id},

@@ -121,3 +121,19 @@ class AnyState(Flow):
         if not answer.ok:
             self.state = state
         return answer
+
+
+@BOOK.page(
+    "F08-schedules-again",
+    "The calendar opens for a booking that has its time",
+    seen="After a lost message the visitor books a second time at Calendly, for a booking that cannot take it.",
+    rules="F03 F08 F09",
+)
+class SchedulesAgain(Flow):
+    """What the page itself has heard from Calendly is taken for all that happened."""
+
+    def embed(self) -> dict[str, Any]:
+        state, self.state = self.state, None
+        opened = super().embed()
+        self.state = state
+        return opened

@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Route, expect
 
-from tests.page.visitor import SESSIONS, Visitor
+from tests.page.visitor import SESSIONS, Visitor, weekday_ahead
 
 __all__ = ["CHECKS"]
 
@@ -84,6 +84,27 @@ def check_f03(visitor: Visitor) -> None:
     }
     assert everywhere == dict.fromkeys(everywhere, visitor.booking_id), "one booking id everywhere"
     assert visitor.calls("/initialize") == 0, "choosing asks nothing of the server (R10)"
+
+
+def check_f03_tabs(visitor: Visitor) -> None:
+    """A tab that was duplicated has the other's memory: two tabs are two attempts, and both can be booked."""
+    visitor.open()
+    visitor.choose("office-hours")
+    visitor.pick_time()
+    first = visitor.embedded()["a1"]
+    with visitor.context.expect_page() as opened:
+        visitor.page.evaluate("window.open(location.href)")
+    other = Visitor(visitor.site, visitor.context, opened.value)
+    other.pick_time(day=weekday_ahead(16))
+    assert other.embedded()["a1"] != first, "a second tab is an attempt of its own"
+    opened.value.reload()
+    other.pick_time(day=weekday_ahead(16))
+    second = other.embedded()["a1"]
+    visitor.submit()
+    visitor.sees_state("BOOKING_CONFIRMED")
+    other.submit()
+    other.sees_state("BOOKING_CONFIRMED")
+    assert (visitor.booking_id, other.booking_id) == (first, second), "each tab books its own"
 
 
 def check_f04(visitor: Visitor) -> None:
@@ -185,6 +206,22 @@ def check_f08(visitor: Visitor) -> None:
     assert visitor.calls("/create") == 1, "coming back creates nothing"
 
 
+def check_f08_told(visitor: Visitor) -> None:
+    """Calendly's message is lost, its webhook arrives: coming back shows the booking instead of another calendar."""
+    visitor.page.add_init_script("addEventListener('message', (message) => message.stopImmediatePropagation(), true)")
+    visitor.sign_in()
+    visitor.choose("intro-call")
+    visitor.schedule(day=weekday_ahead(18))
+    expect(visitor.widget.locator("#done-title")).to_be_visible()
+    begun = visitor.embedded()["a1"]
+    visitor.page.wait_for_timeout(100)
+    while visitor.site.booking(begun)[0] != "BOOKING_CONFIRMED":
+        visitor.page.wait_for_timeout(100)
+    visitor.page.reload()
+    visitor.sees_state("BOOKING_CONFIRMED")
+    assert visitor.booking_id == begun
+
+
 def check_f09(visitor: Visitor) -> None:
     def says_otherwise(route: Route) -> None:
         body: dict[str, Any] = route.fetch().json()
@@ -207,10 +244,12 @@ CHECKS: dict[str, Callable[[Visitor], None]] = {
     "F01": check_f01,
     "F02": check_f02,
     "F03": check_f03,
+    "F03 tabs": check_f03_tabs,
     "F04": check_f04,
     "F05": check_f05,
     "F06": check_f06,
     "F07": check_f07,
     "F08": check_f08,
+    "F08 told": check_f08_told,
     "F09": check_f09,
 }

@@ -123,7 +123,7 @@ def test_every_state_of_the_machine_has_words_and_its_buttons(visitor: Visitor) 
 
 
 CASES: list[dict[str, Any]] = [
-    {"signedIn": signed_in, "session": {"id": "s", "builderId": "b", "price": price, "requiresAuth": needs, "isActive": active, "eventTypeCategory": category}, "pathway": pathway}
+    {"signedIn": signed_in, "session": {"id": "s", "builderId": "b", "calendlyEventTypeUri": "e", "price": price, "requiresAuth": needs, "isActive": active, "eventTypeCategory": category}, "pathway": pathway}
     for signed_in in (False, True) for price in ("0.00", "0.01", "50.00", None) for needs in (False, True)
     for active in (True, False) for category, pathway in (("free", None), ("pathway", None), ("pathway", "pivot"), (None, None))
 ]  # fmt: skip
@@ -151,12 +151,17 @@ IN_THE_PAGE = """async ([cases, messages, id, states]) => {
   const sent = [];
   const flow = made(false, (asked) => { sent.push(asked.slice(0, 3)); return { ok: true, body: { state: "CALENDLY_EVENT_SCHEDULED", bookingId: id, bookingToken: "t" } }; });
   await flow.selectSession({ ...cases[0].session, price: "0" });
+  const query = new URL(flow.embed("https://calendly.com/bea/call")).searchParams;
   flow.onMessage("https://calendly.com", messages[0][1]);
   await flow.create();
   await flow.cancel("ill");
+  const opened = [];
+  for (const state of [null, ...states]) {
+    flow.state = state;
+    opened.push(await tried(() => flow.embed("https://calendly.com/bea/call") && true));
+  }
   const payable = states.filter((state) => PAYABLE.has(state));
-  const query = new URL(flow.embed("https://calendly.com/bea/call")).searchParams;
-  return { chosen, heard, sent, payable, embed: [query.get("a1"), query.get("utm_content"), query.get("embed_type")] };
+  return { chosen, heard, sent, payable, opened, embed: [query.get("a1"), query.get("utm_content"), query.get("embed_type")] };
 }"""
 
 
@@ -194,8 +199,18 @@ def in_python() -> dict[str, Any]:
     flow.on_message("https://calendly.com", MESSAGES[0][1])
     flow.create()
     flow.cancel("ill")
+    opened = []
+    for flow.state in [None, *MACHINE.states]:
+        opened.append(tried(lambda: bool(flow.embed())))
     payable = [state for state in MACHINE.states if state in PAYABLE]
-    return {"chosen": chosen, "heard": heard, "sent": sent, "payable": payable, "embed": [ID, ID, "Inline"]}
+    return {
+        "chosen": chosen,
+        "heard": heard,
+        "sent": sent,
+        "payable": payable,
+        "opened": opened,
+        "embed": [ID, ID, "Inline"],
+    }
 
 
 def test_the_page_decides_as_the_python_flow_does(visitor: Visitor) -> None:

@@ -17,11 +17,13 @@ FAULTS = {
     "F01": ("flow.js", "return this.signedIn ||", "return true ||", "an anonymous visitor sees"),
     "F02": ("flow.js", "if (!found) throw", 'if (!found) return { id: session, title: "?" }; if (!found) throw', "Locator"),
     "F03": ("flow.js", "a1: this.bookingId", "a1: this.newId()", "one booking id everywhere"),
+    "F03 tabs": ("page.js", "if (isAnothers) flow.part()", "if (false) flow.part()", "an attempt of its own"),
     "F04": ("flow.js", "if (origin !== this.calendlyOrigin)", "if (!origin)", "another origin is not believed"),
     "F05": ("flow.js", "question: QUESTION, answer: this.bookingId", "question: QUESTION, answer: this.newId()", "Locator|same id"),
     "F06": ("flow.js", 'session.eventTypeCategory === "pathway"', "false", "Choose a pathway"),
     "F07": ("flow.js", "&& PAYABLE.has(this.state)", "&& true", "cancelled booking"),
     "F08": ("memory.js", 'read("booking.attempt", {})', "({})", "after a reload"),
+    "F08 told": ("flow.js", "return BEGUN.has(this.state)", "return true", "Locator"),
     "F09": ("view.js", "words.STATES[body.state]", "words.STATES.BOOKING_CONFIRMED", "is cancelled"),
 }  # fmt: skip
 
@@ -51,7 +53,7 @@ def test_a_page_that_breaks_the_rule_is_noticed(
     def serve(route: Route) -> None:
         route.fulfill(body=text.replace(right, wrong), content_type="text/javascript")
 
-    visitor.page.route(f"**/page/{file}", serve)
+    visitor.context.route(f"**/page/{file}", serve)
     patience(2_500)
     with pytest.raises(AssertionError, match=noticed):
         CHECKS[rule](visitor)

@@ -5,6 +5,7 @@ export const QUESTION = "Booking ID";
 export const EVENT_SCHEDULED = "calendly.event_scheduled";
 export const PAYABLE = new Set(["CALENDLY_EVENT_SCHEDULED", "PAYMENT_REQUIRED", "PAYMENT_PENDING", "PAYMENT_FAILED"]);
 export const CANCELLABLE = new Set([...PAYABLE, "PAYMENT_PROCESSING", "PAYMENT_SUCCEEDED", "BOOKING_CONFIRMED"]);
+const BEGUN = new Set([null, "IDLE", "SESSION_TYPE_SELECTED", "CALENDLY_SCHEDULING_INITIATED"]);
 const BOOKINGS = "/api/scheduling/bookings";
 const CANONICAL = "https://api.calendly.com";
 const OLD_BASE = "https://calendly.com/api/v2";
@@ -80,6 +81,7 @@ export class Flow {
   /** What Calendly's widget is opened with: the one booking id as answer and as utm_content (F03, R11, R17). */
   embed(widget, { host = "1", name = null, email = null } = {}) {
     this.chosen();
+    if (!this.maySchedule) throw new NotAllowed("scheduled_already", "This booking has its time already.");
     const address = new URL(widget);
     const query = { embed_domain: host, embed_type: "Inline", a1: this.bookingId, utm_content: this.bookingId, name, email };
     for (const [key, value] of Object.entries(given(query))) address.searchParams.set(key, value);
@@ -177,7 +179,18 @@ export class Flow {
 
   /** Calendly has scheduled, the server has not said so yet: create is still to be done, or to be done again (F05). */
   get isUnsaved() {
-    return this.eventUri !== null && (this.state === null || ["IDLE", "SESSION_TYPE_SELECTED", "CALENDLY_SCHEDULING_INITIATED"].includes(this.state));
+    return this.eventUri !== null && this.maySchedule;
+  }
+
+  /** The server has not said that this booking has its time: the embed's message may have been lost, and a webhook faster (F08, F09). */
+  get maySchedule() {
+    return BEGUN.has(this.state);
+  }
+
+  /** Another tab goes on with this attempt, which was duplicated: this one is an attempt of its own (F03). */
+  part() {
+    const { session, pathway } = this;
+    this.restore({ session, pathway, bookingId: this.newId() });
   }
 
   // ---- inside

@@ -36,3 +36,23 @@ export function takeLink() {
   if (link) tokens.set(link.booking, link.bookingToken);
   return link?.booking ?? null;
 }
+
+const ours = new Map(); // booking id: promise of whether this tab has it
+
+/**
+ * Whether this tab alone goes on with this attempt, for as long as it is open. A duplicated tab brings a copy of the other's memory along.
+ * Waits a little for a lock: the document before a reload may still be letting go of it.
+ */
+export function isOurs(bookingId) {
+  if (!navigator.locks) return Promise.resolve(true);
+  if (!ours.has(bookingId)) ours.set(bookingId, new Promise(hold));
+  return ours.get(bookingId);
+
+  function hold(answer) {
+    const forEver = () => {
+      answer(true);
+      return new Promise(() => {});
+    };
+    navigator.locks.request(`booking ${bookingId}`, { signal: AbortSignal.timeout(400) }, forEver).catch(() => answer(false));
+  }
+}

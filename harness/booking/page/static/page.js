@@ -57,6 +57,7 @@ function signOut(text) {
 
 function remember() {
   memory.attempt.set(flow.snapshot());
+  if (flow.bookingId) memory.isOurs(flow.bookingId);
   if (flow.bookingId && flow.bookingToken) memory.tokens.set(flow.bookingId, flow.bookingToken);
 }
 
@@ -110,8 +111,9 @@ async function startOnServer(mine, options) {
     answer = await flow.initialize();
   }
   if (mine !== turn) return;
-  if (answer.ok) schedule(options);
-  else refuse(said(answer));
+  if (!answer.ok) refuse(said(answer));
+  else if (flow.maySchedule) schedule(options);
+  else await openBooking(flow.bookingId, options); // a webhook told the server what no message told this page
 }
 
 function refuse(text) {
@@ -169,8 +171,8 @@ async function save(options) {
   if (mine !== turn) return showBanner();
   if (answer.ok) openBooking(flow.bookingId);
   else {
-    view.saving(said(answer), answer.status >= 400 && answer.status < 500 && answer.status !== 429);
-    element("retry").focus();
+    view.saving(said(answer), answer.status >= 400 && answer.status < 500 && answer.status !== 429, answer.status === 409);
+    element(answer.status === 409 ? "start-again" : "retry").focus();
   }
 }
 
@@ -341,8 +343,10 @@ async function greet() {
 async function begin() {
   const mine = (turn += 1);
   flow.restore(memory.attempt.get());
-  await Promise.all([greet(), loadSessions()]);
+  const isShared = flow.bookingId !== null && flow.eventUri === null && memory.isOurs(flow.bookingId).then((isOurs) => !isOurs);
+  const [isAnothers] = await Promise.all([isShared, greet(), loadSessions()]);
   if (mine !== turn) return;
+  if (isAnothers) flow.part();
   loadWidgets();
   return route({ isFirst: true });
 }

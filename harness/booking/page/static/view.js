@@ -130,13 +130,15 @@ export function height(frame, text) {
   if (pixels > 0) frame.style.height = `${Math.min(Math.max(pixels, 560), 4000)}px`;
 }
 
-/** `problem` null: one moment. `isRefused`: the server has decided; else it may do it when asked again. */
-export function saving(problem, isRefused = false) {
+/** `problem` null: one moment. `isRefused`: the server has decided; else it may do it when asked again. `isFinal`: asking again cannot help. */
+export function saving(problem, isRefused = false, isFinal = false) {
   element("saving-title").textContent = problem ? "Not saved" : "Saving your booking";
   element("saving-wait").hidden = Boolean(problem);
   element("saving-failed").hidden = !problem;
   element("saving-what").textContent = isRefused ? "This booking was refused." : "Calendly has your time, but your booking is not saved yet.";
   element("saving-hint").hidden = isRefused;
+  element("saving-left").hidden = !isFinal;
+  element("retry").hidden = isFinal;
   element("saving-problem").textContent = problem ?? "";
 }
 
