@@ -152,6 +152,7 @@ def _bench(session: pytest.Session) -> Bench:
         return bench
     try:
         bench = Bench.open(
+            sorted({item.path for item in session.items if isinstance(item, ScenarioItem)}),
             root=_project(config),
             target=config.getoption("--harness-target"),
             database=config.getoption("--harness-database"),

@@ -77,9 +77,14 @@ class Bench(Struct):
         return bench
 
     @classmethod
-    def open(cls, *, root: Path, target: str, database: str, seed: int) -> Self:
-        """A bench for whatever cases come, as the pytest plugin needs it."""
-        return cls.over(suite_of((), root), root=root, target=parse_target(target), database=database, seed=seed)
+    def open(cls, paths: Sequence[Path], *, root: Path, target: str, database: str, seed: int) -> Self:
+        """A bench for the cases of some files, in whatever order they come, as the pytest plugin needs it.
+
+        Raises:
+            InputErrors: the files cannot be run together, as `harness run PATHS` would say.
+        """
+        suite = suite_of([str(path) for path in paths], root)
+        return cls.over(suite, root=root, target=parse_target(target), database=database, seed=seed)
 
     @property
     def about(self) -> dict[str, Any]:

@@ -184,3 +184,46 @@ def test_the_project_is_found_from_what_is_named(tmp_path: Path) -> None:
     root = make_project(tmp_path / "project", {"one.yaml": FREE_SESSION})
     done = pytest_of(root / "scenarios", "--rootdir", tmp_path, cwd=tmp_path)
     assert (done.code, "1 passed" in done.out) == (0, True), done
+
+
+OWN = '''
+from dataclasses import dataclass
+from harness.scenario.registry import verb
+
+@dataclass(frozen=True)
+class ShoutArgs:
+    word: str
+
+@verb("shout", shorthand="word")
+def shout(world, args: ShoutArgs) -> str:
+    """Say it louder."""
+    return args.word.upper()
+'''
+SHOUTING = """
+feature: Shouting
+use: [own.py]
+given: {catalog: production, visitor: anonymous, secrets: {pin: swordfish-0815}}
+scenarios:
+  - scenario: It is heard
+    when: [{shout: hello, expect: {gives: HELLO}}]
+  - scenario: It is not what was said
+    when: [{shout: $secrets.pin, expect: {gives: $secrets.pin}}]
+"""
+
+
+def test_a_file_elsewhere_has_its_own_verbs_and_its_secrets_stay_secret(tmp_path: Path) -> None:
+    """A file that does not lie below scenarios/ is run by what it uses, and not by what lies there."""
+    (tmp_path / "own.py").write_text(OWN)
+    path = tmp_path / "shouting.yaml"
+    path.write_text(SHOUTING)
+    ours = outcomes_of_harness(path, report=tmp_path / "r")
+    assert ours == {f"{path}::It is heard": "passed", f"{path}::It is not what was said": "failed"}
+    assert outcomes_of_pytest(path) == ours
+    assert "swordfish-0815" not in pytest_of(path).out
+
+
+def test_another_file_with_a_mistake_keeps_none_from_running(tmp_path: Path) -> None:
+    root = make_project(tmp_path, {"one.yaml": FREE_SESSION, "two.yaml": "feature: Two\nscenarioz: []\n"})
+    done = pytest_of(root / "scenarios" / "one.yaml", cwd=root)
+    assert (done.code, "1 passed" in done.out) == (0, True), done
+    assert harness("run", "scenarios/one.yaml", "--database", "embedded", cwd=root).code == 0
