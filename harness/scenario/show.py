@@ -20,6 +20,7 @@ __all__ = ["name_of", "show", "visible", "written_out"]
 
 LIMIT = 200
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+(?=>)")  # of an object in memory: another in every run
 _BREAKS = str.maketrans({"\n": "\\n", "\u2028": "\\u2028", "\u2029": "\\u2029"})
 
 
@@ -94,7 +95,7 @@ def _pieces(value: Any, *, inner: bool) -> Iterator[str]:
     elif (named := as_map(value)) is not value:
         yield from _pieces(named, inner=inner)
     else:
-        yield str(value)
+        yield _ADDRESS.sub("", str(value))
 
 
 def _scalar(value: Any, *, inner: bool) -> str | None:

@@ -18,7 +18,7 @@ from harness.scenario.model import Case, Suite
 from harness.scenario.selection import Selection, divided, repeated, select, shuffled
 from harness.scenario.tagexpression import every_one
 from harness.session.options import RunOptions
-from harness.session.recorded import last_failed, times_of
+from harness.session.recorded import last_failed, shard_of_latest, times_of
 
 __all__ = ["Plan", "make_plan", "suite_of"]
 
@@ -81,8 +81,13 @@ def make_plan(options: RunOptions, reports: Path) -> Plan:
     if gone:
         notes.append(f"{gone} of {len(failed or ())} cases that failed last are not there any more")
     if options.shard:
-        chosen, shard = _part(chosen, options.shard, reports)
-        notes.append(_about(shard))
+        before = shard_of_latest(reports) if options.last_failed else None
+        if before is None:
+            chosen, shard = _part(chosen, options.shard, reports)
+            notes.append(_about(shard))
+        else:
+            shard = _same(before, options.shard)
+            notes.append(f"what failed in shard {shard.part}, which the latest run was")
     if options.shuffle:
         chosen = shuffled(chosen, seed)
     if len(chosen) * options.repeat > _MOST:
@@ -101,6 +106,21 @@ def _part(cases: Sequence[Case], part: tuple[int, int], reports: Path) -> tuple[
         raise NothingSelected(f"Shard {part[0]}/{part[1]} is empty.", "Make fewer shards.")
     division = hashlib.sha256("\n".join(f"{parts[each]} {each}" for each in sorted(parts)).encode()).hexdigest()[:12]
     return mine, Shard(part=f"{part[0]}/{part[1]}", cases=len(cases), division=division, times_of=times.run_id)
+
+
+def _same(before: Shard, part: tuple[int, int]) -> Shard:
+    """The part that the latest run was: what failed in it is the same part's, and is not divided again.
+
+    Raises:
+        InputError: it was another, which does not know what failed in this one.
+    """
+    asked = f"{part[0]}/{part[1]}"
+    if before.part != asked:
+        raise InputError(
+            f"The latest run was shard {before.part}, which does not know what failed in {asked}.",
+            "Leave --shard out to run again what failed in it.",
+        )
+    return before
 
 
 def _about(shard: Shard) -> str:

@@ -14,9 +14,9 @@ from msgspec import Struct
 
 from harness.errors import InputError, NothingSelected
 from harness.report.disk import writing
-from harness.report.manifest import read_manifest
+from harness.report.manifest import Shard, read_manifest
 
-__all__ = ["LOST", "Outcome", "Times", "keep", "last_failed", "times_of"]
+__all__ = ["LOST", "Outcome", "Times", "keep", "last_failed", "shard_of_latest", "times_of"]
 
 _FILE = "outcomes.json"
 _LOOKED_AT = 100  # runs, the newest first
@@ -66,6 +66,11 @@ def last_failed(reports: Path) -> frozenset[str]:
         end = "" if ended else ", which did not come to its end"
         raise NothingSelected(f"Nothing failed in the latest run{end}.", "Leave --last-failed out to run everything.")
     return failed
+
+
+def shard_of_latest(reports: Path) -> Shard | None:
+    """Which part of a division the latest run was; None when it was none. InputError when its manifest cannot be read."""
+    return read_manifest(reports / "latest").shard
 
 
 def times_of(reports: Path, cases: Collection[str]) -> Times:

@@ -204,6 +204,21 @@ def test_shards_one_after_another_on_one_machine_are_parts_of_one_division(ran: 
     assert len({each.division for each in told if each}) == 1
 
 
+def test_what_failed_in_a_shard_is_run_again_by_the_same_shard_as_a_whole(ran: Ran) -> None:
+    """Divided once more, half of it would be left out, and nobody would run it."""
+    failed = ran(tags=("not flaky",), shard=(1, 1))
+    again = ran(shard=(1, 1), last_failed=True)
+    assert names(again) == [SECOND, THIRD]
+    told = [load(each.report.parent).manifest.shard for each in (failed, again) if each.report]
+    assert told[0] == told[1] is not None
+    ran(covers=("R04",))
+    half = ran(shard=(1, 2), last_failed=True)
+    assert len(names(half)) == 1
+    assert names(ran(shard=(1, 2), last_failed=True)) == names(half)
+    with pytest.raises(InputError, match="The latest run was shard 1/2, which does not know what failed in 2/2"):
+        ran(shard=(2, 2), last_failed=True)
+
+
 def test_shards_without_a_recording_do_not_follow_each_others_times(ran: Ran) -> None:
     parts = [names(ran(tags=("not flaky",), shard=(number, 3))) for number in (1, 2, 3)]
     assert sorted(name for part in parts for name in part) == sorted([FIRST, SECOND, THIRD, *FOURTH])

@@ -300,3 +300,7 @@ def test_a_matcher_that_compares_nothing_is_a_mistake(matcher: str, said: str) -
 def test_two_texts_that_look_alike_are_shown_apart(value: str, beside: str, shown: str) -> None:
     assert show(value, beside=beside) == shown
     assert show(value, beside=beside) != show(beside, beside=value)
+
+
+def test_what_has_no_text_of_its_own_is_shown_the_same_in_every_run() -> None:
+    assert show([object(), "at 0xff"]) == "[<object object>, at 0xff]"
