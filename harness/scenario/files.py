@@ -49,7 +49,10 @@ def find_files(places: Iterable[Place], project: Path) -> list[Path]:
     problems: list[Problem] = []
     for place in places:
         path = located(place.path, project)
-        if path.is_dir():
+        if path.is_dir() and place.line is not None:
+            what = f"{place.path} is a folder, and a line is a file's."
+            problems.append(Problem(None, what, f"Name a file in it: {place.path / 'FILE.yaml'}:{place.line}."))
+        elif path.is_dir():
             inside = list(_below(path))
             problems += [_capitals(each) for each in sorted(inside) if each.suffix not in SUFFIXES]
             found.update(dict.fromkeys(sorted(each.resolve() for each in inside if each.is_file())))

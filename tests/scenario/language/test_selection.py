@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.errors import InputError, NothingSelected
-from harness.scenario.files import split_place
+from harness.errors import InputError, InputErrors, NothingSelected
+from harness.scenario.files import find_files, split_place
 from harness.scenario.model import Suite
 from harness.scenario.selection import Selection, divided, repeated, select, shuffled
 
@@ -152,3 +152,13 @@ def test_repeating_gives_each_repetition_an_id(suite: Suite) -> None:
     assert {case.case_id for case in repeated(suite.cases[:1], 3)} == {"a.yaml::First thing"}
     assert [case.seed_in(7) for case in repeated(suite.cases[:1], 3)] == [7, 8, 9]
     assert repeated(suite.cases, 1) == suite.cases
+
+
+def test_a_line_of_a_folder_is_a_mistake(tmp_path: Path) -> None:
+    """It stood for whatever stands at that line of any file in it."""
+    (tmp_path / "some").mkdir()
+    (tmp_path / "some" / "a.yaml").write_text("feature: A")
+    with pytest.raises(
+        InputErrors, match=r"some is a folder, and a line is a file's\. Name a file in it: .*FILE\.yaml:4"
+    ):
+        find_files([split_place(f"{tmp_path}/some:4")], tmp_path)
