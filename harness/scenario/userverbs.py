@@ -54,8 +54,9 @@ def load_verbs(path: Path, registry: Registry, *, shown: str = "", anew: bool = 
         if isinstance(error, SyntaxError) and error.filename == str(path):
             where = Position(name, error.lineno or 1, error.offset or 1)
             raise InputError(f"This is not Python: {error.msg}.", "", where) from None
+        text = str(error).replace(package, "")  # as it is written: .helpers
         raise InputError(
-            f"Loading it failed: {type(error).__name__}: {error}{_beyond(error, path)}.",
+            f"Loading it failed: {type(error).__name__}: {text}{_beyond(error, path)}.",
             _remedy(error, path),
             Position(name, _line(error, path)),
         ) from None

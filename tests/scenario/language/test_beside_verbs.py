@@ -115,6 +115,12 @@ def test_files_of_verbs_may_import_each_other(tmp_path: Path) -> None:
     [
         ("x = 1 / 0", OWN, "own.py:2:1: Loading it failed: ZeroDivisionError: division by zero (helpers.py line 1)."),
         ("x = (", OWN, "own.py:2:1: Loading it failed: SyntaxError: '(' was never closed (helpers.py, line 1)."),
+        ("", OWN, "own.py:2:1: Loading it failed: ImportError: cannot import name 'PonderArgs' from '.helpers' ("),
+        (
+            HELPERS,
+            OWN.replace(".helpers", ".nowhere"),
+            "own.py:2:1: Loading it failed: ModuleNotFoundError: No module named '.nowhere'.",
+        ),
         (
             HELPERS,
             OWN.replace(".helpers", "helpers"),
