@@ -35,6 +35,7 @@ _COMMANDS = {
     "AT_SetNotNull": "set_not_null",
     "AT_DropColumn": "drop_column",
     "AT_AlterColumnType": "alter_type",
+    "AT_SetExpression": "set_expression",
     "AT_ValidateConstraint": "validate",
     "AT_DropConstraint": "drop_constraint",
     "AT_AlterConstraint": "alter_constraint",

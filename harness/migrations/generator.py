@@ -29,6 +29,8 @@ PARENTS = 20_000  # existing keys that foreign keys choose from, when each may b
 FEW_PARENTS = 200
 MANY = 20_000  # rows from which several connections insert at once
 MOST_PARTS = 4
+_AWKWARD_KEYS = 20_000  # a backfill in batches walks from key to key: those of no row cost it time, as a billion would
+_FURTHER = 1_000_000_000  # where a given row has the key
 
 
 @dataclass(slots=True)
@@ -93,7 +95,7 @@ def fill_awkward(connection: psycopg.Connection[Any], schema: Schema, literals: 
     made = Generated()
     for table in insertion_order(schema):
         columns = schema.columns_of(table)
-        number = 1_000_000_001
+        number = _AWKWARD_KEYS
         try:
             fits = _fits(connection, schema, table, [column for column in columns if not column.generated])
         except InputError:
@@ -107,9 +109,11 @@ def fill_awkward(connection: psycopg.Connection[Any], schema: Schema, literals: 
             )
             for expression in [*kinds, *_twins(column, schema) * alone]:
                 number += 1
-                made.rows[table] = made.rows.get(table, 0) + _insert_variant(
-                    connection, schema, table, number, column.name, expression, fits
+                added = any(
+                    _insert_variant(connection, schema, table, key, column.name, expression, fits)
+                    for key in (number, number + _FURTHER)
                 )
+                made.rows[table] = made.rows.get(table, 0) + added
     return made
 
 

@@ -221,11 +221,14 @@ def _unindexing(rehearsal: Rehearsal, key: Any, columns: tuple[str, ...]) -> Sta
 
 
 def _about(rehearsal: Rehearsal, key: Any) -> Statement:
-    """The statement that names the constraint, or its column on its table."""
+    """The statement that names the constraint, else one that names its column on its table."""
+    for statement in rehearsal.lasting:
+        if any(action.name == key["name"] and action.kind != "validate" for action in actions(statement)):
+            return statement
     for statement in rehearsal.lasting:
         for action in actions(statement):
             if action.table and action.table.name == key["table"].split(".")[-1]:
-                named = action.name == key["name"] or set(key["columns"] or ()) & {action.column, *action.columns}
+                named = set(key["columns"] or ()) & {action.column, *action.columns}
                 if named or action.kind == "create_table":
                     return statement
     return rehearsal.statements[0]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.migrations.actions import Action, actions, bodies, conditions, lasting, quoted, walk, writes
+from harness.migrations.actions import Action, Name, actions, bodies, conditions, lasting, quoted, walk, writes
 from harness.migrations.schema import Schema
 from harness.migrations.statements import Statement
 
@@ -41,17 +41,21 @@ class Reverse:
 
 def reverse(statements: Sequence[Statement], before: Schema, after: Schema) -> list[Reverse]:
     """The way back, last action first. Rows are not looked at: what a reverse loses shows when it is run."""
-    statements = [statement for statement in statements if lasting(statement)]
-    added = {(a.table.name, a.column) for s in statements for a in actions(s) if a.kind == "add_column" and a.table}
-    made = {a.table.name for s in statements for a in actions(s) if a.kind == "create_table" and a.table}
+    known = {*before.tables, *after.tables}
+    each = {
+        id(statement): [_resolved(action, path, known) for action in actions(statement)]
+        for statement, path in zip(statements, _paths(statements), strict=True)
+        if lasting(statement)
+    }
+    every = [action for found in each.values() for action in found if action.table]
+    added = {(_label(action), action.column) for action in every if action.kind == "add_column"}
+    made = {_label(action) for action in every if action.kind == "create_table"}
     found: list[Reverse] = []
     for statement in reversed(statements):
-        if statement.kind in _NEUTRAL:
+        if statement.kind in _NEUTRAL or id(statement) not in each:
             continue
-        for action in reversed(actions(statement)):
-            if action.kind in _NOTHING or (
-                action.table and action.table.name in made and action.kind != "create_table"
-            ):
+        for action in reversed(each[id(statement)]):
+            if action.kind in _NOTHING or (_label(action) in made and action.kind != "create_table"):
                 continue
             found.append(_one(statement, action, before, after, added))
     return found
@@ -81,11 +85,11 @@ def _fills(update: Mapping[str, Any]) -> bool:
 
 
 def _one(statement: Statement, action: Action, before: Schema, after: Schema, added: set[tuple[str, str]]) -> Reverse:
-    if action.kind == "drop_table" and action.table and action.table.name not in before.tables:
+    if action.kind == "drop_table" and _label(action) not in before.tables:
         return Reverse(statement, "")
     if action.kind in {"update", "delete", "truncate", "drop_table", "add_enum_value"}:
         return _of_rows(statement, action, added)
-    if action.table and action.column and (action.table.name, action.column) in added and action.kind != "add_column":
+    if action.column and (_label(action), action.column) in added and action.kind != "add_column":
         return Reverse(statement, "")  # goes with the column
     maker = _MAKERS.get(action.kind)
     if maker is None:
@@ -97,7 +101,7 @@ def _one(statement: Statement, action: Action, before: Schema, after: Schema, ad
 def _of_rows(statement: Statement, action: Action, added: set[tuple[str, str]]) -> Reverse:
     if action.kind == "update" and action.table and action.node:
         columns = {entry["ResTarget"]["name"] for entry in action.node.get("targetList", ())}
-        if all((action.table.name, column) in added for column in columns) or fills_gaps(statement):
+        if all((_label(action), column) in added for column in columns) or fills_gaps(statement):
             return Reverse(statement, "")
     why = {
         "update": "the values that it overwrote are not kept",
@@ -109,12 +113,41 @@ def _of_rows(statement: Statement, action: Action, added: set[tuple[str, str]]) 
     return Reverse(statement, None, why=why[action.kind])
 
 
+def _label(action: Action) -> str:
+    """What the schema calls the table of an action; empty without one."""
+    if action.table is None:
+        return ""
+    name, schema = action.table.name, action.table.schema
+    return name if schema in {"", "public"} and "." not in name else f"{schema or 'public'}.{name}"
+
+
+def _resolved(action: Action, path: Sequence[str], known: Collection[str]) -> Action:
+    """With the schema of its table, where `search_path` leads to another than `public`."""
+    if action.table is None or action.table.schema:
+        return action
+    name = action.table.name
+    there = [space for space in path if (name if space == "public" else f"{space}.{name}") in known]
+    there = there or [label.partition(".")[0] for label in sorted(known) if label.partition(".")[2] == name]
+    schema = there[0] if there and there[0] != "public" else ""
+    return replace(action, table=Name(name, schema))
+
+
+def _paths(statements: Sequence[Statement]) -> Iterator[Sequence[str]]:
+    """Where each statement looks for a name without its schema, as far as the file says so."""
+    path: Sequence[str] = ("public",)
+    for statement in statements:
+        if statement.kind == "VariableSetStmt" and statement.node.get("name") == "search_path":
+            named = [body.get("sval", {}).get("sval", "") for key, body in walk(statement.tree) if key == "A_Const"]
+            path = [part.strip().strip('"') for entry in named for part in entry.split(",")] or ("public",)
+        yield path
+
+
 def _alter(action: Action, rest: str) -> str:
     return f"ALTER TABLE {action.table.sql if action.table else ''} {rest}"
 
 
 def _add_column_again(action: Action, before: Schema, _after: Schema) -> str | None:
-    column = before.columns.get((action.table.name if action.table else "", action.column))
+    column = before.columns.get((_label(action), action.column))
     if column is None:
         return "" if action.if_exists else None
     default = f" DEFAULT {column.default}" if column.default and not column.generated else ""
@@ -123,7 +156,7 @@ def _add_column_again(action: Action, before: Schema, _after: Schema) -> str | N
 
 def _type_back(action: Action, before: Schema, after: Schema) -> str | None:
     """Texts go back without USING, so that a value which no longer fits is refused and not cut off."""
-    table = action.table.name if action.table else ""
+    table = _label(action)
     column, now = before.columns.get((table, action.column)), after.columns.get((table, action.column))
     if column is None:
         return None
@@ -132,8 +165,15 @@ def _type_back(action: Action, before: Schema, after: Schema) -> str | None:
     return _alter(action, f"ALTER COLUMN {quoted(action.column)} TYPE {column.type}{using}")
 
 
+def _expression_back(action: Action, before: Schema, _after: Schema) -> str | None:
+    column = before.columns.get((_label(action), action.column))
+    if column is None or not column.generated:
+        return None
+    return _alter(action, f"ALTER COLUMN {quoted(action.column)} SET EXPRESSION AS ({column.default})")
+
+
 def _default_back(action: Action, before: Schema, _after: Schema) -> str | None:
-    column = before.columns.get((action.table.name if action.table else "", action.column))
+    column = before.columns.get((_label(action), action.column))
     if column is None:
         return None
     return _alter(
@@ -145,7 +185,7 @@ def _default_back(action: Action, before: Schema, _after: Schema) -> str | None:
 
 def _drop_new_constraint(action: Action, before: Schema, after: Schema) -> str | None:
     """By its name; without one, the new constraint on these columns. A key on a new column goes with the column."""
-    table = action.table.name if action.table else ""
+    table = _label(action)
     here = {key: entry for key, entry in after.constraints.items() if entry["table"] == table}
     if action.name:
         return _alter(action, f"DROP CONSTRAINT IF EXISTS {quoted(action.name)}")
@@ -155,7 +195,7 @@ def _drop_new_constraint(action: Action, before: Schema, after: Schema) -> str |
 
 
 def _constraint_again(action: Action, before: Schema, _after: Schema) -> str | None:
-    old = before.constraints.get(f"{action.table.name if action.table else ''}.{action.name}")
+    old = before.constraints.get(f"{_label(action)}.{action.name}")
     return _alter(action, f"ADD CONSTRAINT {quoted(action.name)} {old['definition']}") if old else ""
 
 
@@ -164,7 +204,7 @@ _LATE = re.compile(r" NOT VALID$| NOT ENFORCED$| DEFERRABLE| INITIALLY DEFERRED"
 
 def _constraint_as_before(action: Action, before: Schema, after: Schema) -> str | None:
     """Its deferrability and whether it is enforced, where they differ: both stand at the end of a definition."""
-    label = f"{action.table.name if action.table else ''}.{action.name}"
+    label = f"{_label(action)}.{action.name}"
     old, new = before.constraints.get(label), after.constraints.get(label)
     if old is None or new is None or old["definition"] == new["definition"]:
         return ""
@@ -177,7 +217,7 @@ def _constraint_as_before(action: Action, before: Schema, after: Schema) -> str 
 
 
 def _drop_index(action: Action, before: Schema, after: Schema) -> str | None:
-    table = action.table.name if action.table else ""
+    table = _label(action)
     new = [
         i
         for key, i in after.indexes.items()
@@ -194,15 +234,13 @@ def _index_again(action: Action, before: Schema, _after: Schema) -> str | None:
 
 
 def _view_again(action: Action, before: Schema, after: Schema) -> str | None:
-    name = action.table.name if action.table else ""
+    name, written = _label(action), action.table.sql if action.table else ""
     kind = "MATERIALIZED VIEW" if (before if name in before.tables else after).kind(name) == "m" else "VIEW"
     if name not in before.views:
-        return f"DROP {kind} IF EXISTS {quoted(name)}"
-    head = f"DROP {kind} IF EXISTS {quoted(name)}; " if name in after.views else ""
+        return f"DROP {kind} IF EXISTS {written}"
+    head = f"DROP {kind} IF EXISTS {written}; " if name in after.views else ""
     indexes = "; ".join(str(i["definition"]) for i in before.indexes.values() if i["table"] == name)
-    return f"{head}CREATE {kind} {quoted(name)} AS {before.views[name].rstrip(';')}" + (
-        f"; {indexes}" if indexes else ""
-    )
+    return f"{head}CREATE {kind} {written} AS {before.views[name].rstrip(';')}" + (f"; {indexes}" if indexes else "")
 
 
 def _type_again(action: Action, before: Schema, _after: Schema) -> str | None:
@@ -217,7 +255,8 @@ def _rename_back(action: Action, _before: Schema, _after: Schema) -> str | None:
     old, new = action.values
     table = action.table.sql if action.table else ""
     if action.kind == "rename_table":
-        return f"ALTER TABLE {quoted(new)} RENAME TO {quoted(old)}"
+        moved = Name(new, action.table.schema if action.table else "")
+        return f"ALTER TABLE {moved.sql} RENAME TO {quoted(old)}"
     if action.kind == "rename_index":
         return f"ALTER INDEX {quoted(new)} RENAME TO {quoted(old)}"
     if action.kind == "rename_type":
@@ -240,7 +279,7 @@ _MAKERS: dict[str, _Maker] = {
         "" if _was_required(a, b) else _alter(a, f"ALTER COLUMN {quoted(a.column)} DROP NOT NULL")
     ),
     "add_column": lambda a, b, _: (
-        "" if (a.table.name if a.table else "", a.column) in b.columns else _alter(a, f"DROP COLUMN {quoted(a.column)}")
+        "" if (_label(a), a.column) in b.columns else _alter(a, f"DROP COLUMN {quoted(a.column)}")
     ),
     "drop_column": _add_column_again,
     "alter_type": _type_back,
@@ -252,13 +291,12 @@ _MAKERS: dict[str, _Maker] = {
     "add_not_null": _drop_new_constraint,
     "drop_constraint": _constraint_again,
     "alter_constraint": _constraint_as_before,
+    "set_expression": _expression_back,
     "set_default": _default_back,
     "drop_default": _default_back,
     "create_index": _drop_index,
     "drop_index": _index_again,
-    "create_table": lambda a, b, _: (
-        "" if a.table and a.table.name in b.tables else f"DROP TABLE {a.table.sql if a.table else ''}"
-    ),
+    "create_table": lambda a, b, _: "" if _label(a) in b.tables else f"DROP TABLE {a.table.sql if a.table else ''}",
     "create_view": _view_again,
     "drop_view": _view_again,
     "create_enum": lambda a, _, __: f"DROP TYPE {quoted(a.name)}",
@@ -273,5 +311,5 @@ _MAKERS: dict[str, _Maker] = {
 
 
 def _was_required(action: Action, before: Schema) -> bool:
-    column = before.columns.get((action.table.name if action.table else "", action.column))
+    column = before.columns.get((_label(action), action.column))
     return column is not None and column.not_null

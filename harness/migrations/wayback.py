@@ -14,7 +14,7 @@ from harness.migrations.compatibility import new_kinds
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.generator import row_sql
 from harness.migrations.reading import Script, read
-from harness.migrations.rehearsal import Rehearsal
+from harness.migrations.rehearsal import Rehearsal, ordered_labels
 from harness.migrations.reverse import Reverse, fills_gaps, reverse
 from harness.migrations.running import run_units
 from harness.migrations.schema import Schema, differences, snapshot
@@ -40,6 +40,7 @@ def check_way_back(rehearsal: Rehearsal) -> list[Finding]:
         down = [step.sql for step in steps if step.sql] if given is None else given
         found = list(_one_way(steps, rehearsal)) if given is None else []
         blocked = {f.statement for f in found}
+        _tell_underived(rehearsal, () if given is not None else steps)
         failure = _run(connection, down)
         if failure is None:
             found += _restored(rehearsal, before, prints, connection, given=given is not None)
@@ -57,6 +58,17 @@ def check_way_back(rehearsal: Rehearsal) -> list[Finding]:
     if failure is None:
         found += [f for f in _after_new_rows(rehearsal, down) if f.statement not in blocked]
     return found
+
+
+def _tell_underived(rehearsal: Rehearsal, steps: Sequence[Reverse]) -> None:
+    lines = sorted({step.statement.position.line for step in steps if not step.known})
+    if lines:
+        what = (
+            f"lines {ordered_labels(list(map(str, lines)))} do: they are"
+            if len(lines) > 1
+            else f"line {lines[0]} does: it is"
+        )
+        rehearsal.notes.append(f"no way back is derived for what {what} left out of it")
 
 
 def way_back(rehearsal: Rehearsal) -> list[str]:

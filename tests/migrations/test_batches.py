@@ -11,6 +11,8 @@ from harness.errors import InputError
 from harness.migrations.batches import messages, refuses_transaction, runner_for, units
 from harness.migrations.reading import Script, read
 from harness.postgres import Server
+from tests.migrations.conftest import Rehearse
+from tests.migrations.places import ids
 
 TWO = "CREATE TABLE a (x int);\nCREATE TABLE b (x int);"
 
@@ -89,3 +91,15 @@ def test_an_unknown_runner_is_refused() -> None:
 )
 def test_what_no_transaction_may_be_around(sql: str, alone: bool) -> None:
     assert refuses_transaction(script(sql).source.statements[0]) is alone
+
+
+def test_a_backfill_that_walks_from_key_to_key_ends(rehearse: Rehearse) -> None:
+    """Keys of awkward rows lie near the others: the walk to a billion in steps of a hundred would count as endless."""
+    sql = """DO $$ DECLARE last int := 0; BEGIN
+      WHILE last <= (SELECT max(id) FROM orders) LOOP
+        UPDATE orders SET coupon = 'none' WHERE id > last AND id <= last + 100 AND coupon IS NULL;
+        last := last + 100;
+        COMMIT;
+      END LOOP; END $$;"""
+    report = rehearse(sql, phases=("observe", "data"), longest=10.0)
+    assert {"tx.endless", "schema.refused"} & ids(report) == set()

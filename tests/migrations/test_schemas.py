@@ -1,0 +1,70 @@
+"""Names without their schema, and what is made in another schema than `public`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.migrations.conftest import Rehearse
+from tests.migrations.places import ids, of
+
+PHASES = ("observe", "data", "way back", "schema")
+TENANTS = """CREATE SCHEMA a; CREATE SCHEMA b; CREATE SCHEMA "C";
+CREATE TABLE t (id int PRIMARY KEY, v text);
+CREATE TABLE a.t (id int PRIMARY KEY, v text); CREATE INDEX ai ON a.t (v);
+CREATE TABLE b.t (id int PRIMARY KEY, v text CONSTRAINT short CHECK (length(v) < 99));
+CREATE TABLE "C".alone (id int PRIMARY KEY, v text);
+CREATE VIEW a.seen AS SELECT id FROM a.t;
+"""
+
+
+@pytest.mark.parametrize(
+    ("sql", "back"),
+    [
+        ("SET search_path = b, a; ALTER TABLE t DROP COLUMN v;", "ALTER TABLE b.t ADD COLUMN v text"),
+        ("SET search_path TO 'b', public; ALTER TABLE t DROP COLUMN v;", "ALTER TABLE b.t ADD COLUMN v text"),
+        ("SET search_path = b; RESET search_path; ALTER TABLE t DROP v;", "ALTER TABLE t ADD COLUMN v text"),
+        ('SET search_path = "C"; ALTER TABLE alone DROP v;', 'ALTER TABLE "C".alone ADD COLUMN v text'),
+        ("ALTER TABLE t DROP v;", "ALTER TABLE t ADD COLUMN v text"),
+        ("ALTER TABLE a.t ALTER v SET NOT NULL;", "ALTER TABLE a.t ALTER COLUMN v DROP NOT NULL"),
+        ("SET search_path = a; DROP INDEX ai;", "CREATE INDEX ai ON a.t USING btree (v)"),
+        ("SET search_path = a; ALTER TABLE t RENAME TO u;", "ALTER TABLE a.u RENAME TO t"),
+        ("SET search_path = b; ALTER TABLE t DROP CONSTRAINT short;", "ALTER TABLE b.t ADD CONSTRAINT short CHECK"),
+        ("CREATE VIEW b.t_ids AS SELECT id FROM b.t;", "DROP VIEW IF EXISTS b.t_ids"),
+        ("CREATE OR REPLACE VIEW a.seen AS SELECT id, v FROM a.t;", "DROP VIEW IF EXISTS a.seen; CREATE VIEW a.seen"),
+        ("SET search_path = a; CREATE TABLE new (id int);", "DROP TABLE a.new"),
+    ],
+)
+def test_the_way_back_is_that_of_the_table_that_was_meant(
+    rehearse: Rehearse, tmp_path: Path, sql: str, back: str
+) -> None:
+    baseline = tmp_path / "baseline.sql"
+    baseline.write_text(TENANTS)
+    report = rehearse(sql, baseline=baseline, phases=PHASES)
+    assert len(report.way_back) == 1
+    assert report.way_back[0].startswith(back)
+    assert not any("not in the baseline" in finding.evidence for finding in report.findings)
+    assert ("down.loses-data" in ids(report)) is ("DROP" in sql and " v" in sql)
+
+
+def test_an_expression_goes_back_to_the_one_before(rehearse: Rehearse, tmp_path: Path) -> None:
+    baseline = tmp_path / "baseline.sql"
+    baseline.write_text("CREATE TABLE g (id int PRIMARY KEY, a int, b int GENERATED ALWAYS AS (a * 2) STORED);")
+    report = rehearse("ALTER TABLE g ALTER b SET EXPRESSION AS (a * 3);", baseline=baseline, phases=PHASES)
+    assert report.way_back == ["ALTER TABLE g ALTER COLUMN b SET EXPRESSION AS ((a * 2))"]
+    assert "down.loses-data" not in ids(report)
+
+
+def test_what_has_no_derived_way_back_is_told(rehearse: Rehearse) -> None:
+    sql = (
+        "ALTER TABLE orders ADD COLUMN a int;\nCREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN NEW.a := 1; RETURN NEW; END $$;\nCREATE TRIGGER f BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION f();"
+    )
+    notes = rehearse(sql, phases=PHASES).notes
+    assert "no way back is derived for what lines 2 and 3 do: they are left out of it" in notes
+
+
+def test_a_constraint_is_told_where_it_is_made(rehearse: Rehearse) -> None:
+    sql = "ALTER TABLE orders ADD COLUMN a int;\nALTER TABLE orders ADD CONSTRAINT c CHECK (a > 0) NOT VALID;"
+    assert of(rehearse(sql, phases=PHASES), "schema.invalid-constraint").position.line == 2
