@@ -7,12 +7,12 @@ from pathlib import Path
 
 from harness.scenario.fixtures import catalogue, catalogues
 from harness.scenario.invariants import load_invariants
+from harness.scenario.loader import verbs_of
 from harness.scenario.reference import reference_text
 from harness.scenario.registry import Registry, builtin_registry
 from harness.scenario.rules import load_rules
 from harness.scenario.schema import json_schema, schema_text
 from harness.scenario.tables import Tables, load_tables, tables_text
-from harness.scenario.userverbs import load_verbs
 
 __all__ = ["REFERENCE", "SCHEMA", "TABLES", "editor_files"]
 
@@ -29,13 +29,12 @@ def editor_files(project: Path, *, tables: Tables | None = None) -> Mapping[str,
     Raises:
         InputError: rules, invariants, catalogues, tables or own verbs of the project cannot be read.
     """
-    scenarios = project / "scenarios"
-    builtin = builtin_registry()
-    registry = Registry(builtin)
-    if (scenarios / "verbs.py").is_file():
-        load_verbs(scenarios / "verbs.py", registry, shown="scenarios/verbs.py")
+    registry = verbs_of(project)
     stored = load_tables(project / TABLES, shown=TABLES) if (project / TABLES).is_file() else None
-    files = {SCHEMA: schema_text(_schema(project, registry, tables or stored)), REFERENCE: reference_text(builtin)}
+    files = {
+        SCHEMA: schema_text(_schema(project, registry, tables or stored)),
+        REFERENCE: reference_text(builtin_registry()),
+    }
     return {**files, TABLES: tables_text(tables)} if tables is not None else files
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from harness.errors import InputError, InputErrors, Position, Problem
 from harness.memory import uncollected
 from harness.project import located, relative
-from harness.scenario.compiled import Compiled, context, digest
+from harness.scenario.compiled import Compiled, compiled_of, context, digest
 from harness.scenario.filereader import FileReader
 from harness.scenario.files import Place, find_files, read_bytes, split_place
 from harness.scenario.fragments import Fragment
@@ -25,7 +25,7 @@ from harness.scenario.tables import Tables, load_tables
 from harness.scenario.userverbs import imported_from_beside, load_verbs
 from harness.scenario.yamltree import MapNode, Node, Source, parse
 
-__all__ = ["Loading", "Surroundings", "load", "load_text"]
+__all__ = ["Loading", "Surroundings", "load", "load_text", "verbs_of"]
 
 
 class Surroundings(Struct):
@@ -98,6 +98,22 @@ def load_text(
     loader.same_ids([feature] if feature else [])
     loader.raise_problems()
     return Suite((feature,) if feature else (), loader.around.registry)
+
+
+def verbs_of(project: Path) -> Registry:
+    """The verbs that scenarios of `project` may name: those of the language, of scenarios/verbs.py, and of the files that scenarios use.
+
+    Raises:
+        InputErrors: the mistakes of files of verbs; those of scenarios are not asked for here.
+    """
+    kept = compiled_of(project)
+    loader = Loading(project, {}, kept)
+    scenarios = project / "scenarios"
+    loader.read([split_place(str(scenarios))] if scenarios.is_dir() else [], None, None)
+    loader.problems = [each for each in loader.problems if each.position and each.position.file.endswith(".py")]
+    loader.raise_problems()
+    kept.save()
+    return loader.around.registry
 
 
 class Loading:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from harness.errors import InputErrors
 from harness.scenario.editor import REFERENCE, SCHEMA, TABLES, editor_files
 from harness.scenario.loader import load, load_text
 from harness.scenario.registry import builtin_registry
@@ -17,6 +18,7 @@ from harness.scenario.tables import load_tables
 from harness.scenario.values import plain
 from harness.scenario.yamltree import parse
 from tests.support.npm import npm_tools
+from tests.support.projects import make_project
 
 ROOT = Path(__file__).parents[3]
 FILES = [
@@ -52,6 +54,47 @@ def test_the_schema_takes_every_scenario_of_the_suite(path: Path) -> None:
 
 def test_every_scenario_of_the_suite_loads() -> None:
     assert load(["scenarios"], project=ROOT).features or not FILES
+
+
+OWN = '''
+from dataclasses import dataclass
+from harness.scenario.registry import verb
+
+@dataclass(frozen=True)
+class PonderArgs:
+    minutes: int
+
+@verb("ponder", shorthand="minutes")
+def ponder(world, args: PonderArgs) -> None:
+    """The visitor thinks it over."""
+'''
+USING = """
+feature: One
+use: [own.py]
+given: {catalog: production, visitor: anonymous}
+scenarios:
+  - scenario: Somebody thinks
+    when: [{ponder: 5}]
+    then: [{changed: none}]
+"""
+
+
+def test_verbs_that_a_scenario_uses_are_in_the_schema_whatever_else_is_wrong(tmp_path: Path) -> None:
+    """A verb of one's own has completion wherever its file is; of scenarios' mistakes `harness validate` tells."""
+    root = make_project(tmp_path, {"one.yaml": USING, "two.yaml": "scenarios: nothing"})
+    (root / "scenarios" / "own.py").write_text(OWN)
+    schema = json.loads(editor_files(root)[SCHEMA])
+    good, bad = (json.loads(json.dumps(plain(parse(USING.replace("5", text))))) for text in ("5", "{minuets: 5}"))
+    assert [error.json_path for error in Draft202012Validator(schema).iter_errors(good)] == []
+    assert [error.json_path for error in Draft202012Validator(schema).iter_errors(bad)] != []
+    assert "The visitor thinks it over." in json.dumps(schema)
+
+
+def test_a_schema_is_not_made_where_verbs_cannot_be_read(tmp_path: Path) -> None:
+    root = make_project(tmp_path, {"one.yaml": USING})
+    (root / "scenarios" / "own.py").write_text("nothing(")
+    with pytest.raises(InputErrors, match=r"scenarios/own\.py:1:8: This is not Python"):
+        editor_files(root)
 
 
 CLIENT = """
