@@ -12,6 +12,12 @@ from urllib.parse import urlsplit
 __all__ = ["ConfigurationError", "Settings", "variable_of"]
 
 SHORTEST_KEY = 32
+A_CENTURY = 36_525 * 86_400  # seconds: what is longer leaves the calendar when it is added to a date, or taken from it
+BETWEEN: dict[str, tuple[float, float]] = {
+    "provider_timeout": (0.001, 3600),
+    "max_body_bytes": (1, 1 << 40),
+    "max_delivery_bytes": (1, 1 << 40),
+}
 
 
 class ConfigurationError(Exception):
@@ -63,23 +69,41 @@ class Settings:
                 raise ConfigurationError(f"{name} holds no key or an empty one: webhooks could not be verified")
         for name in ("calendly_base", "calendly_embed_base", "stripe_base", "public_url", "sign_in_url"):
             self._check_address(name, getattr(self, name))
+        for name in ("calendly_token", "stripe_key"):
+            self._check_sendable(name, getattr(self, name))
         for item in fields(self):
             value = getattr(self, item.name)
             number = value.total_seconds() if isinstance(value, timedelta) else value
-            if isinstance(number, (int, float)) and number < 0:
-                raise ConfigurationError(f"{item.name} ({variable_of(item.name)}) is below zero")
+            if isinstance(number, (int, float)):
+                self._check_number(item.name, number)
+
+    def _check_number(self, name: str, number: float) -> None:
+        if number < 0:
+            raise ConfigurationError(f"{name} ({variable_of(name)}) is below zero")
+        least, most = BETWEEN.get(name, (0, A_CENTURY))
+        if not least <= number <= most:  # what is no number at all (NaN) is not between either
+            raise ConfigurationError(
+                f"{name} ({variable_of(name)}) is {number:g}, and needs to be {least:g} to {most:g}"
+            )
+
+    def _check_sendable(self, name: str, text: str) -> None:
+        """The providers are told these in a header, which carries neither line ends nor other alphabets."""
+        if not (text.isascii() and text.isprintable()):
+            raise ConfigurationError(f"{name} ({variable_of(name)}) holds a character that no header can carry")
 
     def _check_address(self, name: str, text: str) -> None:
         if name == "sign_in_url" and not text:
             return
-        parts = urlsplit(text)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
+        if not _is_address(text):
             raise ConfigurationError(f"{name} ({variable_of(name)}) is no address like https://host: {text!r}")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Settings from DATABASE_URL and BOOKING_… variables; lists are separated by commas, an empty one is not set."""
-        given = {item.name: environ.get(variable_of(item.name), "") for item in fields(cls)}
+        """Settings from DATABASE_URL and BOOKING_… variables; lists are separated by commas, an empty one is not set.
+
+        Space around a value is not part of it: a secret that was read from a file ends with a line end.
+        """
+        given = {item.name: environ.get(variable_of(item.name), "").strip() for item in fields(cls)}
         missing = [variable_of(item.name) for item in fields(cls) if item.default is MISSING and not given[item.name]]
         if missing:
             raise ConfigurationError(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set")
@@ -91,6 +115,15 @@ class Settings:
 def variable_of(name: str) -> str:
     """The environment variable of a setting."""
     return "DATABASE_URL" if name == "database_url" else f"BOOKING_{name.upper()}"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018  # raises for one that is no port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and text.isprintable() and " " not in text
 
 
 def _convert(name: str, kind: str, text: str) -> object:

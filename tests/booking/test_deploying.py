@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 
 from harness.booking.__main__ import main
+from harness.booking.settings import Settings
 from harness.postgres import Server
 from tests.support.commands import Finished
 from tests.support.warm import run_module
@@ -128,6 +129,14 @@ def test_what_is_not_set_is_named_all_at_once(refused: Refuse) -> None:
         ({"BOOKING_ANONYMOUS_WINDOW": "inf"}, "BOOKING_ANONYMOUS_WINDOW is not a number"),
         ({"BOOKING_ANONYMOUS_INSERTS": "-1"}, "BOOKING_ANONYMOUS_INSERTS) is below zero"),
         ({"BOOKING_PUBLIC_URL": "booking.test"}, "is no address like https://host"),
+        ({"BOOKING_PUBLIC_URL": "https://booking.test:99999"}, "is no address like https://host"),
+        ({"BOOKING_CALENDLY_BASE": "https://calendly test"}, "is no address like https://host"),
+        ({"BOOKING_PROVIDER_TIMEOUT": "0"}, "BOOKING_PROVIDER_TIMEOUT) is 0, and needs to be 0.001 to 3600"),
+        ({"BOOKING_PROVIDER_TIMEOUT": "nan"}, "BOOKING_PROVIDER_TIMEOUT) is nan"),
+        ({"BOOKING_MAX_BODY_BYTES": "0"}, "BOOKING_MAX_BODY_BYTES) is 0"),
+        ({"BOOKING_UNCONFIRMED_LIFETIME": "1e12"}, "BOOKING_UNCONFIRMED_LIFETIME) is 1e+12"),
+        ({"BOOKING_CALENDLY_TOKEN": f"{SECRET}\n→"}, "BOOKING_CALENDLY_TOKEN) holds a character that no header"),
+        ({"BOOKING_TOKEN_KEY": " " * 40}, "BOOKING_TOKEN_KEY is not set"),
         ({"DATABASE_URL": f"no address {SECRET}"}, "is no address of a database"),
         ({"DATABASE_URL": f"postgresql://sam:{SECRET}@host:port/x"}, "is no address of a database"),
         ({"DATABASE_URL": f"mysql://sam:{SECRET}@host/x"}, "is for mysql"),
@@ -140,6 +149,12 @@ def test_a_setting_that_cannot_be_is_told_in_one_line(refused: Refuse, changed: 
     assert told in done.stderr
     assert done.stderr.count("\n") == 1
     assert SECRET not in done.stderr
+
+
+def test_a_secret_read_from_a_file_may_end_with_its_line() -> None:
+    settings = Settings.from_env(dict.fromkeys(NEEDED, "k" * 32 + "\n"))
+
+    assert (settings.calendly_token, settings.stripe_key, settings.token_key) == ("k" * 32,) * 3
 
 
 @pytest.mark.parametrize("words", [(), ("sevre",), ("serve", "--port", "70000"), ("serve", "--threads", "0")])
