@@ -116,16 +116,27 @@ def _line_item(context: Context, entry: Parameters) -> Shown:
     amount, quantity = data.integer("unit_amount"), entry.integer("quantity")
     if amount is None:
         raise missing_parameter(data.name("unit_amount"))
-    if amount < 0 or (quantity is not None and quantity < 1):
+    if amount < 0:
         raise Refusal(400, "This value must be greater than or equal to 0.", param=data.name("unit_amount"))
     return line_item(
         context.ledger.new_id("li"),
         name=product.needed("name"),
         currency=_currency(data),
         unit_amount=amount,
-        quantity=1 if quantity is None else quantity,
+        quantity=_quantity(entry, quantity),
         price=context.ledger.new_id("price"),
     )
+
+
+def _quantity(entry: Parameters, quantity: int | None) -> int:
+    """Stripe counts nothing by itself, and names the line here, not the parameter that it misses."""
+    line = entry.name("quantity").removesuffix("[quantity]")
+    if quantity is None:
+        raise Refusal(400, f"Quantity is required. Add `quantity` to `{line}`", param=line)
+    if quantity < 1:
+        text = "This value must be greater than or equal to 1."
+        raise Refusal(400, text, code="parameter_invalid_integer", param=entry.name("quantity"))
+    return quantity
 
 
 def _currency(data: Parameters) -> str:

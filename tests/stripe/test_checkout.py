@@ -23,7 +23,7 @@ def test_a_session_carries_price_currency_and_metadata(client: Any, order: Any) 
 
 def test_quantities_add_up(client: Any, order: Any) -> None:
     price = {"currency": "GBP", "unit_amount": 1250, "product_data": {"name": "Hour"}}
-    items = [{"price_data": price, "quantity": 3}, {"price_data": price}]
+    items = [{"price_data": price, "quantity": 3}, {"price_data": price, "quantity": 1}]
     assert client.checkout.sessions.create(params=order(line_items=items)).amount_total == 5000
 
 
@@ -119,8 +119,10 @@ PRICE = {"currency": "gbp", "unit_amount": 5000, "product_data": {"name": "X"}}
          "line_items[0][price_data][unit_amount]", "parameter_invalid_integer"),
         ({"line_items": [{"price_data": {**PRICE, "unit_amount": -1}}]}, "line_items[0][price_data][unit_amount]", None),
         ({"line_items": [{"price_data": {**PRICE, "currency": "pounds"}}]}, "line_items[0][price_data][currency]", None),
-        ({"line_items": [{"price_data": {**PRICE, "unit_amount": 29}}]}, None, "amount_too_small"),
-        ({"line_items": [{"price_data": PRICE}, {"price_data": {**PRICE, "currency": "usd"}}]}, "line_items", None),
+        ({"line_items": [{"price_data": {**PRICE, "unit_amount": 29}, "quantity": 1}]}, None, "amount_too_small"),
+        ({"line_items": [{"price_data": PRICE, "quantity": 1}, {"price_data": {**PRICE, "currency": "usd"}, "quantity": 1}]}, "line_items", None),
+        ({"line_items": [{"price_data": PRICE, "quantity": 1}, {"price_data": PRICE}]}, "line_items[1]", None),
+        ({"line_items": [{"price_data": PRICE, "quantity": 0}]}, "line_items[0][quantity]", "parameter_invalid_integer"),
         ({"expires_at": 1}, "expires_at", None),
         ({"metadata": {"k": "v" * 501}}, "metadata[k]", None),
         ({"metadata": {f"k{n}": "v" for n in range(51)}}, "metadata", None),
