@@ -110,7 +110,7 @@ def test_what_was_not_asked_for_is_not_a_pass(ran: Ran) -> None:
 
 def test_a_closed_gate_gives_every_reason(ran: Ran) -> None:
     _, closed = ran("rules", "failing")
-    assert "No scenario covers R01, R02" in str(closed)
+    assert "No scenario of this run covers R01, R02" in str(closed)
     assert "Did not hold: R03" in str(closed)
 
 

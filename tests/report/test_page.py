@@ -34,7 +34,7 @@ class Opened:
     def __init__(self, browser: Browser, path: Path, **options: Any) -> None:
         self.requests: list[str] = []
         self.complaints: list[str] = []
-        self.page: Page = browser.new_page(viewport={"width": 1280, "height": 900}, **options)
+        self.page: Page = browser.new_page(**{"viewport": {"width": 1280, "height": 900}, **options})
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -139,6 +139,23 @@ def test_a_flaky_scenario_shows_both_attempts(browser: Browser, runs: Path) -> N
     assert tabs.all_inner_texts() == ["Attempt 1", "Attempt 2"]
     tabs.first.click()
     page.wait_for_selector("#detail .badge.failed")
+    page.close()
+
+
+@pytest.mark.browser
+def test_a_phone_is_wide_enough(browser: Browser, runs: Path, tmp_path: Path) -> None:
+    """Features with long names, hundreds of cases and minutes of time stand within the width, with all their columns."""
+    text = (runs / "failing" / "report.html").read_text()
+    row = re.search(r'<tr><th scope="row"><button.*?</tr>', text, re.DOTALL)
+    assert row is not None
+    long = re.sub(
+        r'(<td class="num">)[^<]*', r"\g<1>100.04 s", row[0].replace("</button>", " of internationalisation</button>")
+    )
+    (tmp_path / "report.html").write_text(text.replace(row[0], long))
+    page = Opened(browser, tmp_path / "report.html", viewport={"width": 390, "height": 844}).page
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.add_style_tag(content=".features .bar.small{min-width:200px !important}")
+    assert page.evaluate("document.documentElement.scrollWidth") > 390, "what is too wide would have been noticed"
     page.close()
 
 

@@ -113,7 +113,9 @@ def gate(run: Run) -> list[str]:
     missing = [rule for rule in uncovered(run)["rule"] if rule.startswith("R")]
     broken = rows.loc[rows["state"].isin(["failed", "error"]), "rule"].tolist()
     if missing:
-        reasons.append(f"No scenario covers {', '.join(missing)}.")
+        part = run.manifest.shard
+        where = "of this run" if part is None else f"of this run, which was shard {part.part} of {part.cases} cases,"
+        reasons.append(f"No scenario {where} covers {', '.join(missing)}.")
     if broken:
         reasons.append(f"Did not hold: {', '.join(broken)}.")
     if unknown(run):
