@@ -78,29 +78,31 @@ def run(
     directory = reports / run_id
     info = _info(options, plan, run_id, target, workers)
     course = _Course(options, plan, target, directory, run_id, info, result, heard, server_of if workers == 1 else None)
-    try:
-        with _stopping() as stop, _meanwhile(workers, options.root) as course.around:
-            course.run(workers, stop)
-            result.interrupted = stop.is_set() and not result.stopped_early
-    finally:
-        if not course.begun:  # made for this run alone; half a beginning, as on a full disk, would be no run
-            shutil.rmtree(directory, ignore_errors=True)
-    result.elapsed_s = time.perf_counter() - started
-    begun = course.begun
-    del course, plan, info  # the end of a long run needs the room
-    if begun:
-        from harness.report import finish  # what the end of a run needs would keep its first scenario waiting
-
+    with _stopping() as stop:
         try:
-            manifest = finish(
-                directory, ended_at=datetime.now(UTC), interrupted=result.interrupted, with_allure=options.allure
-            )
-        except MachineError:
-            heard.completed(result)  # what did not hold is not lost with the report
-            raise
-        result.manifest = manifest.as_json()
-        result.report = directory / "report.html"
-    heard.completed(result)
+            with _meanwhile(workers, options.root) as course.around:
+                course.run(workers, stop)
+                result.interrupted = stop.is_set() and not result.stopped_early
+        finally:
+            if not course.begun:  # made for this run alone; half a beginning, as on a full disk, would be no run
+                shutil.rmtree(directory, ignore_errors=True)
+        result.elapsed_s = time.perf_counter() - started
+        begun = course.begun
+        del course, plan, info  # the end of a long run needs the room
+        if begun:
+            from harness.report import finish  # what the end of a run needs would keep its first scenario waiting
+
+            try:  # also where somebody asks to stop by now: without it nothing says what did not hold
+                manifest = finish(
+                    directory, ended_at=datetime.now(UTC), interrupted=result.interrupted, with_allure=options.allure
+                )
+            except MachineError:
+                heard.completed(result)  # what did not hold is not lost with the report
+                raise
+            result.manifest = manifest.as_json()
+            result.report = directory / "report.html"
+            result.interrupted = stop.is_set() and not result.stopped_early
+        heard.completed(result)
     return result
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import harness.report
 from harness.errors import InputError, MachineError, NothingSelected
 from harness.postgres import Server, open_server
 from harness.project import relative
@@ -18,7 +20,8 @@ from harness.report import load
 from harness.report.github import annotated
 from harness.session import RunOptions, RunResult, run
 from harness.session.listener import Silent
-from tests.support.commands import ROOT, harness
+from tests.support.commands import ROOT
+from tests.support.commands import harness as command
 from tests.support.projects import make_project
 
 SUITE = """
@@ -204,6 +207,23 @@ def test_shards_one_after_another_on_one_machine_are_parts_of_one_division(ran: 
     assert len({each.division for each in told if each}) == 1
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_who_asks_to_stop_while_the_report_is_made_has_it_all_the_same(
+    ran: Ran, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    finish = harness.report.finish
+
+    def asked(*arguments: Any, **choices: Any) -> Any:
+        os.kill(os.getpid(), number)
+        return finish(*arguments, **choices)
+
+    monkeypatch.setattr(harness.report, "finish", asked)
+    found = ran(covers=("R04",))
+    assert (found.exit_code, names(found)) == (2, [SECOND, THIRD])
+    assert found.report
+    assert load(found.report.parent).manifest.outcome == "failed"
+
+
 def test_what_failed_in_a_shard_is_run_again_by_the_same_shard_as_a_whole(ran: Ran) -> None:
     """Divided once more, half of it would be left out, and nobody would run it."""
     failed = ran(tags=("not flaky",), shard=(1, 1))
@@ -320,7 +340,7 @@ def test_the_same_seed_leaves_the_same_events_and_without_one_it_is_drawn(ran: R
 
 def test_workers_auto_run_what_one_runs_each_on_a_database_of_its_own(suite: Path, options: Any, ran: Ran) -> None:
     alone = {record.scenario_id: record.outcome for record in ran(tags=("not flaky",)).scenarios}
-    done = harness(
+    done = command(
         "run", str(suite), "-t", "not flaky", "--database", options().database, "-n", "auto", "--repeat", "4",
         "--json", "--report", str(suite.parent / "n"),
     )  # fmt: skip
