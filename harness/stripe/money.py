@@ -95,6 +95,8 @@ def _charge_to_refund(context: Context) -> Shown:
     paid = context.ledger.find("charge", charge or "")
     if paid is None:
         raise no_such("charge", charge or "", "charge", 404)
+    if paid["status"] != "succeeded":
+        raise Refusal(400, f"Charge {paid['id']} did not succeed: there is nothing to refund.", param="charge")
     return paid
 
 

@@ -96,7 +96,9 @@ class Payments:
     def _intent(self, session: Shown, now: datetime) -> Shown:
         known = session["payment_intent"]
         if known is not None:
-            return self._ledger.objects[known]
+            again = self._ledger.objects[known]
+            again["amount"] = session["amount_total"]  # a discount may have been found since the card was declined
+            return again
         metadata = dict(self._ledger.intent_metadata.get(session["id"], {}))
         intent = payment_intent(
             self._ledger.new_id("pi"),

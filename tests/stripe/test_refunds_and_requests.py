@@ -34,6 +34,23 @@ def test_a_partial_refund_leaves_the_rest(client: Any, paid: Any) -> None:
     assert [refund.id for refund in listed.data] == [rest.id, half.id]
 
 
+def test_what_a_declined_card_did_not_pay_is_not_given_back(client: Any, order: Any, simulator: Any) -> None:
+    declined = simulator.pay(client.checkout.sessions.create(params=order()).id, "failed")
+    charge = client.payment_intents.retrieve(declined["payment_intent"]).latest_charge
+    with pytest.raises(stripe.InvalidRequestError, match="did not succeed"):
+        client.refunds.create(params={"charge": charge})
+    assert simulator.list_objects("refund") == []
+
+
+def test_a_discount_found_after_a_declined_card_is_in_the_charge(client: Any, order: Any, simulator: Any) -> None:
+    made = client.checkout.sessions.create(params=order())
+    simulator.pay(made.id, "failed")
+    paid = simulator.pay(made.id, discount=1000)
+    intent = client.payment_intents.retrieve(paid["payment_intent"], params={"expand": ["latest_charge"]})
+    amounts = (paid["amount_total"], intent.amount, intent.amount_received, intent.latest_charge.amount)
+    assert amounts == (4000,) * 4
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [
