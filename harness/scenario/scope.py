@@ -13,7 +13,7 @@ from harness.scenario.plain import names_of
 from harness.scenario.suggest import did_you_mean
 from harness.scenario.values import ListPattern, Literal, MapPattern, Matcher, Opaque, Pattern, Reference, Template
 
-__all__ = ["capture", "inserted", "lookup", "resolve"]
+__all__ = ["capture", "inserted", "lent", "lookup", "resolve"]
 
 
 def resolve(pattern: Pattern, scope: Mapping[str, Any]) -> Any:
@@ -76,6 +76,29 @@ def _step(value: Any, part: str | int, walked: str, position: Position) -> Any:
 
 
 _NOTHING = object()
+
+
+def lent(scope: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`scope` for a verb that may change what it is given: of what outlasts the scenario, catalogue and parameters, it gets copies."""
+    return _Lent({"catalog", *params}, scope)
+
+
+class _Lent(dict[str, Any]):
+    """Names, some of which stand for a copy."""
+
+    def __init__(self, lasting: set[str], scope: Mapping[str, Any]) -> None:
+        super().__init__(scope)
+        self._lasting = lasting
+
+    def __getitem__(self, name: str) -> Any:
+        value = super().__getitem__(name)
+        return _copied(value) if name in self._lasting else value
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _copied(each) for key, each in value.items()}
+    return list(map(_copied, value)) if isinstance(value, list) else value
 
 
 def inserted(value: Any) -> str:

@@ -12,6 +12,7 @@ from harness.errors import InputError, Position
 from harness.jsontext import parse_exact
 from harness.scenario.exchange import HttpAnswer, HttpRequest, NoAnswer
 from harness.scenario.registry import bind
+from harness.scenario.scope import lent
 from harness.scenario.tables import every_row_of, read_columns
 from harness.scenario.visitors import Visitor, Visitors
 
@@ -172,7 +173,7 @@ class World:
                 "Let the harness start it, with --start CMD.",
                 step.position,
             )
-        args = bind(verb.args_type, step.args, self.scope)
+        args = bind(verb.args_type, step.args, lent(self.scope, self.case.params) if verb.own else self.scope)
         self._dirty, self.ran_sql = self._dirty or verb.own, self.ran_sql or verb.own
         try:
             with self.stage.own_process.lent() if verb.own else nullcontext():

@@ -150,3 +150,36 @@ def test_a_file_of_verbs_does_not_take_the_command_elsewhere(play: Play) -> None
         os.environ.pop("OF_OUR_VERBS", None)
     assert played.outcome == "passed", played.failure
     assert (Path.cwd(), _umask()) == before
+
+
+SPOILING = """
+from dataclasses import dataclass
+from typing import Any
+from harness.scenario.registry import Value, verb
+
+@dataclass(frozen=True)
+class SpoilArgs:
+    of: Value
+
+@verb("spoil", shorthand="of", kind="low")
+def spoil(world, args: SpoilArgs):
+    found = args.of.pop("id" if isinstance(args.of, dict) else 0)
+    return {"found": found, "left": args.of}
+"""
+
+
+@pytest.mark.parametrize("of", ["$catalog.builder", "$x", "$y.k"])
+def test_what_outlasts_a_scenario_a_verb_gets_a_copy_of(play: Play, of: str) -> None:
+    body = f"""
+matrix: {{x: [[1, 2]], y: [{{k: {{id: 3}}}}]}}
+when:
+  - spoil: {of}
+    as: once
+  - spoil: {of}
+    expect: {{gives: {{found: $once.found}}}}
+  - http: {{POST: /api/nowhere, body: [$x, $y]}}
+    expect: 404
+"""
+    head = HEAD.replace("own.py", "spoiling.py")
+    played = play(body, head=head, files={"spoiling.py": SPOILING})
+    assert played.outcome == "passed", played.failure
