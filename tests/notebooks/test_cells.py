@@ -94,8 +94,9 @@ def test_the_same_data_gives_the_same_charts_and_tables(ran: Ran, kinds: Path) -
         assert [piece._repr_html_() for piece in one] == [piece._repr_html_() for piece in two]
 
 
-def test_a_killed_run_says_so_at_the_top(ran: Ran) -> None:
-    shown, closed = ran("suite_health", "killed")
+@pytest.mark.parametrize("name", ["suite_health", "rules"])
+def test_a_killed_run_says_so_at_the_top(ran: Ran, name: str) -> None:
+    shown, closed = ran(name, "killed")
     assert "did not come to its end" in repr(shown[0])
     assert "The run did not come to its end." in str(closed)
 

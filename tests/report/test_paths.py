@@ -102,6 +102,9 @@ def test_a_path_nobody_took_closes_the_gate(copy_of: Callable[[str], Path]) -> N
     run.scenarios = run.scenarios.assign(actor="anonymous")
     assert paths.gate(run) == ["No scenario took the authenticated path."]
     assert paths.finding(run) == "No authenticated visitor was exercised, so the paths cannot be compared"
+    chart = paths.latency_chart(run)
+    assert [text.get_text() for text in chart.figure.axes[0].texts] == ["no step was taken on both paths"]
+    assert list(chart.figure.axes[0].get_xticks()) == [], "an empty chart measures nothing"
 
 
 def test_an_interval_needs_five_values_and_holds_the_median() -> None:

@@ -9,7 +9,7 @@ from harness.errors import HarnessError
 from harness.report.analysis.present import Shown, note
 from harness.report.loading import Run
 
-__all__ = ["NOTHING", "GateFailed", "check", "whole"]
+__all__ = ["NOTHING", "GateFailed", "check", "so_far", "whole"]
 
 
 NOTHING = "○"
@@ -44,3 +44,8 @@ def whole(run: Run) -> list[str]:
     if run.scenarios.empty or bool((run.scenarios["outcome"] == "skipped").all()):
         reasons.append("Nothing was executed.")
     return reasons
+
+
+def so_far(run: Run) -> str:
+    """What a sentence about a run ends with when there might have been more: a killed run's finding is no finding of the suite."""
+    return "" if run.complete else ", in a run that did not come to its end"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import InputError
 from harness.report.analysis.cases import case_frame, failures, final_rows, outcome_counts, slowest
-from harness.report.analysis.gates import whole
+from harness.report.analysis.gates import so_far, whole
 from harness.report.analysis.present import COLOURS, HATCHES, Chart, Shown, axes, duration_text, note
 from harness.report.cases import title_of
 from harness.report.loading import Run
@@ -36,7 +36,7 @@ def finding(run: Run) -> str:
     total, bad = int(counts[list(_OUTCOMES)].sum()), int(counts["failed"] + counts["error"])
     if not total:
         return "Nothing was executed, so nothing is known"
-    tail = "" if run.complete else ", in a run that did not come to its end"
+    tail = so_far(run)
     flaky_tail = f"; {counts['flaky']} needed more than one attempt" if counts["flaky"] else ""
     if bad:
         judged = f", {counts['error']} of them could not be judged" if counts["error"] else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.report.analysis.cases import case_frame, final_rows, records
-from harness.report.analysis.gates import whole
+from harness.report.analysis.gates import so_far, whole
 from harness.report.analysis.intervals import median_interval
 from harness.report.analysis.present import COLOURS, HATCHES, Chart, axes, duration_text
 from harness.report.loading import Run
@@ -134,11 +134,10 @@ def finding(run: Run) -> str:
     held = " and ".join(failing) or "Both paths hold"
     one, two = (float(rows[path]["median_us"]) for path in PATHS)
     if not one or not two:
-        return held
+        return held + so_far(run)
     slow, fast = (PATHS[1], PATHS[0]) if two > one else (PATHS[0], PATHS[1])
-    return (
-        f"{held}; the median {slow} scenario takes {max(one, two) / min(one, two):.1f} times as long as the {fast} one"
-    )
+    ratio = max(one, two) / min(one, two)
+    return f"{held}; the median {slow} scenario takes {ratio:.1f} times as long as the {fast} one{so_far(run)}"
 
 
 def latency_chart(run: Run) -> Chart:
@@ -160,6 +159,9 @@ def latency_chart(run: Run) -> Chart:
     place.set_xlabel("median, milliseconds (line: 95 % interval)", color=COLOURS["muted"])
     if verbs:
         place.legend(frameon=False, ncols=2, fontsize=9, loc="lower left", bbox_to_anchor=(0, 1))
+    else:
+        place.set(xlim=(0, 1), xticks=[], xlabel="")
+        place.text(0.01, 0.5, "no step was taken on both paths", transform=place.transAxes, color=COLOURS["muted"])
     words = "; ".join(f"{row['verb']} {row['path']} {duration_text(row['median_us'])}" for row in rows) or "no steps"
     return Chart(figure, f"Bar chart of the median latency of each step on both paths: {words}.")
 

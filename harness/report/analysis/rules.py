@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.report.analysis.cases import case_frame
-from harness.report.analysis.gates import whole
+from harness.report.analysis.gates import so_far, whole
 from harness.report.analysis.present import COLOURS, HATCHES, MARKS, Chart, axes
 from harness.report.loading import Run
 from harness.rules import FAMILIES, RULES
@@ -77,7 +77,7 @@ def finding(run: Run) -> str:
     if exercised.empty:
         return f"None of the {len(RULES)} rules was exercised"
     tail = "and held in every scenario" if broken.empty else f"and {len(broken)} of them did not hold"
-    return f"{len(exercised)} of {len(RULES)} rules were exercised {tail}"
+    return f"{len(exercised)} of {len(RULES)} rules were exercised {tail}{so_far(run)}"
 
 
 def chart(run: Run) -> Chart:
