@@ -44,6 +44,10 @@ class _Masked:
                 self._stream.write(self._mask(begun))
             self._stream.flush()
 
+    def close(self) -> None:
+        """The stream is the run's, which goes on printing: it stays open."""
+        self.flush()
+
     @property
     def buffer(self) -> _Bytes:
         """The same for whoever writes bytes."""

@@ -12,6 +12,7 @@ import os
 import random
 import signal
 import socket
+import sys
 import threading
 import time
 import warnings
@@ -76,6 +77,8 @@ def _kept() -> ExitStack:
     kept = staying()
     kept.callback(_set_environment, dict(os.environ))
     kept.callback(locale.setlocale, locale.LC_ALL, locale.setlocale(locale.LC_ALL))
+    kept.callback(sys.setrecursionlimit, sys.getrecursionlimit())
+    kept.callback(_set_search_path, list(sys.path))
     kept.callback(random.setstate, random.getstate())
     kept.callback(socket.setdefaulttimeout, socket.getdefaulttimeout())
     kept.callback(_set_logging, logging.root.level, list(logging.root.handlers), logging.root.manager.disable)
@@ -106,6 +109,10 @@ def _set_environment(before: Mapping[str, str]) -> None:
     os.environ.update(before)
     if other_zone:
         time.tzset()
+
+
+def _set_search_path(before: list[str]) -> None:
+    sys.path[:] = before
 
 
 def _umask() -> int:

@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import socket
+import sys
 import threading
 import time
 import warnings
@@ -21,7 +22,7 @@ from tests.scenario.running.conftest import Play
 
 HEAD = "feature: A test\nuse: [own.py]\ngiven: {catalog: production, visitor: anonymous}\nscenarios:\n"
 OWN = """
-import locale, logging, logging.config, os, random, signal, socket, threading, time, warnings
+import locale, logging, logging.config, os, random, signal, socket, sys, threading, time, warnings
 from dataclasses import dataclass
 from harness.scenario.registry import verb
 
@@ -50,6 +51,8 @@ FOUND: dict[str, tuple[str, Callable[[], Any]]] = {
     "time zone": ("os.environ['TZ'] = 'Asia/Tokyo'; time.tzset()", lambda: (time.tzname, time.localtime().tm_zone)),
     "umask": ("os.umask(0o777)", _umask),
     "locale": ("locale.setlocale(locale.LC_ALL, 'C')", lambda: locale.setlocale(locale.LC_ALL)),
+    "recursion": ("sys.setrecursionlimit(900)", sys.getrecursionlimit),
+    "search path": ("sys.path.insert(0, '/nowhere')", lambda: list(sys.path)),
     "randomness": ("random.seed(1)", random.getstate),
     "socket timeout": ("socket.setdefaulttimeout(60)", socket.getdefaulttimeout),
     "root logger": (

@@ -167,6 +167,20 @@ def test_what_is_written_to_a_descriptor_is_masked_while_a_verb_runs_and_what_it
     assert done.stderr == b"a child's ***\n"
 
 
+def test_a_verb_that_closes_what_it_prints_to_does_not_close_it_for_the_run() -> None:
+    code = """
+import sys
+from harness.scenario.ownoutput import masked_output
+
+with masked_output(lambda text: text.replace("secret", "***")):
+    sys.stdout.write("a secret")
+    sys.stdout.close()
+print("goes on")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("a ***goes on\n", "")
+
+
 def test_a_process_without_standard_output_runs_verbs_all_the_same() -> None:
     code = "from harness.scenario.ownoutput import masked_output\nwith masked_output(str): print('x')"
     done = subprocess.run(
