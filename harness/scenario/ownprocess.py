@@ -25,6 +25,12 @@ from harness.scenario.ownoutput import masked_output
 
 __all__ = ["OwnProcess", "staying"]
 
+_SIGNALS = (
+    *(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGALRM),
+    *(signal.SIGPIPE, signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2),
+)
+"""Those that programs handle: asking for all that there are costs more than all the rest."""
+
 
 class OwnProcess:
     """The process while verbs of a project's own run, in the main thread or in branches of `parallel`.
@@ -82,7 +88,7 @@ def _kept() -> ExitStack:
     kept.callback(random.setstate, random.getstate())
     kept.callback(socket.setdefaulttimeout, socket.getdefaulttimeout())
     kept.callback(_set_logging, logging.root.level, list(logging.root.handlers), logging.root.manager.disable)
-    kept.callback(_set_signals, {number: signal.getsignal(number) for number in signal.valid_signals()})
+    kept.callback(_set_signals, {number: signal.getsignal(number) for number in _SIGNALS})
     kept.callback(_set_alarm, *signal.getitimer(signal.ITIMER_REAL), since=time.monotonic())
     kept.enter_context(warnings.catch_warnings())
     return kept
@@ -101,7 +107,7 @@ def _return_to(directory: Path | None) -> None:
 
 
 def _set_environment(before: Mapping[str, str]) -> None:
-    if dict(os.environ) == before:
+    if os.environ == before:
         return
     other_zone = os.environ.get("TZ") != before.get("TZ")
     for name in os.environ.keys() - before.keys():
