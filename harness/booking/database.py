@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 import sqlalchemy
 from sqlalchemy import Engine
@@ -47,12 +48,13 @@ def open_engine(settings: Settings) -> Engine:
     url = address(settings.database_url)
     schema = url.query.get("schema")
     session = f"{SESSION} -c search_path={schema}" if isinstance(schema, str) and schema else SESSION
+    usual = {"options": session, "connect_timeout": max(2, ceil(settings.provider_timeout))}
     return sqlalchemy.create_engine(
         url.difference_update_query(OF_PRISMA),
         pool_size=settings.pool_size,
         max_overflow=settings.pool_overflow,
         pool_timeout=settings.provider_timeout,
-        connect_args={} if "options" in url.query else {"options": session},
+        connect_args={name: value for name, value in usual.items() if name not in url.query},
     )
 
 

@@ -175,6 +175,16 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(refused: 
     assert SECRET not in done.stderr
 
 
+def test_a_database_that_takes_the_connection_and_says_nothing_is_not_waited_for_long(refused: Refuse) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"postgresql://sam@127.0.0.1:{mute.getsockname()[1]}/booking"
+        began = time.monotonic()
+        done = refused(environment(address, BOOKING_PROVIDER_TIMEOUT="1"), "check")
+
+    assert (done.returncode, time.monotonic() - began < 10) == (10, True)
+    assert "cannot be reached" in done.stderr
+
+
 def test_tables_that_are_missing_are_named(refused: Refuse, server: Server) -> None:
     empty = server.template("nothing-in-it", lambda connection: None).clone()
 

@@ -184,14 +184,15 @@ def test_what_could_not_be_saved_is_finished_after_a_reload(visitor: Visitor, si
 
 
 def test_what_asking_again_cannot_help_leads_on(visitor: Visitor) -> None:
-    def refused(route: Route) -> None:
-        error = {"type": "conflict", "code": "booking_id_in_use", "message": "This booking id is in use."}
-        route.fulfill(status=409, json={"error": error})
+    def refused(code: str) -> Callable[[Route], None]:
+        error = {"type": "conflict", "code": code, "message": "No."}
+        return lambda route: route.fulfill(status=409, json={"error": error})
 
-    visitor.answer_create(refused)
+    visitor.answer_create(refused("already_taken"), refused("booking_id_in_use"))
     visitor.open()
     visitor.choose("office-hours")
     visitor.schedule(day=weekday_ahead(20))
+    visitor.page.locator("#retry").click()
     expect(visitor.page.locator("#start-again")).to_be_focused()
     expect(visitor.page.locator("#saving-left")).to_contain_text("e-mail")
     expect(visitor.page.locator("#retry")).to_be_hidden()

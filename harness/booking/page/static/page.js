@@ -171,8 +171,9 @@ async function save(options) {
   if (mine !== turn) return showBanner();
   if (answer.ok) openBooking(flow.bookingId);
   else {
-    view.saving(said(answer), answer.status >= 400 && answer.status < 500 && answer.status !== 429, answer.status === 409);
-    element(answer.status === 409 ? "start-again" : "retry").focus();
+    const isFinal = answer.status === 409 && answer.body.error?.code !== "already_taken"; // a race lost: asked again, it is answered
+    view.saving(said(answer), answer.status >= 400 && answer.status < 500 && answer.status !== 429, isFinal);
+    element(isFinal ? "start-again" : "retry").focus();
   }
 }
 
