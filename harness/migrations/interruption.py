@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from harness.migrations import fingerprints
-from harness.migrations.actions import Action, actions, quoted
-from harness.migrations.batches import Unit
+from harness.migrations.actions import Name, subjects
+from harness.migrations.batches import Unit, refuses_transaction
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.rehearsal import Rehearsal, ordered_labels
 from harness.migrations.running import run_units
-from harness.migrations.schema import Schema, differences, snapshot
+from harness.migrations.schema import Schema, differences, quoted_label, snapshot
 from harness.migrations.sessions import Session, check_session
+from harness.migrations.statements import Statement
 from harness.migrations.telling import finding
 from harness.migrations.tolerance import apart, tolerant
 from harness.migrations.tracing import Failure, execute
@@ -50,10 +51,21 @@ def check_interruption(rehearsal: Rehearsal) -> list[Finding]:
     broken = [_interrupt(rehearsal, unit) for unit in _places(rehearsal)]
     found += _partly(rehearsal, [entry for entry in broken if entry.left])
     for unit in rehearsal.units:
-        for action in actions(unit.statement):
-            if action.kind == "create_index" and action.concurrently and unit.transaction is None:
-                found += _failed_build(rehearsal, unit, action)
+        if unit.transaction is None and (table := _built_on(rehearsal, unit.statement)):
+            found += _failed_build(rehearsal, unit, table)
     return found
+
+
+def _built_on(rehearsal: Rehearsal, statement: Statement) -> str:
+    """The table of the baseline on which a statement builds indexes CONCURRENTLY; empty when it builds none there."""
+    if statement.kind not in {"IndexStmt", "ReindexStmt"} or not refuses_transaction(statement):
+        return ""
+    for name in subjects(statement):
+        if label := rehearsal.label(name.name, name.schema):
+            return label
+        indexes = rehearsal.before.indexes.values() if statement.kind == "ReindexStmt" else ()
+        return next((str(index["table"]) for index in indexes if index["name"] == name.name), "")
+    return ""
 
 
 def _twice(rehearsal: Rehearsal, connection: psycopg.Connection[Any]) -> Iterator[Finding]:
@@ -166,7 +178,7 @@ def _partly(rehearsal: Rehearsal, broken: Sequence[_Broken]) -> Iterator[Finding
         yield finding("rerun.stuck", severity, PHASE, stuck.unit.statement, evidence, remedy=remedy)
 
 
-def _failed_build(rehearsal: Rehearsal, unit: Unit, action: Action) -> Iterator[Finding]:
+def _failed_build(rehearsal: Rehearsal, unit: Unit, table: str) -> Iterator[Finding]:
     """Make a concurrent build fail as it does in production: it waits for a writer longer than lock_timeout."""
     position = rehearsal.units.index(unit)
     with (
@@ -175,11 +187,9 @@ def _failed_build(rehearsal: Rehearsal, unit: Unit, action: Action) -> Iterator[
     ):
         run_units(connection, rehearsal.units[:position])
         before = snapshot(connection)
-        if action.table is None or not rehearsal.label(action.table.name, action.table.schema):
-            return
         with database.connect() as writer:
             writer.execute("BEGIN")
-            execute(writer, f"LOCK TABLE {action.table.sql} IN ROW EXCLUSIVE MODE")
+            execute(writer, f"LOCK TABLE {quoted_label(table)} IN ROW EXCLUSIVE MODE")
             connection.execute("SET lock_timeout = '60ms'")
             failed = run_units(connection, [unit])
             writer.execute("ROLLBACK")
@@ -189,17 +199,19 @@ def _failed_build(rehearsal: Rehearsal, unit: Unit, action: Action) -> Iterator[
             return
         again = run_units(connection, [unit])
         names = {
-            "name": quoted(invalid[0]),
+            "name": Name(invalid[0], table.rpartition(".")[0]).sql,
             "plain": unit.statement.text.replace("IF NOT EXISTS ", "").replace("if not exists ", ""),
         }
         evidence = f"a build that failed with {failed.failure} left {invalid[0]} INVALID; "
         if again.complete and invalid[0] in _invalid(snapshot(connection), before):
             evidence += "the second run succeeded and left it INVALID"
-            hazard, severity = "index.steps-over-invalid", Severity.MEDIUM
+            anew = unit.statement.kind == "ReindexStmt"  # which has built its own, and leaves the other for ever
+            hazard = "index.invalid-left" if anew else "index.steps-over-invalid"
+            severity = Severity.LOW if anew else Severity.MEDIUM
         else:
             evidence += f"the second run said {again.failure}" if again.failure else "the second run built it"
             hazard, severity = "index.invalid-left", Severity.LOW
-        yield finding(hazard, severity, PHASE, unit.statement, evidence, table=action.table.name, names=names)
+        yield finding(hazard, severity, PHASE, unit.statement, evidence, table=table, names=names)
 
 
 def _invalid(schema: Schema, before: Schema) -> list[str]:

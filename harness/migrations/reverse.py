@@ -223,7 +223,8 @@ def _drop_index(action: Action, before: Schema, after: Schema) -> str | None:
         for key, i in after.indexes.items()
         if i["table"] == table and key not in before.indexes and (i["name"] == action.name or not action.name)
     ]
-    return f"DROP INDEX IF EXISTS {quoted(new[0]['name'])}" if new else ""
+    schema = action.table.schema if action.table else ""  # an index is in that of its table
+    return f"DROP INDEX IF EXISTS {Name(new[0]['name'], schema).sql}" if new else ""
 
 
 def _index_again(action: Action, before: Schema, _after: Schema) -> str | None:

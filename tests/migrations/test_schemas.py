@@ -31,6 +31,7 @@ CREATE VIEW a.seen AS SELECT id FROM a.t;
         ("SET search_path = a; DROP INDEX ai;", "CREATE INDEX ai ON a.t USING btree (v)"),
         ("SET search_path = a; ALTER TABLE t RENAME TO u;", "ALTER TABLE a.u RENAME TO t"),
         ("SET search_path = b; ALTER TABLE t DROP CONSTRAINT short;", "ALTER TABLE b.t ADD CONSTRAINT short CHECK"),
+        ("CREATE INDEX bi ON b.t (v);", "DROP INDEX IF EXISTS b.bi"),
         ("CREATE VIEW b.t_ids AS SELECT id FROM b.t;", "DROP VIEW IF EXISTS b.t_ids"),
         ("CREATE OR REPLACE VIEW a.seen AS SELECT id, v FROM a.t;", "DROP VIEW IF EXISTS a.seen; CREATE VIEW a.seen"),
         ("SET search_path = a; CREATE TABLE new (id int);", "DROP TABLE a.new"),
@@ -68,3 +69,20 @@ def test_what_has_no_derived_way_back_is_told(rehearse: Rehearse) -> None:
 def test_a_constraint_is_told_where_it_is_made(rehearse: Rehearse) -> None:
     sql = "ALTER TABLE orders ADD COLUMN a int;\nALTER TABLE orders ADD CONSTRAINT c CHECK (a > 0) NOT VALID;"
     assert of(rehearse(sql, phases=PHASES), "schema.invalid-constraint").position.line == 2
+
+
+@pytest.mark.parametrize(
+    ("sql", "left"),
+    [
+        ("CREATE INDEX CONCURRENTLY bi ON b.t (v);", "b.bi"),
+        ("REINDEX INDEX CONCURRENTLY a.ai;", "a.ai_ccnew"),
+        ("REINDEX TABLE CONCURRENTLY t;", "t_pkey_ccnew"),
+    ],
+)
+def test_what_a_concurrent_build_leaves_is_told_with_its_schema(
+    rehearse: Rehearse, tmp_path: Path, sql: str, left: str
+) -> None:
+    baseline = tmp_path / "baseline.sql"
+    baseline.write_text(TENANTS)
+    found = of(rehearse(sql, baseline=baseline, phases=("observe", "failure")), "index.invalid-left")
+    assert found.remedy.startswith(f"DROP INDEX CONCURRENTLY IF EXISTS {left};")
