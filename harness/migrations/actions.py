@@ -355,6 +355,8 @@ _SIMPLE: dict[str, Callable[[Mapping[str, Any]], Action]] = {
     "AlterEnumStmt": _alter_enum,
     "TruncateStmt": _truncate,
     "ViewStmt": lambda node: Action("create_view", _range(node["view"]), node=node),
+    "CreateTrigStmt": lambda node: Action("create_trigger", _range(node["relation"]), name=node["trigname"], node=node),
+    "CreateFunctionStmt": lambda node: Action("create_function", name=_last(node["funcname"]), node=node),
     "VariableSetStmt": lambda node: Action(
         "set", name=node.get("name", ""), if_exists=bool(node.get("is_local")), node=node
     ),

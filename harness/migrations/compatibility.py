@@ -27,7 +27,7 @@ from harness.migrations.statements import Statement
 from harness.migrations.telling import finding
 from harness.migrations.tracing import Failure, execute
 from harness.migrations.usage import check_usage
-from harness.migrations.values import SIZE
+from harness.migrations.values import SIZE, base_type
 from harness.migrations.writing import Writes, attempt
 
 __all__ = ["check_compatibility", "new_kinds"]
@@ -161,7 +161,7 @@ class _Models:
             return
         for column in self.old.columns_of(table):
             now = self.new.columns.get((table, column.name))
-            if now and not _same_family(column.type, now.type):
+            if now and not _same_family(base_type(column.type, self.old), base_type(now.type, self.new)):
                 evidence = (
                     f"{table}.{column.name} was {column.type} and is {now.type}: the running release reads another type"
                 )
@@ -323,7 +323,8 @@ def _shape(schema: Schema, table: str) -> dict[str, tuple[object, ...]]:
 
 
 def _same_family(old: str, new: str) -> bool:
-    """Whether a driver hands out the same kind of value: sizes do not matter, `with time zone` does."""
+    """Whether a driver hands out the same kind of value: sizes do not matter, `with time zone` does. Of a domain the
+    server names the type under it."""
     left, right = SIZE.sub("", old), SIZE.sub("", new)
     return left == right or {left, right} <= _TEXTS
 

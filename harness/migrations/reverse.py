@@ -14,6 +14,7 @@ from harness.migrations.statements import Statement
 __all__ = ["Reverse", "fills_gaps", "reverse"]
 
 _NOTHING = {"set", "validate", "create_schema", "adopt_index"}
+_REPLACING = {"create_trigger", "create_function"}
 _NEUTRAL = {
     "TransactionStmt",
     "CommentStmt",
@@ -95,6 +96,8 @@ def _one(statement: Statement, action: Action, before: Schema, after: Schema, ad
     if maker is None:
         return Reverse(statement, None, known=False, why="no reverse is derived for this kind of statement")
     sql = maker(action, before, after)
+    if sql is None and action.kind in _REPLACING:
+        return Reverse(statement, None, known=False, why="what was there before is not derived")
     return Reverse(statement, sql, why="" if sql is not None else "it was not in the baseline")
 
 
@@ -252,6 +255,19 @@ def _type_again(action: Action, before: Schema, _after: Schema) -> str | None:
     return f"CREATE TYPE {quoted(action.name)} AS ENUM ({values})"
 
 
+def _drop_trigger(action: Action, before: Schema, _after: Schema) -> str | None:
+    table = action.table.sql if action.table else ""
+    there = f"{_label(action)}.{action.name}" in before.triggers
+    return None if there else f"DROP TRIGGER {quoted(action.name)} ON {table}"
+
+
+def _drop_function(action: Action, before: Schema, after: Schema) -> str | None:
+    """Of one that is new; the body of one that was replaced is not known here."""
+    signature = re.compile(rf'(?:.*\.)?"?{re.escape(action.name)}"?\(')
+    new = [name for name in after.functions if name not in before.functions and signature.match(name)]
+    return f"DROP ROUTINE {new[0]}" if len(new) == 1 else None
+
+
 def _rename_back(action: Action, _before: Schema, _after: Schema) -> str | None:
     old, new = action.values
     table = action.table.sql if action.table else ""
@@ -302,6 +318,8 @@ _MAKERS: dict[str, _Maker] = {
     "drop_view": _view_again,
     "create_enum": lambda a, _, __: f"DROP TYPE {quoted(a.name)}",
     "drop_type": _type_again,
+    "create_trigger": _drop_trigger,
+    "create_function": _drop_function,
     "rename_column": _rename_back,
     "rename_table": _rename_back,
     "rename_constraint": _rename_back,

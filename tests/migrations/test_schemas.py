@@ -57,13 +57,28 @@ def test_an_expression_goes_back_to_the_one_before(rehearse: Rehearse, tmp_path:
     assert "down.loses-data" not in ids(report)
 
 
-def test_what_has_no_derived_way_back_is_told(rehearse: Rehearse) -> None:
+def test_triggers_and_functions_that_are_new_go_again(rehearse: Rehearse) -> None:
     sql = (
         "ALTER TABLE orders ADD COLUMN a int;\nCREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN NEW.a := 1; RETURN NEW; END $$;\nCREATE TRIGGER f BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION f();"
+        "$$ BEGIN NEW.a := 1; RETURN NEW; END $$;\nCREATE TRIGGER t BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION f();"
     )
-    notes = rehearse(sql, phases=PHASES).notes
-    assert "no way back is derived for what lines 2 and 3 do: they are left out of it" in notes
+    back = ["DROP TRIGGER t ON orders", "DROP ROUTINE f()", "ALTER TABLE orders DROP COLUMN a"]
+    assert rehearse(sql, phases=PHASES).way_back == back
+
+
+def test_what_has_no_derived_way_back_is_told(rehearse: Rehearse) -> None:
+    sql = (
+        "ALTER TABLE orders ADD COLUMN a int;\nCREATE OR REPLACE FUNCTION order_total(integer) RETURNS numeric "
+        "LANGUAGE sql STABLE AS 'SELECT 1.0';\nGRANT SELECT ON orders TO PUBLIC;"
+    )
+    report = rehearse(sql, phases=PHASES)
+    assert "no way back is derived for what lines 2 and 3 do: they are left out of it" in report.notes
+    assert report.way_back == ["ALTER TABLE orders DROP COLUMN a"]
+
+
+def test_a_domain_is_read_as_the_type_under_it(rehearse: Rehearse) -> None:
+    sql = "CREATE DOMAIN positive AS integer CHECK (VALUE > 0); ALTER TABLE orders ALTER COLUMN quantity TYPE positive;"
+    assert "compat.old-app-read-fails" not in ids(rehearse(sql, phases=("observe", "compatibility")))
 
 
 def test_a_constraint_is_told_where_it_is_made(rehearse: Rehearse) -> None:
