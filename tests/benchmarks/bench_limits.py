@@ -15,7 +15,7 @@ from harness.scenario.loader import load
 
 ROOT = Path(__file__).parents[2]
 HARNESS = [sys.executable, "-m", "harness"]
-HELP_S, LOAD_MS, FIRST_S, WORKERS, GROWTH = 0.25, 0.7, 1.0, 1.7, 1.1
+HELP_S, LOAD_MS, FIRST_S, GONE_S, WORKERS, GROWTH = 0.25, 0.7, 1.0, 0.1, 1.7, 1.1
 FEW, MANY = 100, 500
 SMALL, LARGE = 1_000, 20_000
 
@@ -32,13 +32,15 @@ SCENARIO = """
 
 
 def main() -> bool:
-    print("limits: help, loading, the first result, two workers, memory")
+    print("limits: help, loading, the first result, the end, two workers, memory")
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
+        firsts, endings = zip(*(first_and_gone(place) for _ in range(5)), strict=True)
         kept = [
             told("harness --help", statistics.median(helped() for _ in range(7)), HELP_S, "s"),
             told("loading, a scenario", loaded(compiled_of(place)), LOAD_MS, "ms of processor time"),
-            told("first result", statistics.median(first(place) for _ in range(5)), FIRST_S, "s"),
+            told("first result", statistics.median(firsts), FIRST_S, "s"),
+            told("gone after its last line", statistics.median(endings), GONE_S, "s"),
             told("two workers", speedup(place), WORKERS, "times one", at_least=True),
             told(f"memory at {LARGE:,} scenarios", growth(place), GROWTH, f"times that at {SMALL:,}"),
         ]
@@ -74,16 +76,18 @@ def loading(compiled: Compiled | None) -> float:
     return min(times[1:]) / count * 1000
 
 
-def first(place: Path) -> float:
-    """Seconds from starting `harness run` to the first scenario's line."""
+def first_and_gone(place: Path) -> tuple[float, float]:
+    """Seconds from starting `harness run` to the first scenario's line, and from its last line to the end of the process."""
     command = [*HARNESS, "run", str(flow(place, 3)), "-v", *common(place)]
     began = time.perf_counter()
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        seen = next((time.perf_counter() for line in process.stdout if line.startswith("passed")), None)
-        process.stdout.read()
+        lines = [(line, time.perf_counter()) for line in process.stdout]
+        process.wait()
+        ended = time.perf_counter()
+    seen = next((at for line, at in lines if line.startswith("passed")), None)
     assert seen is not None, "no scenario passed"
-    return seen - began
+    return seen - began, ended - lines[-1][1]
 
 
 def speedup(place: Path) -> float:
