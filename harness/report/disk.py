@@ -31,30 +31,32 @@ EXECUTED = "executed"
 """The first folder of a dossier that an audit makes: where it is, an audit began."""
 
 _REMEDIES = {
-    errno.ENOSPC: "The disk is full: free some space, or choose another place with --report DIR.",
-    errno.EDQUOT: "The quota is used up: free some space, or choose another place with --report DIR.",
-    errno.EACCES: "The directory may not be written: mend its permissions, or choose another with --report DIR.",
-    errno.EPERM: "The directory may not be written: mend its permissions, or choose another with --report DIR.",
-    errno.EROFS: "The file system is read-only: choose another place with --report DIR.",
-    errno.EEXIST: "That place is a file, or a link to nowhere: choose another with --report DIR.",
-    errno.ENOTDIR: "Part of that path is a file: choose another place with --report DIR.",
+    errno.ENOSPC: "The disk is full: free some space, or choose another place{option}.",
+    errno.EDQUOT: "The quota is used up: free some space, or choose another place{option}.",
+    errno.EACCES: "The directory may not be written: mend its permissions, or choose another{option}.",
+    errno.EPERM: "The directory may not be written: mend its permissions, or choose another{option}.",
+    errno.EROFS: "The file system is read-only: choose another place{option}.",
+    errno.EEXIST: "That place is a file, or a link to nowhere: choose another{option}.",
+    errno.ENOTDIR: "Part of that path is a file: choose another place{option}.",
 }
 
 
 @contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
-    """Turn an operating system's refusal to write `path` into a MachineError that says what to do."""
+def disk_errors(path: Path, *, option: str = "--report DIR") -> Iterator[None]:
+    """Turn an operating system's refusal to write `path` into a MachineError that says what to do; `option`, if any, chooses another place."""
     try:
         yield
     except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0, "What was written until then is kept.")
+        remedy = _REMEDIES.get(error.errno or 0, "What was written until then is kept.").format(
+            option=f" with {option}" if option else ""
+        )
         raise MachineError(f"Cannot write {path}: {error.strerror or error}.", remedy) from error
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[IO[bytes]]:
     """A stream to write `path` by, as a whole or not at all."""
-    with disk_errors(path):
+    with disk_errors(path, option=""):
         path.parent.mkdir(parents=True, exist_ok=True)
         half = path.with_name(f".{path.name}.{os.getpid()}")
         try:

@@ -75,7 +75,7 @@ def audit(
     loaded = load(run)
     chosen = find_notebooks(notebooks)
     where = (out or loaded.directory / "dossier").resolve()
-    with disk_errors(where):
+    with disk_errors(where, option="--out DIR"):
         _clear(where)
         executed = _execute_all(
             chosen, where, loaded, parameters or {}, timeout_s=timeout_s, jobs=jobs, progress=progress
