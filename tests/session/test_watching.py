@@ -12,6 +12,7 @@ import pytest
 from harness.session import RunOptions, RunResult, watch_and_run, watching
 from harness.session.listener import Silent
 from tests.support.commands import ROOT
+from tests.support.projects import edit
 
 SUITE = """
 feature: Watched
@@ -65,13 +66,6 @@ def watched(suite: Path, *changes: Callable[[], Any]) -> tuple[list[RunResult], 
 
     options = RunOptions(paths=(str(suite),), root=ROOT, database="embedded", reports=suite.parent / "r")
     return results, notes, watch_and_run(options, Editor())
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    """As an editor does, some time later: Python tells a changed source by its time in whole seconds, and its size."""
-    later = path.stat().st_mtime + 5
-    path.write_text(path.read_text().replace(old, new))
-    os.utime(path, (later, later))
 
 
 def test_a_change_of_a_file_runs_it_again_with_the_same_seed(suite: Path) -> None:

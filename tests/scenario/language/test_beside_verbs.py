@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from harness.scenario.compiled import compiled_of
 from harness.scenario.model import Suite
 from harness.scenario.registry import builtin_registry
 from harness.scenario.userverbs import load_verbs
+from tests.support.projects import edit
 
 HELPERS = """
 from dataclasses import dataclass
@@ -50,13 +50,6 @@ def written(folder: Path, *, factor: int = 2) -> Path:
     (folder / "own.py").write_text(OWN)
     (folder / "one.yaml").write_text(SCENARIO)
     return folder / "one.yaml"
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    """As an editor does, some time later: Python tells a changed source by its time in whole seconds, and its size."""
-    later = path.stat().st_mtime + 5
-    path.write_text(path.read_text().replace(old, new))
-    os.utime(path, (later, later))
 
 
 def loaded(*files: Path, project: Path) -> Suite:
