@@ -120,7 +120,7 @@ def variable_of(name: str) -> str:
 def _is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
-        parts.port  # noqa: B018  # raises for one that is no port
+        _ = parts.port  # raises for one that is no port
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and bool(parts.hostname) and text.isprintable() and " " not in text

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 from uuid import UUID
 
 from msgspec import Struct
@@ -50,7 +50,7 @@ class MatcherWord(Struct, frozen=True):
     accepts: Callable[[Any], bool] | None = None  # only for words without arguments
 
 
-def _number(value: Any) -> bool:
+def _number(value: Any) -> TypeGuard[int | float | Decimal]:
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
@@ -214,7 +214,7 @@ def _ordered(text: str) -> Any:
     from harness.scenario.yamltree import scalar_value
 
     value = scalar_value(text)
-    return Decimal(value) if _number(value) else parse_instant(text) or parse_date(text)  # type: ignore[arg-type]  # a number
+    return Decimal(value) if _number(value) else parse_instant(text) or parse_date(text)
 
 
 def _length(text: str) -> bool:

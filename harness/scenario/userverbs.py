@@ -93,7 +93,7 @@ def _run(module: ModuleType, loader: Loader) -> None:
     try:
         loader.exec_module(module)
     except BaseException:
-        del sys.modules[module.__name__]
+        sys.modules.pop(module.__name__, None)
         raise
 
 
@@ -123,7 +123,7 @@ def _shapes(module_name: str, registry: Registry, shown: str) -> None:
     problems: list[Problem] = []
     for verb in [each for each in registry.verbs.values() if each.run.__module__ == module_name]:
         try:
-            verb.shape  # noqa: B018 - made once and kept
+            _ = verb.shape  # made once and kept
         except Exception as error:  # noqa: BLE001 - NameError, RecursionError: whatever an annotation brings about
             what = error.what if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}."
             where = Position(shown, verb.run.__code__.co_firstlineno)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support.commands import ROOT
 
-__all__ = ["FREE_SESSION", "edit", "make_project"]
+__all__ = ["FREE_SESSION", "PONDER", "edit", "make_project"]
 
 FREE_SESSION = """
 feature: One
@@ -23,6 +23,20 @@ scenarios:
       - create: {}
         expect: {status: 200, body: {state: BOOKING_CONFIRMED}}
 """
+
+PONDER = '''
+from dataclasses import dataclass
+from harness.scenario.registry import verb
+
+@dataclass(frozen=True)
+class PonderArgs:
+    minutes: int
+
+@verb("ponder", shorthand="minutes")
+def ponder(world, args: PonderArgs) -> None:
+    """The visitor thinks it over."""
+'''
+"""A file with a verb of one's own."""
 
 
 def make_project(root: Path, scenarios: Mapping[str, str], kept: Iterable[str] = ("rules.yaml",)) -> Path:

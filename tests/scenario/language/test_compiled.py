@@ -15,6 +15,7 @@ from harness.scenario import loader, yamltree
 from harness.scenario.compiled import compiled_of
 from harness.scenario.model import Suite
 from tests.support.commands import ROOT
+from tests.support.projects import PONDER
 
 ONE = """
 feature: One
@@ -40,18 +41,6 @@ fragments:
     takes: [path]
     steps: [{http: {GET: "/api/scheduling/$path"}, expect: 200}]
 """
-OWN = '''
-from dataclasses import dataclass
-from harness.scenario.registry import verb
-
-@dataclass(frozen=True)
-class PonderArgs:
-    minutes: int
-
-@verb("ponder", shorthand="minutes")
-def ponder(world, args: PonderArgs) -> None:
-    """The visitor thinks it over."""
-'''
 
 
 class Project:
@@ -65,7 +54,7 @@ class Project:
         self.write("scenarios/one.yaml", ONE)
         self.write("scenarios/two.yaml", TWO)
         self.write("scenarios/fragments/visits.yaml", VISITS)
-        self.write("scenarios/own.py", OWN)
+        self.write("scenarios/own.py", PONDER)
         parse = yamltree.parse
 
         def noted(text: str | bytes, shown: str) -> object:
@@ -199,7 +188,7 @@ def test_where_nothing_may_be_written_files_are_read_each_time(project: Project)
     ("text", "told"),
     [
         (
-            OWN.replace("minutes: int", "minutes: int\n    hours: int"),
+            PONDER.replace("minutes: int", "minutes: int\n    hours: int"),
             "exists already, in own.py. Choose another name.",
         ),
         ("raise ValueError('no')", "Loading it failed: ValueError: no."),
@@ -212,7 +201,7 @@ def test_files_after_one_whose_verbs_cannot_be_read_are_read_all_the_same(
 ) -> None:
     folder = tmp_path / "scenarios"
     folder.mkdir()
-    (folder / "own.py").write_text(OWN)
+    (folder / "own.py").write_text(PONDER)
     if text is not None:
         (folder / "other.py").write_text(text)
     for number, name in enumerate(("own", "other", "own", "other", "own")):

@@ -18,7 +18,7 @@ from harness.scenario.tables import load_tables
 from harness.scenario.values import plain
 from harness.scenario.yamltree import parse
 from tests.support.npm import npm_tools
-from tests.support.projects import make_project
+from tests.support.projects import PONDER, make_project
 
 ROOT = Path(__file__).parents[3]
 FILES = [
@@ -56,18 +56,6 @@ def test_every_scenario_of_the_suite_loads() -> None:
     assert load(["scenarios"], project=ROOT).features or not FILES
 
 
-OWN = '''
-from dataclasses import dataclass
-from harness.scenario.registry import verb
-
-@dataclass(frozen=True)
-class PonderArgs:
-    minutes: int
-
-@verb("ponder", shorthand="minutes")
-def ponder(world, args: PonderArgs) -> None:
-    """The visitor thinks it over."""
-'''
 USING = """
 feature: One
 use: [own.py]
@@ -82,7 +70,7 @@ scenarios:
 def test_verbs_that_a_scenario_uses_are_in_the_schema_whatever_else_is_wrong(tmp_path: Path) -> None:
     """A verb of one's own has completion wherever its file is; of scenarios' mistakes `harness validate` tells."""
     root = make_project(tmp_path, {"one.yaml": USING, "two.yaml": "scenarios: nothing"})
-    (root / "scenarios" / "own.py").write_text(OWN)
+    (root / "scenarios" / "own.py").write_text(PONDER)
     schema = json.loads(editor_files(root)[SCHEMA])
     good, bad = (json.loads(json.dumps(plain(parse(USING.replace("5", text))))) for text in ("5", "{minuets: 5}"))
     assert [error.json_path for error in Draft202012Validator(schema).iter_errors(good)] == []

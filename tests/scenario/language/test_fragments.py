@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.scenario.model import Suite
-from harness.scenario.values import Matcher
+from harness.scenario.values import MapPattern, Matcher
 
 HEAD = """feature: F
 given: {catalog: production, visitor: anonymous}
@@ -36,7 +36,8 @@ def test_a_default_that_is_only_compared_may_be_a_matcher(load: Callable[[str], 
     (case,) = load(HEAD % ("/x", call)).cases
     (step,) = case.steps
     assert step.expect is not None
-    compared = step.expect.pattern.get("status")  # type: ignore[union-attr]  # a map
+    assert isinstance(step.expect.pattern, MapPattern)
+    compared = step.expect.pattern.get("status")
     assert isinstance(compared, Matcher)
     assert compared.text == status
 
