@@ -29,6 +29,7 @@ from harness.migrations.running import run_units
 from harness.migrations.schema import Schema, quoted_label, snapshot
 from harness.migrations.statements import Statement
 from harness.migrations.tracing import execute_any
+from harness.migrations.unproved import unproved
 
 if TYPE_CHECKING:
     from harness.postgres import Database, Server, Template
@@ -281,7 +282,8 @@ class Rehearsal:
         for parent, values in bounds_in(self.statements):
             for label in self.labels(parent):
                 literals.add(zip(key_columns(connection, label), values, strict=False))
-        fill_awkward(connection, self.before, literals)
+        with unproved(connection, self.before) as schema:
+            fill_awkward(connection, schema, literals)
 
     @cached_property
     def _literals(self) -> Literals:

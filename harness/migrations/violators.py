@@ -130,6 +130,8 @@ def _validated(action: Action, connection: psycopg.Connection[Any]) -> str:
     if row is None:
         return ""
     kind, expression, parent, columns, keys = row
+    if kind == "n":
+        return f"{quoted(columns[0])} IS NULL"
     return f"NOT ({expression})" if kind == "c" else _orphans(tuple(columns), parent, tuple(keys))
 
 
