@@ -32,7 +32,7 @@ from harness.migrations.refusals import depends_on_rows
 from harness.migrations.rehearsal import Options, Rehearsal
 from harness.migrations.statements import Statement, without_passwords
 from harness.migrations.tracing import Observation
-from harness.migrations.wayback import check_way_back, way_back
+from harness.migrations.wayback import check_way_back
 
 if TYPE_CHECKING:
     from harness.migrations.impact import Impact
@@ -148,7 +148,7 @@ class _Phases:
         self._phase("failure", lambda: check_interruption(self.rehearsal), broken)
         self._phase("traffic", self._traffic, broken)
         self._phase("compatibility", lambda: check_compatibility(self.rehearsal), broken)
-        self._phase("way back", lambda: check_way_back(self.rehearsal), broken)
+        self._phase("way back", self._way_back, broken)
         self._phase("schema", lambda: inspect_schema(self.rehearsal), broken)
         self._phase("drift", lambda: check_drift(self.rehearsal), broken or drift_reason(self.rehearsal))
         self._settle()
@@ -187,6 +187,11 @@ class _Phases:
         self.report.impact = impact
         return list(found)
 
+    def _way_back(self) -> list[Finding]:
+        found, derived = check_way_back(self.rehearsal)
+        self.report.way_back = [without_passwords(sql) for sql in derived]
+        return found
+
     def _refused(self) -> str:
         """A migration that fails on an empty database says nothing about rows."""
         last = next((seen for seen in self.report.observations if seen.failure), None)
@@ -208,8 +213,6 @@ class _Phases:
         self.report.opinions = [
             settle(o, statements[o.position.file], self.report.findings, ran) for o in self.report.opinions
         ]
-        back = way_back(self.rehearsal) if ran and "way back" in self.wanted else ()
-        self.report.way_back = [without_passwords(sql) for sql in back]
         if ran and self.rehearsal.after is not None:
             checksums = {script.name: script.checksum for script in self.rehearsal.plan.target}
             self.report.identity = identify(self.rehearsal.before, self.rehearsal.after, checksums)

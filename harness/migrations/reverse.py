@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from harness.migrations.actions import Action, Name, actions, bodies, conditions, lasting, quoted, walk, writes
@@ -13,7 +14,7 @@ from harness.migrations.statements import Statement
 
 __all__ = ["Reverse", "fills_gaps", "reverse"]
 
-_NOTHING = {"set", "validate", "create_schema", "adopt_index"}
+_NOTHING = {"set", "validate", "create_schema"}
 _REPLACING = {"create_trigger", "create_function"}
 _NEUTRAL = {
     "TransactionStmt",
@@ -40,26 +41,66 @@ class Reverse:
     why: str = ""
 
 
-def reverse(statements: Sequence[Statement], before: Schema, after: Schema) -> list[Reverse]:
-    """The way back, last action first. Rows are not looked at: what a reverse loses shows when it is run."""
-    known = {*before.tables, *after.tables}
-    each = {
-        id(statement): [_resolved(action, path, known) for action in actions(statement)]
+def reverse(
+    statements: Sequence[Statement], before: Schema, after: Schema, stages: Sequence[Schema] = ()
+) -> list[Reverse]:
+    """The way back, last action first. Rows are not looked at: what a reverse loses shows when it is run.
+
+    `stages` is the schema before each statement and after the last, where names move on the way.
+    """
+    around = list(pairwise(stages)) if stages else [(before, after)] * len(statements)
+    known = {label for schema in (before, after, *stages) for label in schema.tables}
+    each = [
+        [_resolved(action, path, known) for action in actions(statement)] if lasting(statement) else []
         for statement, path in zip(statements, _paths(statements), strict=True)
-        if lasting(statement)
-    }
-    every = [action for found in each.values() for action in found if action.table]
-    added = {(_label(action), action.column) for action in every if action.kind == "add_column"}
-    made = {_label(action) for action in every if action.kind == "create_table"}
+    ]
+    along = _along(each, [schema for schema, _ in around])
     found: list[Reverse] = []
-    for statement in reversed(statements):
-        if statement.kind in _NEUTRAL or id(statement) not in each:
-            continue
-        for action in reversed(each[id(statement)]):
-            if action.kind in _NOTHING or (_label(action) in made and action.kind != "create_table"):
-                continue
-            found.append(_one(statement, action, before, after, added))
+    for statement, mine, (then, now) in reversed(list(zip(statements, each, around, strict=True))):
+        if statement.kind not in _NEUTRAL:
+            kept = [action for action in reversed(mine) if action.kind not in _NOTHING and id(action) not in along]
+            found += [_one(statement, action, then, now) for action in kept]
     return found
+
+
+def _along(each: Sequence[Sequence[Action]], schemas: Sequence[Schema]) -> set[int]:
+    """Actions on tables and columns that the migration itself made: they go with them, and what is made and dropped again
+    needs no way back. A rename stays, since what is to go has to have its name again."""
+    new: dict[tuple[str, str], Action] = {}  # by table, and column or nothing
+    along: set[int] = set()
+    for mine, schema in zip(each, schemas, strict=True):
+        for action in mine:
+            table = (_label(action), "")
+            column = (_label(action), action.column)
+            if action.kind in {"rename_table", "rename_column"}:
+                _renamed(new, action)
+            elif action.kind == "create_table" and table[0] not in schema.tables:
+                new[table] = action
+            elif action.kind == "add_column" and table not in new and column not in schema.columns:
+                new[column] = action
+            elif table in new or (action.column and column in new):
+                along.add(id(action))
+                if action.kind in {"drop_table", "drop_column"}:
+                    gone = new.pop(table if action.kind == "drop_table" else column, None)
+                    along |= {id(gone)} if gone else set()
+            elif action.kind == "update" and all((table[0], name) in new for name in _targets(action)):
+                along.add(id(action))
+    return along
+
+
+def _renamed(new: dict[tuple[str, str], Action], action: Action) -> None:
+    """The same under the name that they have from now on."""
+    if action.kind == "rename_column":
+        if (made := new.pop((_label(action), action.column), None)) is not None:
+            new[_label(action), action.values[1]] = made
+        return
+    moved = _label(replace(action, table=Name(action.values[1], action.table.schema if action.table else "")))
+    for table, column in [key for key in new if key[0] == _label(action)]:
+        new[moved, column] = new.pop((table, column))
+
+
+def _targets(action: Action) -> set[str]:
+    return {entry["ResTarget"]["name"] for entry in (action.node or {}).get("targetList", ())}
 
 
 def fills_gaps(statement: Statement) -> bool:
@@ -85,13 +126,12 @@ def _fills(update: Mapping[str, Any]) -> bool:
     return bool(columns) and columns <= tested
 
 
-def _one(statement: Statement, action: Action, before: Schema, after: Schema, added: set[tuple[str, str]]) -> Reverse:
+def _one(statement: Statement, action: Action, before: Schema, after: Schema) -> Reverse:
     if action.kind == "drop_table" and _label(action) not in before.tables:
         return Reverse(statement, "")
-    if action.kind in {"update", "delete", "truncate", "drop_table", "add_enum_value"}:
-        return _of_rows(statement, action, added)
-    if action.column and (_label(action), action.column) in added and action.kind != "add_column":
-        return Reverse(statement, "")  # goes with the column
+    if action.kind in _OF_ROWS:
+        filled = action.kind == "update" and fills_gaps(statement)
+        return Reverse(statement, "") if filled else Reverse(statement, None, why=_OF_ROWS[action.kind])
     maker = _MAKERS.get(action.kind)
     if maker is None:
         return Reverse(statement, None, known=False, why="no reverse is derived for this kind of statement")
@@ -101,19 +141,13 @@ def _one(statement: Statement, action: Action, before: Schema, after: Schema, ad
     return Reverse(statement, sql, why="" if sql is not None else "it was not in the baseline")
 
 
-def _of_rows(statement: Statement, action: Action, added: set[tuple[str, str]]) -> Reverse:
-    if action.kind == "update" and action.table and action.node:
-        columns = {entry["ResTarget"]["name"] for entry in action.node.get("targetList", ())}
-        if all((_label(action), column) in added for column in columns) or fills_gaps(statement):
-            return Reverse(statement, "")
-    why = {
-        "update": "the values that it overwrote are not kept",
-        "delete": "deleted rows are not kept",
-        "truncate": "deleted rows are not kept",
-        "drop_table": "its rows are not kept",
-        "add_enum_value": "PostgreSQL cannot remove a value from an enum",
-    }
-    return Reverse(statement, None, why=why[action.kind])
+_OF_ROWS = {
+    "update": "the values that it overwrote are not kept",
+    "delete": "deleted rows are not kept",
+    "truncate": "deleted rows are not kept",
+    "drop_table": "its rows are not kept",
+    "add_enum_value": "PostgreSQL cannot remove a value from an enum",
+}
 
 
 def _label(action: Action) -> str:
@@ -164,8 +198,16 @@ def _type_back(action: Action, before: Schema, after: Schema) -> str | None:
     if column is None:
         return None
     texts = now is not None and all("char" in kind or kind == "text" for kind in (column.type, now.type))
-    using = "" if texts else f" USING {quoted(action.column)}::{column.type}"
+    enums = now is not None and all(
+        _bare(each.type) in schema.enums for each, schema in ((column, before), (now, after))
+    )
+    through = f"::text{'[]' * column.type.endswith('[]')}" if enums else ""  # no cast leads from an enum to another
+    using = "" if texts else f" USING {quoted(action.column)}{through}::{column.type}"
     return _alter(action, f"ALTER COLUMN {quoted(action.column)} TYPE {column.type}{using}")
+
+
+def _bare(kind: str) -> str:
+    return kind.removesuffix("[]").strip('"')
 
 
 def _expression_back(action: Action, before: Schema, _after: Schema) -> str | None:
@@ -192,7 +234,8 @@ def _drop_new_constraint(action: Action, before: Schema, after: Schema) -> str |
     here = {key: entry for key, entry in after.constraints.items() if entry["table"] == table}
     if action.name:
         return _alter(action, f"DROP CONSTRAINT IF EXISTS {quoted(action.name)}")
-    new = [entry for key, entry in here.items() if key not in before.constraints]
+    then = {key: entry["definition"] for key, entry in before.constraints.items()}  # a name may be taken again
+    new = [entry for key, entry in here.items() if then.get(key) != entry["definition"]]
     mine = next((entry for entry in new if tuple(entry["columns"] or ()) == action.columns or not action.columns), None)
     return _alter(action, f"DROP CONSTRAINT {quoted(mine['name'])}") if mine else ""
 
@@ -224,7 +267,9 @@ def _drop_index(action: Action, before: Schema, after: Schema) -> str | None:
     new = [
         i
         for key, i in after.indexes.items()
-        if i["table"] == table and key not in before.indexes and (i["name"] == action.name or not action.name)
+        if i["table"] == table
+        and before.indexes.get(key, {}).get("oid") != i["oid"]  # a name may be taken again
+        and (i["name"] == action.name or not action.name)
     ]
     schema = action.table.schema if action.table else ""  # an index is in that of its table
     return f"DROP INDEX IF EXISTS {Name(new[0]['name'], schema).sql}" if new else ""
@@ -306,6 +351,7 @@ _MAKERS: dict[str, _Maker] = {
     "add_primary_key": _drop_new_constraint,
     "add_exclusion": _drop_new_constraint,
     "add_not_null": _drop_new_constraint,
+    "adopt_index": _drop_new_constraint,
     "drop_constraint": _constraint_again,
     "alter_constraint": _constraint_as_before,
     "set_expression": _expression_back,

@@ -31,8 +31,13 @@ class Outcome:
         return self.failure is None
 
 
-def run_units(connection: psycopg.Connection[Any], units: Sequence[Unit], inspect: Inspect | None = None) -> Outcome:
-    """Run `units` over an autocommit connection.
+def run_units(
+    connection: psycopg.Connection[Any],
+    units: Sequence[Unit],
+    inspect: Inspect | None = None,
+    after_each: Callable[[Unit], None] = lambda _: None,
+) -> Outcome:
+    """Run `units` over an autocommit connection; `after_each` is called after each, within its transaction.
 
     When one fails and `inspect` is given, it is called in the state right before that statement; then everything of
     the statement's own transaction is rolled back.
@@ -43,6 +48,7 @@ def run_units(connection: psycopg.Connection[Any], units: Sequence[Unit], inspec
         try:
             _enter(connection, unit)
             _one(connection, unit, outcome, position, returns=inspect is not None)
+            after_each(unit)
             _leave(connection, unit, following)
         except psycopg.Error as problem:
             outcome.failure, outcome.failed = failure_of(problem), unit

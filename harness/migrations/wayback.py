@@ -18,32 +18,40 @@ from harness.migrations.rehearsal import Rehearsal, ordered_labels
 from harness.migrations.reverse import Reverse, fills_gaps, reverse
 from harness.migrations.running import run_units
 from harness.migrations.schema import Schema, differences, snapshot
+from harness.migrations.stages import stages
 from harness.migrations.statements import Statement
 from harness.migrations.telling import finding
 from harness.migrations.tracing import Failure, execute, failure_of
 
-__all__ = ["check_way_back", "way_back"]
+__all__ = ["check_way_back"]
 
 PHASE = "way back"
 
 
-def check_way_back(rehearsal: Rehearsal) -> list[Finding]:
-    """Up and down on tidy rows, then up, one row of each new kind, and down again."""
+def check_way_back(rehearsal: Rehearsal) -> tuple[list[Finding], list[str]]:
+    """Up and down on tidy rows, then up, one row of each new kind, and down again. Also the SQL of a derived way back,
+    empty where there is none that runs."""
     with rehearsal.clone(rehearsal.widest) as database, database.connect() as connection:
         before = rehearsal.before
         prints = fingerprints.take(connection, before)
         if not run_units(connection, rehearsal.units).complete:
-            return []
+            return [], []
         after = snapshot(connection)
         given = _given_down(rehearsal)
-        steps = reverse(rehearsal.statements, before, after)
-        down = [step.sql for step in steps if step.sql] if given is None else given
-        found = list(_one_way(steps, rehearsal)) if given is None else []
+        steps: Sequence[Reverse] = reverse(rehearsal.statements, before, after, stages(rehearsal))
+        down = [step.sql for step in steps if step.sql]
+        if given is not None:
+            down, steps = given, []
+        elif not differences(before, after):  # what it did to the schema it took back itself
+            down = []
+        derived = list(down) if given is None else []
+        found = list(_one_way(steps, rehearsal))
         blocked = {f.statement for f in found}
-        _tell_underived(rehearsal, () if given is not None else steps)
+        _tell_underived(rehearsal, steps)
         failure = _run(connection, down)
         if failure is None:
-            found += _restored(rehearsal, before, prints, connection, given=given is not None)
+            found += _restored(rehearsal, after, prints, connection, given=given is not None)
+            _tell_left(rehearsal, steps, snapshot(connection))
         elif given is not None:
             found.append(
                 finding(
@@ -55,9 +63,14 @@ def check_way_back(rehearsal: Rehearsal) -> list[Finding]:
                     names={"statement": down[0]},
                 )
             )
+        else:
+            derived = []
+            rehearsal.notes.append(
+                f"the way back that is derived from the statements does not run and is not shown: {failure}"
+            )
     if failure is None:
         found += [f for f in _after_new_rows(rehearsal, down) if f.statement not in blocked]
-    return found
+    return found, derived
 
 
 def _tell_underived(rehearsal: Rehearsal, steps: Sequence[Reverse]) -> None:
@@ -71,11 +84,12 @@ def _tell_underived(rehearsal: Rehearsal, steps: Sequence[Reverse]) -> None:
         rehearsal.notes.append(f"no way back is derived for what {what} left out of it")
 
 
-def way_back(rehearsal: Rehearsal) -> list[str]:
-    """The SQL of the way back, for the report; statements without one are left out."""
-    if rehearsal.after is None:
-        return []
-    return [step.sql for step in reverse(rehearsal.statements, rehearsal.before, rehearsal.after) if step.sql]
+def _tell_left(rehearsal: Rehearsal, steps: Sequence[Reverse], now: Schema) -> None:
+    left = differences(rehearsal.before, now)
+    if left and steps and all(step.sql is not None for step in steps):
+        rehearsal.notes.append(
+            f"the derived way back leaves {len(left)} differences to the schema before, first: {left[0]}"
+        )
 
 
 def _given_down(rehearsal: Rehearsal) -> list[str] | None:
@@ -125,7 +139,7 @@ def _run(connection: psycopg.Connection[Any], down: Sequence[str]) -> Failure | 
 
 def _restored(
     rehearsal: Rehearsal,
-    before: Schema,
+    after: Schema,
     prints: fingerprints.Prints,
     connection: psycopg.Connection[Any],
     *,
@@ -145,12 +159,23 @@ def _restored(
         yield finding(
             "down.loses-data", Severity.HIGH, PHASE, statement, evidence, table=change.table, about=change.column
         )
-    left = differences(before, now)
+    yield from () if given else _with_what_came(rehearsal, after, now)
+    left = differences(rehearsal.before, now)
     if given and left:
         evidence = f"{len(left)} differences to the schema before, first: {left[0]}"
         yield finding(
             "down.not-exact", Severity.MEDIUM, PHASE, rehearsal.statements[0], evidence, names={"difference": left[0]}
         )
+
+
+def _with_what_came(rehearsal: Rehearsal, after: Schema, now: Schema) -> Iterator[Finding]:
+    """Tables that another one of their name gives way to again: whatever was written meanwhile goes with it."""
+    for table, entry in rehearsal.before.tables.items():
+        oids = [schema.tables.get(table, {}).get("oid") for schema in (after, now)]
+        if rehearsal.before.is_table(table) and after.is_table(table) and oids[0] != entry["oid"] == oids[1]:
+            evidence = f"rows that are written into {table} after the migration go with it: the table of that name is another one then"
+            statement = rehearsal.altering(table.rsplit(".", maxsplit=1)[-1], "rename")
+            yield finding("down.loses-data", Severity.HIGH, PHASE, statement, evidence, table=table)
 
 
 def _after_new_rows(rehearsal: Rehearsal, down: Sequence[str]) -> Iterator[Finding]:
