@@ -303,6 +303,11 @@ HAZARDS: dict[str, Hazard] = {
         "Logical replication cannot say which row an UPDATE or DELETE means: as soon as the table is published they are refused.",
         "ALTER TABLE {table} REPLICA IDENTITY DEFAULT;  -- its primary key; FULL without one",
     ),
+    "schema.unpublished": Hazard(
+        "A subscriber keeps the rows that it has and hears of no change to them any more: neither side says so.",
+        "-- publish it again, then, on the subscriber, refresh\nALTER PUBLICATION {name} ADD TABLE {table};\n"
+        "-- ALTER SUBSCRIPTION … REFRESH PUBLICATION",
+    ),
     "schema.autovacuum-off": Hazard(
         "Dead rows stay, statistics grow old, and the table is only frozen in an emergency.",
         "ALTER TABLE {table} RESET (autovacuum_enabled);  -- at the latest when the bulk work is done",

@@ -11,6 +11,7 @@ from harness.migrations.bookkeeping import applied, stuck
 from harness.migrations.computed import check_computed
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.policies import check_policies
+from harness.migrations.publications import check_publications
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.schema import Schema
 from harness.migrations.sequences import check_ends
@@ -42,6 +43,7 @@ def inspect_schema(rehearsal: Rehearsal) -> list[Finding]:
         *check_policies(rehearsal, after),
         *_unlogged(rehearsal, after),
         *check_upkeep(rehearsal, after),
+        *check_publications(rehearsal, after),
         *check_computed(rehearsal, after),
         *check_trust(rehearsal, after),
         *check_ends(rehearsal, after),
