@@ -82,7 +82,7 @@ def new_kinds(before: Schema, after: Schema) -> Iterator[tuple[str, str, str, st
         old = before.columns.get((table, name))
         if old is None or not after.is_table(table):
             continue
-        if old.not_null and not column.not_null:
+        if before.requires(old) and not after.requires(column):
             yield table, name, "NULL", f"NULL in {name}"
         if (label := _new_label(before, after, column)) is not None:
             yield table, name, f"'{label}'::{column.type}", f"{label!r} in {name}"
@@ -147,7 +147,16 @@ class _Models:
             return True
         if _shape(self.old, table) != _shape(self.new, table) or _checks(self.old, table) != _checks(self.new, table):
             return True
-        return self._enums_differ(table)
+        return self._enums_differ(table) or self._domains_differ(table)
+
+    def _domains_differ(self, table: str) -> bool:
+        """Whether a domain of its columns asks for other values, or has another default."""
+        kinds = {column.type for column in self.old.columns_of(table)}
+        asked = [
+            [[(e["checks"], e["required"], e["default"]) for e in schema.domains_under(kind)] for kind in sorted(kinds)]
+            for schema in (self.old, self.new)
+        ]
+        return asked[0] != asked[1]
 
     def _enums_differ(self, table: str) -> bool:
         kinds = {column.type.strip('"').removesuffix("[]") for column in self.old.columns_of(table)}
@@ -176,7 +185,7 @@ class _Models:
         ]
         for column in self.old.columns_of(table):
             now = self.new.columns.get((table, column.name))
-            if now and now.not_null and not column.not_null:
+            if now and self.new.requires(now) and not self.old.requires(column):
                 tried.append(
                     (
                         f"a row with NULL in {column.name}, which was allowed",

@@ -67,7 +67,8 @@ SELECT json_build_object(
       FROM pg_enum e WHERE e.enumtypid = t.oid)), '{}') FROM pg_type t JOIN spaces n ON n.oid = t.typnamespace WHERE t.typtype = 'e'),
  'types', (SELECT coalesce(json_object_agg(t.typname, json_build_object('kind', t.typtype,
       'base', CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) END,
-      'checks', (SELECT json_agg(pg_get_constraintdef(k.oid) ORDER BY k.conname) FROM pg_constraint k WHERE k.contypid = t.oid), 'used', EXISTS (
+      'checks', (SELECT json_agg(pg_get_constraintdef(k.oid) ORDER BY k.conname) FROM pg_constraint k WHERE k.contypid = t.oid AND k.contype = 'c'),
+      'required', t.typtype = 'd' AND t.typnotnull, 'default', t.typdefault, 'used', EXISTS (
       SELECT FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'm', 'f', 'v', 'c')
       WHERE a.atttypid IN (t.oid, t.typarray) AND NOT a.attisdropped AND a.attnum > 0))), '{}')
     FROM pg_type t JOIN spaces n ON n.oid = t.typnamespace WHERE t.typtype IN ('e', 'd')),
@@ -184,13 +185,21 @@ class Schema:
 
     def checks_of_domain(self, type_name: str) -> list[str]:
         """Definitions of a domain's checks, and of the domain under it; empty for another type."""
+        return [check for entry in self.domains_under(type_name) for check in entry["checks"] or ()]
+
+    def domains_under(self, type_name: str) -> list[Mapping[str, Any]]:
+        """A domain and the domains under it; nothing for another type."""
         entry = self.domain(type_name)
-        return [*(entry["checks"] or ()), *self.checks_of_domain(str(entry["base"]))] if entry else []
+        return [entry, *self.domains_under(str(entry["base"]))] if entry else []
 
     def domain(self, type_name: str) -> Mapping[str, Any] | None:
         """The domain of that name, quoted and qualified or not; None for another type."""
         entry = self.types.get(type_name.partition("(")[0].rpartition(".")[2].strip('"'))
         return entry if entry is not None and entry["kind"] == "d" else None
+
+    def requires(self, column: Column) -> bool:
+        """Whether it takes no NULL, by itself or by its domain."""
+        return column.not_null or any(entry["required"] for entry in self.domains_under(column.type))
 
     def foreign_keys(self, table: str) -> list[Mapping[str, Any]]:
         """Foreign keys of a table."""

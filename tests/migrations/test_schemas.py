@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.postgres import Server
 from tests.migrations.conftest import Rehearse
 from tests.migrations.places import ids, of
 
@@ -101,3 +102,21 @@ def test_what_a_concurrent_build_leaves_is_told_with_its_schema(
     baseline.write_text(TENANTS)
     found = of(rehearse(sql, baseline=baseline, phases=("observe", "failure")), "index.invalid-left")
     assert found.remedy.startswith(f"DROP INDEX CONCURRENTLY IF EXISTS {left};")
+
+
+@pytest.mark.parametrize(
+    ("domain", "sql", "hazard"),
+    [
+        ("text", "ALTER DOMAIN d SET NOT NULL;", "compat.old-app-write-fails"),
+        ("text DEFAULT 'open' NOT NULL", "ALTER DOMAIN d DROP DEFAULT;", "compat.old-app-write-fails"),
+        ("text DEFAULT 'open' NOT NULL", "ALTER DOMAIN d DROP NOT NULL;", "compat.old-app-sees-null"),
+        ("text DEFAULT 'open'", "ALTER DOMAIN d SET DEFAULT 'shut';", ""),
+    ],
+)
+def test_a_domain_that_asks_for_other_values_is_met_by_the_running_release(
+    rehearse: Rehearse, either: Server, tmp_path: Path, domain: str, sql: str, hazard: str
+) -> None:
+    baseline = tmp_path / "baseline.sql"
+    baseline.write_text(f"CREATE DOMAIN d AS {domain};\nCREATE TABLE t (id int PRIMARY KEY, v d);")
+    report = rehearse(sql, baseline=baseline, on=either, phases=("observe", "compatibility"))
+    assert {found for found in ids(report) if found.startswith("compat.old")} == ({hazard} if hazard else set())
