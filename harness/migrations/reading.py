@@ -130,7 +130,7 @@ def plan(path: Path, baseline: Sequence[Path] = (), since: str | None = None) ->
     notes = [*_remarks(scripts)]
     if since is not None:
         changed = _changed_since(path, since)
-        target = [script for script in scripts if script.path.resolve() in changed]
+        target = _without_known([script for script in scripts if script.path.resolve() in changed], since, notes)
         if not target:
             raise InputError(
                 f"nothing under {path} changed since {since}.", "Name the migration itself, or an older revision."
@@ -196,10 +196,10 @@ def _read_all(paths: Sequence[Path], notes: list[str]) -> list[Script]:
 
 def _without(scripts: Iterable[Script], target: Sequence[Script]) -> list[Script]:
     """A baseline folder that holds the migration itself ends before it."""
-    mine = {script.path.resolve() for script in target}
+    mine = {(script.path.resolve(), script.change and script.change.name) for script in target}
     kept: list[Script] = []
     for script in scripts:
-        if script.path.resolve() in mine:
+        if (script.path.resolve(), script.change and script.change.name) in mine:
             break
         kept.append(script)
     return kept
@@ -326,6 +326,39 @@ def _changed_since(path: Path, revision: str) -> set[Path]:
     changed = _git(where, "diff", "--name-only", "--diff-filter=d", "-z", revision, "--", str(path.resolve()))
     untracked = _git(top, "ls-files", "--others", "--exclude-standard", "-z", "--", str(path.resolve()))
     return {(top / name).resolve() for name in (changed + untracked).split("\0") if name}
+
+
+def _without_known(scripts: Sequence[Script], revision: str, notes: list[str]) -> list[Script]:
+    """Of a file of Liquibase's only the changesets that the revision has not, or has otherwise: each is run once."""
+    kept: list[Script] = []
+    for path, entries in groupby(scripts, key=lambda script: script.path):
+        found = list(entries)
+        known: dict[str, str] = {}
+        if any(script.change for script in found):
+            known = {part.name: _said(part) for part in changesets(_text_at(path, revision))}
+        for script in found:
+            change = script.change
+            if change is None or known.get(change.name) != _said(change):
+                kept.append(script)
+            if change is not None and known.get(change.name, _said(change)) != _said(change):
+                notes.append(
+                    f"{path.name}:{change.line} {change.name} is another than at {revision}: where it ran, Liquibase "
+                    "refuses its checksum (but with runOnChange or validCheckSum)"
+                )
+    return kept
+
+
+def _said(part: Changeset) -> str:
+    """What a changeset does, wherever in its file it stands: as Liquibase, without comments and blanks."""
+    return " ".join(re.sub(r"^[ \t]*--[^\n]*$", "", part.up, flags=re.MULTILINE).split())
+
+
+def _text_at(path: Path, revision: str) -> str:
+    """A file as it was; empty where it was not there."""
+    done = subprocess.run(
+        ("git", "-C", str(path.parent), "show", f"{revision}:./{path.name}"), capture_output=True, check=False
+    )
+    return done.stdout.decode("utf-8-sig", errors="replace") if done.returncode == 0 else ""
 
 
 def _git(folder: Path, *arguments: str) -> str:

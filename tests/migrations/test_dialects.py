@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -175,3 +176,27 @@ def test_a_json_that_becomes_jsonb_says_what_is_not_kept(rehearse: Rehearse, tmp
     baseline.write_text(baseline.read_text() + """INSERT INTO doc VALUES (1, '{"b": 1, "b": 2, "a": 3}');""")
     lost = of(rehearse(sql, baseline=baseline, phases=phases), "down.loses-data")
     assert lost.evidence.endswith("jsonb keeps neither the order of keys, nor a key that is said twice, nor blanks")
+
+
+def test_since_takes_the_new_changesets_of_a_changed_file(changelog: Path) -> None:
+    def git(*words: str) -> None:
+        who = ("-c", "user.name=t", "-c", "user.email=t@example.test")
+        subprocess.run(["git", "-C", str(changelog.parent), *who, *words], check=True, capture_output=True)
+
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "first")
+    told = CHANGELOG.replace("RETURN 6 / 2", "RETURN 7 / 2").replace(
+        "--rollback DROP COLUMN", "--rollback  DROP COLUMN"
+    )
+    changelog.write_text(f"{told}\n--changeset dave:5\nCREATE TABLE dave (id int PRIMARY KEY);\n")
+    planned = plan(changelog, since="HEAD")
+    assert [script.name for script in planned.target] == ["changelog.sql carol:3", "changelog.sql dave:5"]
+    assert [script.name for script in planned.baseline] == [
+        "changelog.sql alice:1",
+        "changelog.sql bob the builder:two words",
+    ]
+    (note,) = [note for note in planned.notes if "checksum" in note]
+    assert note.startswith("changelog.sql:15 carol:3 is another than at HEAD")
+    based = plan(changelog, [changelog], since="HEAD")
+    assert based.baseline == planned.baseline
