@@ -7,12 +7,14 @@ test sends such things.
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-__all__ = ["parse", "parse_exact"]
+__all__ = ["parse", "parse_exact", "written"]
 
 _decode = msgspec.json.Decoder().decode
 _decode_exact = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -32,3 +34,35 @@ def parse_exact(text: str | bytes) -> Any:
         return _decode_exact(text)
     except ValueError:
         return json.loads(text, parse_float=Decimal)
+
+
+def written(value: Any, other: Callable[[Any], Any]) -> str:
+    """`value` as JSON text. A decimal is the number that it is, with more digits than a double has too; `other` says what
+    stands for what JSON does not have.
+
+    Raises:
+        ValueError: the value holds itself, is nested too deeply, or has a key that no JSON has.
+    """
+    exact: list[str] = []
+
+    def instead(each: Any) -> Any:
+        if not isinstance(each, Decimal):
+            return other(each)
+        if not each.is_finite():
+            return float(each)
+        whole = each == each.to_integral_value()
+        number = int(each) if whole else float(each)
+        if whole or Decimal(repr(number)) == each:
+            return number
+        exact.append(str(each))
+        return f"{_MARK}{len(exact) - 1}"
+
+    try:
+        text = json.dumps(value, default=instead)
+    except (TypeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+    return _MARKED.sub(lambda found: exact[int(found[1])], text) if exact else text
+
+
+_MARK = "\ue000a number of many digits\ue000"
+_MARKED = re.compile(re.escape(json.dumps(_MARK)[:-1]) + r'(\d+)"')

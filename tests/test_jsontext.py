@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.jsontext import parse, parse_exact
+from harness.jsontext import parse, parse_exact, written
 
 ODD = [
     "NaN", "[-Infinity]", '"\\ud800"', "1e400", "-0.0", "1E5", "", " ", "[1,]", '{"a":1,"a":2}', '"\x01"', "\ufeff1", "[1]x", "01", "-", "1.",
@@ -50,3 +50,17 @@ def test_any_value_is_read_alike(value: Any, ascii_only: bool) -> None:
 def test_a_number_with_a_fraction_keeps_its_digits() -> None:
     assert str(parse_exact('{"price": 45.00}')["price"]) == "45.00"
     assert parse('{"price": 45.00}')["price"] == 45.0
+
+
+def test_a_decimal_is_written_as_the_number_that_it_is() -> None:
+    value = {"a": Decimal("0.1000000000000000000001"), "b": [Decimal("45.50"), Decimal("45.00"), Decimal("1e400")]}
+    assert written(value, str) == '{"a": 0.1000000000000000000001, "b": [45.5, 45, 1' + 400 * "0" + "]}"
+    assert written([Decimal("NaN"), Decimal("Infinity")], str) == "[NaN, Infinity]"
+
+
+def test_what_no_json_has_is_a_value_error() -> None:
+    loop: list[Any] = []
+    loop.append(loop)
+    for value in (loop, {(1, 2): 3}):
+        with pytest.raises(ValueError, match=r"Circular|keys must be"):
+            written(value, str)

@@ -12,10 +12,8 @@ without an ORDER BY, until the scenario changes it; after that their order is th
 from __future__ import annotations
 
 import contextlib
-import json
 from collections import Counter
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, LiteralString, Self, TypeVar
 
@@ -23,11 +21,8 @@ import psycopg
 from msgspec.structs import replace
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.rows import dict_row
-from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
-from psycopg.types.string import TextLoader
 
 from harness.errors import InputError
-from harness.jsontext import parse_exact
 from harness.postgres.database import Database, check_mark
 from harness.postgres.evidence import Journal
 from harness.postgres.installing import install_journal, is_superuser
@@ -37,14 +32,11 @@ from harness.postgres.records import ResetReport, RowOperation
 from harness.postgres.shared import SharedGuard
 from harness.postgres.tables import read_tables
 from harness.postgres.template import Template
+from harness.postgres.values import as_written, sent
 
 __all__ = ["Sandbox"]
 
 Answer = TypeVar("Answer")
-
-_RANGES = ("int4", "int8", "num", "date", "ts", "tstz")
-_TEXTS = ("time", "timetz", "inet", "cidr", *(f"{of}{kind}" for of in _RANGES for kind in ("range", "multirange")))
-"""The types that psycopg reads as objects of its own, or of Python's, that no scenario can write."""
 
 # The sandbox's own connection after a scenario ran SQL on it. (DISCARD ALL would also drop psycopg's statements.)
 _FRESH: LiteralString = """
@@ -200,7 +192,7 @@ class Sandbox:
         self._restart(start)
 
     def _connect(self) -> None:
-        self._own = _as_written(self.database.connect())
+        self._own = as_written(self.database.connect())
         self._exact = is_superuser(self._own)
         self._keeper = Keeper(self.database, exact=self._exact)
         self._keeper.spare(self._own)
@@ -228,7 +220,7 @@ class Sandbox:
         self._journal.settle()
         with self._own.cursor(row_factory=dict_row) as cursor:
             try:
-                cursor.execute(text, _sent(parameters) if parameters else None)
+                cursor.execute(text, sent(self._own, text, parameters) if parameters else None)
             finally:
                 _end_copy(self._own)
                 if self._own.info.transaction_status == TransactionStatus.INERROR:
@@ -283,37 +275,6 @@ class Sandbox:
         self._connect()
         self._journal.connection = self._own
         return ask()
-
-
-def _sent(parameters: Any) -> Any:
-    """Parameters as psycopg takes them: a map is JSON."""
-    if not isinstance(parameters, Mapping):
-        return parameters
-    return {name: Jsonb(value) if isinstance(value, dict) else value for name, value in parameters.items()}
-
-
-def _number(value: Any) -> Any:
-    """A decimal as JSON has numbers."""
-    if not isinstance(value, Decimal):
-        raise InputError(f"{type(value).__name__} is no value of JSON.", "Write it as text.")
-    return int(value) if value == value.to_integral_value() else float(value)
-
-
-def _json(value: Any) -> str:
-    try:
-        return json.dumps(value, default=_number)
-    except (ValueError, RecursionError) as error:  # a value of a verb of the project's own
-        raise InputError(f"This parameter is no value of JSON: {error}.", "Send a part of it.") from None
-
-
-def _as_written(connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
-    """The connection, with values that JSON has no kind for as the server writes them, and decimals in JSON exact."""
-    connection.prepare_threshold = None  # psycopg would forget what it prepared at each rollback, and the questions too
-    set_json_loads(parse_exact, connection)
-    set_json_dumps(_json, connection)
-    for name in _TEXTS:
-        connection.adapters.register_loader(name, TextLoader)
-    return connection
 
 
 def _rows_of_the_last(cursor: psycopg.Cursor[dict[str, Any]]) -> list[dict[str, Any]]:

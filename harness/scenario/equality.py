@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from enum import Enum
 from typing import Any, TypeAlias
-from uuid import UUID
 
 from msgspec import Struct
 
 from harness.scenario.instants import parse_date, parse_duration, parse_instant, show_instant
+from harness.scenario.plain import as_data
 
 __all__ = ["Typed", "equal", "order_key", "untyped"]
 
@@ -39,6 +38,7 @@ def equal(expected: Any, actual: Any, column_type: str | None = None) -> bool:
         return _same_text(expected, actual, column_type)
     if type(expected) is type(actual) and type(expected) in _PLAIN:  # nearly all; what follows asks abstract classes
         return bool(expected == actual)
+    expected, actual = as_data(expected), as_data(actual)
     if isinstance(expected, Mapping):
         return (
             isinstance(actual, Mapping)
@@ -69,10 +69,6 @@ def _same_scalar(expected: Any, actual: Any) -> bool:
 def _canonical(value: Any) -> Any:
     if isinstance(value, float):
         return Decimal(repr(value))
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, Enum):
-        return value.value
     return value
 
 
@@ -97,6 +93,7 @@ def _same_text(expected: str, actual: str, column_type: str) -> bool:
 
 def order_key(value: Any) -> Ordered | None:
     """What to order `value` by: a Decimal, an aware instant or a date; None when it has no order here."""
+    value = as_data(value)
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int | float | Decimal):

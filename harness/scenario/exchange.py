@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, time
-from decimal import Decimal
 from functools import cached_property
 from typing import Any
-from uuid import UUID
 
 from msgspec import Struct, field
 
 from harness.errors import InputError
 from harness.jsontext import parse
 from harness.scenario.instants import show_instant
-from harness.scenario.plain import as_map
+from harness.scenario.plain import as_data, as_map
 from harness.scenario.show import show
 
 __all__ = ["HttpAnswer", "HttpRequest", "NoAnswer", "jsonable"]
@@ -55,11 +53,11 @@ class NoAnswer(Exception):
 
 def jsonable(value: Any) -> Any:
     """What `json.dumps` asks for of a value that JSON does not have. Raises InputError where nothing stands for it."""
+    if (data := as_data(value)) is not value:
+        return data
     if isinstance(value, datetime):
         return show_instant(value)
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, UUID | date | time):
+    if isinstance(value, date | time):
         return str(value)
     named = as_map(value)
     if named is value:

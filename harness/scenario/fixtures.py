@@ -180,6 +180,8 @@ def populate(
     """
     import psycopg
 
+    from harness.postgres.values import sent
+
     for path in migrations:
         try:
             text = path.read_text(encoding="utf-8")
@@ -188,24 +190,24 @@ def populate(
             raise InputError(f"The migration is refused: {error}", position=Position(str(path))) from error
     for table, row in _ordered(rows):
         try:
-            insert(lambda text, values: connection.execute(text, values), table, row)
+            insert(lambda text, values: connection.execute(text, sent(connection, text, values)), table, row)
         except psycopg.Error as error:
             raise InputError(
                 f"Catalogue {rows.name if rows else ''}: {table} refuses {row.get('id')}: {error}"
             ) from error
 
 
-def insert(execute: Callable[[str, list[Any]], Any], table: str, row: Mapping[str, Any]) -> None:
-    """Insert one row through `execute`; lists become arrays, maps JSON, text is cast to the column's type by the server."""
+def insert(execute: Callable[[str, dict[str, Any]], Any], table: str, row: Mapping[str, Any]) -> None:
+    """Insert one row through `execute`; maps become JSON, lists what their column holds, text is cast to the column's type by the server."""
     from psycopg import sql
-    from psycopg.types.json import Json
 
+    values = {f"value{number}": value for number, value in enumerate(row.values())}
     statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
         sql.Identifier(table),
         sql.SQL(", ").join(map(sql.Identifier, row)),
-        sql.SQL(", ").join([sql.Placeholder()] * len(row)),
+        sql.SQL(", ").join(map(sql.Placeholder, values)),
     )
-    execute(statement.as_string(None), [Json(value) if isinstance(value, dict) else value for value in row.values()])
+    execute(statement.as_string(None), values)
 
 
 def row_with_defaults(

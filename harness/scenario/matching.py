@@ -14,7 +14,7 @@ from harness.scenario.accepting import Acceptance
 from harness.scenario.equality import Typed, equal
 from harness.scenario.matchers import ABSENT
 from harness.scenario.pairing import pair
-from harness.scenario.plain import as_map
+from harness.scenario.plain import as_data, as_map
 from harness.scenario.scope import resolve
 from harness.scenario.show import show
 from harness.scenario.values import ListPattern, Literal, MapPattern, Matcher, Opaque, Pattern
@@ -87,6 +87,7 @@ class _Comparer:
     def compare(self, pattern: Pattern, actual: Any, path: str, column_type: str | None = None) -> Comparisons:
         if isinstance(actual, Typed):
             actual, column_type = actual.value, actual.column_type
+        actual = as_data(actual)
         match pattern:
             case Opaque(value=inner):
                 return self.compare(inner, actual, path, column_type)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from harness.errors import InputError, Position
-from harness.scenario.instants import show_instant
-from harness.scenario.plain import names_of
+from harness.scenario.instants import show_duration, show_instant
+from harness.scenario.plain import as_data, names_of
 from harness.scenario.suggest import did_you_mean
 from harness.scenario.values import ListPattern, Literal, MapPattern, Matcher, Opaque, Pattern, Reference, Template
 
@@ -56,6 +56,7 @@ def lookup(reference: Reference, scope: Mapping[str, Any]) -> Any:
 
 def _step(value: Any, part: str | int, walked: str, position: Position) -> Any:
     if isinstance(part, int):
+        value = as_data(value)
         if not isinstance(value, Sequence) or isinstance(value, str | bytes):
             raise InputError(f"{walked} is no list, so [{part}] is not there.", position=position)
         if part >= len(value):
@@ -102,13 +103,16 @@ def _copied(value: Any) -> Any:
 
 
 def inserted(value: Any) -> str:
-    """A value as it reads inside text: `null`, `true`, `45.00`, an instant with `Z`."""
+    """A value as it reads inside text: `null`, `true`, `45.00`, an instant with `Z`, a duration such as `15m`."""
+    value = as_data(value)
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
         return show_instant(value)
+    if isinstance(value, timedelta):
+        return show_duration(value)
     return str(value)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct, field
 
 from harness.errors import InputError, Problem
+from harness.scenario.plain import as_data
 from harness.scenario.possible import alternatives, same_for_all
 from harness.scenario.show import show
 from harness.scenario.suggest import did_you_mean
@@ -180,7 +181,7 @@ class Kind(Struct, frozen=True):
 
     def convert(self, value: Any, pattern: Pattern) -> Any:
         try:
-            return self.parse(value)
+            return self.parse(as_data(value))
         except ValueError:
             raise refuse(self, value, pattern) from None
 

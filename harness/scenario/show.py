@@ -13,7 +13,7 @@ from typing import Any
 from harness.scenario.equality import Typed
 from harness.scenario.instants import show_duration, show_instant
 from harness.scenario.matchers import ABSENT
-from harness.scenario.plain import as_map
+from harness.scenario.plain import as_data, as_map
 from harness.scenario.yamltree import scalar_value
 
 __all__ = ["name_of", "show", "visible", "written_out"]
@@ -77,6 +77,7 @@ def _short(value: Any) -> str:
 def _pieces(value: Any, *, inner: bool) -> Iterator[str]:
     if isinstance(value, Typed):
         value = value.value
+    value = as_data(value)
     scalar = _scalar(value, inner=inner)
     if scalar is not None:
         yield scalar

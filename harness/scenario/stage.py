@@ -266,7 +266,10 @@ class Stage:
         except psycopg.Error as error:
             if _gone(error) and not isinstance(error, psycopg.errors.AdminShutdown):  # which SQL can bring about too
                 raise
-            raise InputError(f"The database refuses this: {_first_line(error)}.", position=position) from error
+            who = "The database refuses this" if error.sqlstate else "This cannot be sent to the database"
+            raise InputError(f"{who}: {_first_line(error)}.", position=position) from error
+        except UnicodeEncodeError as error:
+            raise InputError("Half a surrogate pair cannot be sent to the database.", position=position) from error
 
     def broken_invariants(self, wanted: Sequence[Invariant]) -> dict[str, list[dict[str, Any]]]:
         """The first rows that each of `wanted` returns, for those that return any; one question to the database."""

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from harness.errors import HarnessError, InputError, InputErrors, Problem
-from harness.scenario.plain import as_map
+from harness.scenario.plain import as_data, as_map
 from harness.scenario.shapes import REFERENCE, Choice, Reader, Schema, Shape, described, found, nothing, refuse
 from harness.scenario.suggest import did_you_mean, slip_of
 from harness.scenario.values import ListPattern, Literal, MapPattern, Matcher, Pattern, compile_node
@@ -46,6 +46,7 @@ class Items(Struct, frozen=True):
         return _whole(self, node, reader)
 
     def convert(self, value: Any, pattern: Pattern) -> Any:
+        value = as_data(value)
         if not isinstance(value, list | tuple):
             raise refuse(self, value, pattern)
         inner = pattern.items if isinstance(pattern, ListPattern) else [pattern] * len(value)

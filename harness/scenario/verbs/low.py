@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
@@ -12,6 +11,7 @@ from urllib.parse import urlencode
 from msgspec import Struct, field
 
 from harness.errors import InputError
+from harness.jsontext import written
 from harness.scenario.clock import EARLIER, moved
 from harness.scenario.exchange import HttpAnswer, HttpRequest, NoAnswer, jsonable
 from harness.scenario.instants import show_duration
@@ -86,8 +86,8 @@ def http(world: World, args: HttpArgs) -> Any:
 
 def _json(body: Any) -> str:
     try:
-        return json.dumps(body, default=jsonable)
-    except (ValueError, RecursionError) as error:  # a value of a verb of one's own
+        return written(body, jsonable)
+    except ValueError as error:  # a value of a verb of one's own
         raise InputError(f"This body cannot be sent as JSON: {error}.", "Send a part of it.") from None
 
 
