@@ -354,6 +354,7 @@ _SIMPLE: dict[str, Callable[[Mapping[str, Any]], Action]] = {
     ),
     "AlterEnumStmt": _alter_enum,
     "TruncateStmt": _truncate,
+    "MergeStmt": lambda node: Action("merge", _range(node["relation"]), node=node),
     "ViewStmt": lambda node: Action("create_view", _range(node["view"]), node=node),
     "CreateTrigStmt": lambda node: Action("create_trigger", _range(node["relation"]), name=node["trigname"], node=node),
     "CreateFunctionStmt": lambda node: Action("create_function", name=_last(node["funcname"]), node=node),

@@ -16,6 +16,7 @@ from harness.migrations.alike import alike, apart_first
 from harness.migrations.batches import Unit
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.fingerprints import Change
+from harness.migrations.literals import overwrites
 from harness.migrations.refusals import depends_on_rows, refused
 from harness.migrations.rehearsal import Rehearsal, ordered_labels
 from harness.migrations.reverse import fills_gaps
@@ -212,6 +213,7 @@ def _of_change(rehearsal: Rehearsal, change: Change, run: _Run) -> Finding | Non
         f"{change.text} (rows {run.rows})",
         table=change.table,
         names=names,
+        status="predicted" if not lost and overwrites(statement) else "measured",
         about=change.column,
     )
 
@@ -247,10 +249,10 @@ def _assigned(action: Action) -> set[str]:
 
 _CAUSES: Mapping[str, frozenset[str]] = {
     "table gone": frozenset({"drop_table"}),
-    "rows gone": frozenset({"delete", "truncate"}),
+    "rows gone": frozenset({"delete", "truncate", "merge"}),
     "column gone": frozenset({"drop_column"}),
     "values lost": frozenset({"alter_type"}),
-    "values changed": frozenset({"update", "alter_type", "insert"}),
+    "values changed": frozenset({"update", "alter_type", "insert", "merge"}),
 }
 
 

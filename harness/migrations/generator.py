@@ -104,16 +104,22 @@ def fill_awkward(connection: psycopg.Connection[Any], schema: Schema, literals: 
             if column.generated:
                 continue
             alone = (column.name,) in schema.unique_sets(table)
-            kinds = (
-                [] if alone and column.not_null else _awkward_values(column, literals.of(table, column.name), schema)
-            )
+            said = literals.of(table, column.name)
+            coming = [literal for literal in said if literal not in literals.brought]
+            kinds = _compared(column, coming) if alone and column.not_null else _awkward_values(column, said, schema)
             for expression in [*kinds, *_twins(column, schema) * alone]:
                 number += 1
                 added = any(
-                    _insert_variant(connection, schema, table, key, column.name, expression, fits)
+                    _insert_variant(connection, schema, table, key, {column.name: expression}, fits)
                     for key in (number, number + _FURTHER)
                 )
                 made.rows[table] = made.rows.get(table, 0) + added
+        types = {column.name: column.type for column in columns}
+        for name, key in literals.together:
+            if table.rpartition(".")[2] == name and key.keys() <= types.keys():
+                number += 1
+                values = {column: f"{text}::{types[column]}" for column, text in key.items()}
+                _insert_variant(connection, schema, table, number, values, fits)
     return made
 
 
@@ -238,8 +244,12 @@ def _plain_expression(schema: Schema, table: str, column: Column, *, number: str
     return plain_value(column, schema, number=number)
 
 
+def _compared(column: Column, literals: Sequence[str]) -> list[str]:
+    return [f"{literal}::{column.type}" for literal in literals]
+
+
 def _awkward_values(column: Column, literals: Sequence[str], schema: Schema) -> list[str]:
-    values = [f"{literal}::{column.type}" for literal in literals]
+    values = _compared(column, literals)
     if _is_nullable(column):
         values.append("NULL")
     base = base_type(column.type, schema)
@@ -266,17 +276,16 @@ def _insert_variant(
     schema: Schema,
     table: str,
     number: int,
-    name: str,
-    expression: str,
+    values: Mapping[str, str],
     fits: Mapping[str, str],
 ) -> int:
-    """One copy of the first row with new keys, and `name` set; 0 when the schema refuses it."""
+    """One copy of the first row with new keys, and `values` (SQL by column) set; 0 when the schema refuses it."""
     unique = {column for columns in schema.unique_sets(table) for column in columns}
     columns = [column for column in schema.columns_of(table) if not column.generated]
     parents = {column for key in schema.foreign_keys(table) for column in key["columns"]}
     shown = []
     for column in columns:
-        if column.name == name and expression != "SAME":
+        if (expression := values.get(column.name, "SAME")) != "SAME":
             shown.append(expression)
         elif column.name in unique and column.name not in parents:
             fit = fits.get(column.name)

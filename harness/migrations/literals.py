@@ -10,14 +10,22 @@ from typing import Any
 from harness.migrations.actions import Name, actions, bounded_parents, conditions, walk, writes
 from harness.migrations.statements import Statement
 
-__all__ = ["Literals", "literals_in", "sought_empty"]
+__all__ = ["Literals", "bounds_in", "literals_in", "overwrites", "sought_empty"]
+
+_MOST_KEYS = 20  # of a statement; some rows show what becomes of all
 
 
 @dataclass(slots=True)
 class Literals:
-    """SQL literals by column name. Tables are not told apart: a comparison may stand in a join or a subquery."""
+    """SQL literals by column name. Tables are not told apart: a comparison may stand in a join or a subquery.
+
+    `together` are those that one row has to hold: (table, literals by column) of an upsert's or a MERGE's key.
+    `brought` are those that an INSERT of the migration brings itself: production has no such key, or it would fail.
+    """
 
     by_column: dict[str, list[str]] = field(default_factory=dict)
+    together: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    brought: set[str] = field(default_factory=set)
 
     def add(self, pairs: Iterable[tuple[str, str]]) -> None:
         """More of them, by column name."""
@@ -39,7 +47,64 @@ def literals_in(statements: Sequence[Statement]) -> Literals:
             if name == "A_Expr":
                 _add(found, body.get("lexpr"), body.get("rexpr"))
                 _add(found, body.get("rexpr"), body.get("lexpr"))
+            if name == "InsertStmt" and "onConflictClause" not in body:
+                found.brought |= set(_brought(body))
+            elif name in _KEYED:
+                found.together += [(body["relation"]["relname"], key) for key in _KEYED[name](body)[:_MOST_KEYS] if key]
     return found
+
+
+def overwrites(statement: Statement) -> bool:
+    """Whether it writes over rows that have the keys which it gives itself, in VALUES: whether there are any, rows decide."""
+    return any(_KEYED[name](body) for name, body in walk(statement.tree or {}) if name in _KEYED)
+
+
+def _brought(insert: Mapping[str, Any]) -> Iterator[str]:
+    for entry in insert.get("selectStmt", {}).get("SelectStmt", {}).get("valuesLists", ())[:_MOST_KEYS]:
+        yield from filter(None, map(_literal, entry["List"]["items"]))
+
+
+def _upserted(insert: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The keys of the rows that `INSERT (…) VALUES … ON CONFLICT (…) DO UPDATE` gives."""
+    clause = insert.get("onConflictClause", {})
+    if clause.get("action") != "ONCONFLICT_UPDATE":
+        return []
+    key = {entry["IndexElem"].get("name", "") for entry in clause.get("infer", {}).get("indexElems", ())}
+    names = [entry["ResTarget"]["name"] for entry in insert.get("cols", ())]
+    rows = _rows(insert.get("selectStmt", {}), names)
+    return [{name: row[name] for name in key} for row in rows if key and key <= row.keys()]
+
+
+def _merged(merge: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The keys of the rows that `MERGE … USING (VALUES …) AS source (…) ON …` gives."""
+    source = merge.get("sourceRelation", {}).get("RangeSubselect", {})
+    alias = source.get("alias", {})
+    rows = _rows(source.get("subquery", {}), [entry["String"]["sval"] for entry in alias.get("colnames", ())])
+    pairs: dict[str, str] = {}
+    for name, body in walk(merge.get("joinCondition", {})):
+        sides = [_dotted(body.get(side)) for side in ("lexpr", "rexpr")] if name == "A_Expr" else []
+        given = [side for side in sides if side[:1] == [alias.get("aliasname")]]
+        mine = [side for side in sides if side and side not in given]
+        if given and mine:
+            pairs[mine[0][-1]] = given[0][-1]
+    return [
+        {name: row[said] for name, said in pairs.items()} for row in rows if pairs and {*pairs.values()} <= row.keys()
+    ]
+
+
+_KEYED = {"InsertStmt": _upserted, "MergeStmt": _merged}
+
+
+def _rows(query: Mapping[str, Any], names: Sequence[str]) -> list[dict[str, str]]:
+    """By name what each row of a VALUES says, as far as it is a literal."""
+    lists = query.get("SelectStmt", {}).get("valuesLists", ())
+    rows = (zip(names, map(_literal, entry["List"]["items"]), strict=False) for entry in lists)
+    return [{name: text for name, text in row if text is not None} for row in rows]
+
+
+def _dotted(expression: Any) -> list[str]:
+    fields = expression.get("ColumnRef", {}).get("fields", ()) if isinstance(expression, Mapping) else ()
+    return [entry.get("String", {}).get("sval", "") for entry in fields]
 
 
 def _add(found: Literals, column: Any, value: Any) -> None:

@@ -256,10 +256,9 @@ class Rehearsal:
     def awkward(self) -> Template:
         """Some plain rows, the given rows, and every kind of row that the schema still allows."""
         literals = self._literals
+        said = (sorted(literals.by_column.items()), literals.together, sorted(literals.brought))
         bounds = [(parent.sql, values) for parent, values in bounds_in(self.statements)]
-        digest = hashlib.sha256(
-            f"{sorted(literals.by_column.items())} {bounds} {self._given_digest}".encode()
-        ).hexdigest()[:12]
+        digest = hashlib.sha256(f"{said} {bounds} {self._given_digest}".encode()).hexdigest()[:12]
         return self.base.derive(f"awkward-{digest}", self._make_awkward)
 
     @property

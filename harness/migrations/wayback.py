@@ -13,6 +13,7 @@ from harness.migrations.actions import quoted
 from harness.migrations.compatibility import new_kinds
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.generator import row_sql
+from harness.migrations.literals import overwrites
 from harness.migrations.reading import Script, read
 from harness.migrations.rehearsal import Rehearsal, ordered_labels
 from harness.migrations.reverse import Reverse, fills_gaps, reverse
@@ -155,9 +156,16 @@ def _restored(
         statement = _about(rehearsal, change.table, change.column)
         if any(fills_gaps(s) for s in rehearsal.statements if change.table in s.text):
             continue
-        evidence = f"after up and down: {change.text}"
+        keyed = change.kind == "values changed" and overwrites(statement)
         yield finding(
-            "down.loses-data", Severity.HIGH, PHASE, statement, evidence, table=change.table, about=change.column
+            "down.loses-data",
+            Severity.MEDIUM if keyed else Severity.HIGH,
+            PHASE,
+            statement,
+            f"after up and down: {change.text}{'; does production have rows with these keys?' * keyed}",
+            table=change.table,
+            status="predicted" if keyed else "measured",
+            about=change.column,
         )
     yield from () if given else _with_what_came(rehearsal, after, now)
     left = differences(rehearsal.before, now)
