@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from harness.lazy import leave_out
 from harness.memory import collect_rarely
@@ -20,6 +21,9 @@ def pytest_configure() -> None:
     leave_out(
         "rfc3987_syntax"
     )  # `jsonschema` would import it to judge IRIs, which no schema here has: it takes seconds
+    # How long an example takes says more of what else the machine does than of the code.
+    settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("shared machine")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

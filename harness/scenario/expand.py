@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from itertools import product
-from typing import Any
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import accumulate, product
+from typing import Any, overload
 
 from msgspec.structs import replace
 
@@ -14,8 +17,9 @@ from harness.scenario.model import Case, Scenario, Step
 from harness.scenario.scope import inserted
 from harness.scenario.show import written_out
 
-__all__ = ["case_title", "cases_of", "matrix_rows", "parameter_text"]
+__all__ = ["Cases", "case_title", "matrix_rows", "parameter_text", "steps_of"]
 
+_KEPT = 64  # cases that need not be made again: a run in rounds asks for each of its few again and again
 _NAME = re.compile(r"\$(?:\{([A-Za-z_][\w-]*)\}|([A-Za-z_]\w*(?:-\w+)*))")
 
 
@@ -44,26 +48,68 @@ def case_title(scenario: Scenario, params: Mapping[str, Any], repetition: int = 
     return f"{_filled(scenario.title, params)}{' ' if tail else ''}{tail}{again}"
 
 
-def cases_of(scenario: Scenario) -> Iterator[Case]:
-    """The cases of a scenario in the order of its parameters, each repeated as often as it says."""
-    number = 0
-    for params in scenario.rows_of_params:
-        given = scenario.given_of(params)
-        steps = tuple(_step(step, params) for step in scenario.when) if params else scenario.when
-        for repetition in range(1, scenario.repeat + 1):
-            number += 1
-            again = f"#{repetition}" if scenario.repeat > 1 else ""
-            yield Case(
-                scenario=scenario,
-                params=params,
-                case_id=f"{scenario.stem}{parameter_text(params)}{again}",
-                title=case_title(scenario, params, repetition),
-                number=number,
-                given=given,
-                steps=steps,
-                then=scenario.then,
-                repetition=repetition,
-            )
+class Cases(Sequence[Case]):
+    """Cases of some scenarios in some order, each made when it is asked for: of thousands, one runs at a time.
+
+    Every case of the scenarios has a number, in the order of the scenarios and their parameters; each is repeated as often
+    as its scenario says.
+    """
+
+    def __init__(self, scenarios: Sequence[Scenario], starts: Sequence[int], numbers: Sequence[int]) -> None:
+        self._scenarios = scenarios
+        self._starts = starts  # the number of each scenario's first case, and how many cases there are
+        self._numbers = numbers
+        self._made = lru_cache(_KEPT)(self._make)
+
+    @classmethod
+    def of(cls, scenarios: Sequence[Scenario]) -> Cases:
+        """Every case."""
+        counts = (len(scenario.rows_of_params) * scenario.repeat for scenario in scenarios)
+        starts = array("q", accumulate(counts, initial=0))
+        return cls(scenarios, starts, range(starts[-1]))
+
+    def where(self, keep: Callable[[Case], bool]) -> Cases:
+        """Those that `keep` holds of."""
+        return self.at(place for place, case in enumerate(self) if keep(case))
+
+    def at(self, places: Iterable[int]) -> Cases:
+        """Those at these places, in this order."""
+        return Cases(self._scenarios, self._starts, array("q", [self._numbers[place] for place in places]))
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, place: int) -> Case: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Cases: ...
+
+    def __getitem__(self, place: int | slice) -> Case | Cases:
+        if isinstance(place, slice):
+            return self.at(range(len(self))[place])
+        return self._made(self._numbers[place])
+
+    def _make(self, number: int) -> Case:
+        at = bisect_right(self._starts, number) - 1
+        scenario, before = self._scenarios[at], number - self._starts[at]
+        row, repetition = divmod(before, scenario.repeat)
+        params = scenario.rows_of_params[row]
+        again = f"#{repetition + 1}" if scenario.repeat > 1 else ""
+        return Case(
+            scenario=scenario,
+            params=params,
+            case_id=f"{scenario.stem}{parameter_text(params)}{again}",
+            title=case_title(scenario, params, repetition + 1),
+            number=before + 1,
+            repetition=repetition + 1,
+        )
+
+
+def steps_of(scenario: Scenario, params: Mapping[str, Any]) -> tuple[Step, ...]:
+    """The steps as a case with `params` reads."""
+    when = scenario.script.when
+    return tuple(_step(step, params) for step in when) if params else when
 
 
 def _step(step: Step, params: Mapping[str, Any]) -> Step:

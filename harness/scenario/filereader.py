@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 from harness.scenario.fragmentreader import read_fragment
 from harness.scenario.fragments import Fragment
@@ -31,7 +32,10 @@ FILE_KEYS: Mapping[str, str] = {
 
 
 class FileReader:
-    """Reads one file; its fragments are read when first called, so that order does not matter."""
+    """Reads one file; its fragments are read when first called, so that order does not matter.
+
+    Use it in a block: at its end it lets go of the file, for while files are read no collection breaks circles.
+    """
 
     def __init__(self, loader: Loading, root: MapNode, shown: str, path: Path, using: tuple[str, ...] = ()) -> None:
         self.loader = loader
@@ -46,6 +50,14 @@ class FileReader:
         self.steps = StepReader(
             loader.around.registry, reader, self.fragment, loader.around.known.invariants, loader.unread
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        del self.steps.reader, self.steps, self.root  # they ask each other for branches and fragments
 
     def read(self) -> Feature:
         """The feature; mistakes are noted in the loader."""

@@ -294,7 +294,8 @@ class Loading:
                 root.problem(f"A scenario file is a map; found {found(root)}.", "Begin it with `feature: …`.")
             )
             return None
-        return FileReader(self, root, shown, path).read()
+        with FileReader(self, root, shown, path) as reader:
+            return reader.read()
 
     def library(self, path: Path, at: Node, using: tuple[str, ...]) -> dict[str, Fragment]:
         """The fragments of a file that another one uses."""
@@ -318,8 +319,10 @@ class Loading:
             self.problems.append(at.problem(f"{shown} cannot be used: {error.what}", error.remedy))
             return {}
         self.sources[shown] = root.source
-        reader = FileReader(self, root, shown, path, using) if isinstance(root, MapNode) else None
-        self.libraries[shown] = reader.fragments() if reader else {}
+        if not isinstance(root, MapNode):
+            return self.libraries.setdefault(shown, {})
+        with FileReader(self, root, shown, path, using) as reader:
+            self.libraries[shown] = reader.fragments()
         return self.libraries[shown]
 
     def same_ids(self, features: Iterable[Feature]) -> None:

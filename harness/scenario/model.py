@@ -1,18 +1,25 @@
-"""What a scenario file means, typed: features, scenarios, steps, checks, and the cases that are run."""
+"""What a scenario file means, typed: features, scenarios, steps, checks, and the cases that are run.
+
+Of a scenario its script, nearly all that is read of it, is held packed: thousands are loaded, and one runs at a time.
+"""
 
 from __future__ import annotations
 
+import copyreg
+import pickle
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct, field
 
 from harness.errors import Position
-from harness.scenario.values import MapPattern, Pattern
+from harness.scenario.values import ListPattern, MapPattern, Matcher, Opaque, Pattern, Reference, Template
+from harness.scenario.values import Literal as Plain
 
 if TYPE_CHECKING:
+    from harness.scenario.expand import Cases
     from harness.scenario.registry import Registry
 
 __all__ = [
@@ -26,6 +33,7 @@ __all__ = [
     "Given",
     "Invariant",
     "Scenario",
+    "Script",
     "Step",
     "Suite",
 ]
@@ -139,6 +147,34 @@ class Given(Struct, frozen=True):
         return self.actors.get(name or self.actor, name or "")
 
 
+class Script(Struct, frozen=True):
+    """What a scenario does: `given_of` makes where a case starts, of its parameters."""
+
+    given_of: Callable[[Mapping[str, Any]], Given]
+    when: tuple[Step, ...]
+    then: tuple[CheckSpec, ...]
+
+    def packed(self) -> bytes:
+        """The script in a tenth of the memory; `Scenario.script` unpacks it."""
+        return pickle.dumps(self, pickle.HIGHEST_PROTOCOL)
+
+
+_PRIVATE_USE = 240  # of the registered codes, the first that pickle leaves to programs
+_UNPACKED = 32  # scripts kept as they are: a scenario's cases mostly come one after another
+
+for _code, _kind in enumerate(
+    (Position, Plain, Reference, Template, Matcher, MapPattern, ListPattern, Opaque, CheckSpec, Step, Given, Script),
+    _PRIVATE_USE,
+):
+    copyreg.add_extension(_kind.__module__, _kind.__qualname__, _code)  # two bytes instead of forty, in each script
+
+
+@lru_cache(_UNPACKED)
+def _unpacked(packed: bytes) -> Script:
+    script: Script = pickle.loads(packed)  # noqa: S301 - packed by this process, or kept as `harness.scenario.compiled` does
+    return script
+
+
 class Scenario(Struct, frozen=True):
     """One scenario, before its matrix is expanded."""
 
@@ -146,9 +182,7 @@ class Scenario(Struct, frozen=True):
     file: str  # relative to the project, with slashes
     position: Position
     feature: str
-    given_of: Callable[[Mapping[str, Any]], Given]  # the given of a case, by its parameters
-    when: tuple[Step, ...]
-    then: tuple[CheckSpec, ...]
+    packed: bytes  # its script
     id: str | None = None
     tags: tuple[str, ...] = ()
     covers: tuple[str, ...] = ()
@@ -158,6 +192,12 @@ class Scenario(Struct, frozen=True):
     origin: str | None = None
     waived: Mapping[str, str] = field(default_factory=dict)  # invariant → reason
     last_line: int = 0
+    secrets: tuple[str, ...] = ()  # what no report may hold, in any of its cases
+
+    @property
+    def script(self) -> Script:
+        """What it does."""
+        return _unpacked(self.packed)
 
     @property
     def stem(self) -> str:
@@ -165,19 +205,33 @@ class Scenario(Struct, frozen=True):
         return self.id or f"{self.file}::{self.title}"
 
 
-class Case(Struct, frozen=True):
-    """One thing to run: a scenario with its parameters."""
+class Case(Struct, frozen=True, dict=True):
+    """One thing to run: a scenario with its parameters. What it does is unpacked when it is asked for, and kept with it."""
 
     scenario: Scenario
     params: Mapping[str, Any]
     case_id: str  # the same in every run
     title: str
     number: int  # of this case in its scenario, from 1
-    given: Given
-    steps: tuple[Step, ...]  # the scenario's `when`, with parameters in titles and actors
-    then: tuple[CheckSpec, ...]
     repetition: int = 1  # of the scenario's own `repeat`, which makes cases
     round: int | None = None  # of a run that runs its cases several times
+
+    @cached_property
+    def given(self) -> Given:
+        """Where it starts."""
+        return self.scenario.script.given_of(self.params)
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The scenario's `when`, with parameters in titles and actors."""
+        from harness.scenario.expand import steps_of
+
+        return steps_of(self.scenario, self.params)
+
+    @property
+    def then(self) -> tuple[CheckSpec, ...]:
+        """The checks after the last step."""
+        return self.scenario.script.then
 
     @property
     def scenario_id(self) -> str:
@@ -242,11 +296,11 @@ class Suite(Struct, frozen=True, dict=True):
         return (scenario for feature in self.features for scenario in feature.scenarios)
 
     @cached_property
-    def cases(self) -> tuple[Case, ...]:
+    def cases(self) -> Cases:
         """Every case in the order of the files."""
-        from harness.scenario.expand import cases_of
+        from harness.scenario.expand import Cases
 
-        return tuple(case for scenario in self.scenarios for case in cases_of(scenario))
+        return Cases.of(tuple(self.scenarios))
 
     @cached_property
     def tags(self) -> frozenset[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
@@ -14,7 +15,7 @@ from harness.scenario.fragments import branches
 from harness.scenario.given import GivenPatterns, GivenReader, merged
 from harness.scenario.instants import show_instant
 from harness.scenario.knownvalues import misfits, named_in_checks, named_in_rows, named_in_steps
-from harness.scenario.model import BUILTIN_NAMES, DEFAULT_CLOCK, Given, Scenario, Step
+from harness.scenario.model import BUILTIN_NAMES, DEFAULT_CLOCK, Given, Scenario, Script, Step
 from harness.scenario.names import NameCheck
 from harness.scenario.parameters import ParameterReader
 from harness.scenario.registry import bind
@@ -91,14 +92,13 @@ class ScenarioReader:
         when = self.steps.steps(node.entries["when"]) if "when" in node.entries else ()
         then = self.steps.checks(node.entries["then"]) if "then" in node.entries else ()
         self.complete(node, when, bool(then))
+        script = Script(given.make, when, then)
         scenario = Scenario(
             title=title or "",
             file=self.file,
             position=node.keys.get("scenario", node).position,
             feature=self.feature,
-            given_of=_GivenOf(given),
-            when=when,
-            then=then,
+            packed=script.packed(),
             id=self.slug(node),
             tags=self.words(node, "tags"),
             covers=self.covers(node),
@@ -108,10 +108,11 @@ class ScenarioReader:
             origin=self.text(node, "origin"),
             waived=self.waived(node),
             last_line=last_line,
+            secrets=_secrets(given, params),
         )
-        self.names(node, scenario, given)
-        self.known_values(scenario, given)
-        self.actors(scenario)
+        self.names(node, scenario, script, given)
+        self.known_values(scenario, script, given)
+        self.actors(scenario, script)
         return scenario
 
     def given(self, node: MapNode) -> GivenPatterns:
@@ -223,7 +224,7 @@ class ScenarioReader:
         )
         return None
 
-    def names(self, node: MapNode, scenario: Scenario, given: GivenPatterns) -> None:
+    def names(self, node: MapNode, scenario: Scenario, script: Script, given: GivenPatterns) -> None:
         """Every name is known where it stands; every capture and every axis of the matrix is used."""
         matrix = node.get("matrix")
         axes = matrix.keys if isinstance(matrix, MapNode) else {}
@@ -235,8 +236,8 @@ class ScenarioReader:
         before = NameCheck({"catalog", "now", "seed", "secrets", "case", *names}, catalogue, secrets=secrets)
         before.pattern(given.patterns)
         before.steps(given.faults)
-        check.steps(scenario.when)
-        for each in scenario.then:
+        check.steps(script.when)
+        for each in script.then:
             check.check(each)
         check.unused()
         used = check.used | before.used | set(re.findall(r"\$\{?([\w-]+)", scenario.title))
@@ -247,10 +248,10 @@ class ScenarioReader:
                 )
         self.problems += before.problems + check.problems
 
-    def known_values(self, scenario: Scenario, given: GivenPatterns) -> None:
+    def known_values(self, scenario: Scenario, script: Script, given: GivenPatterns) -> None:
         """No value of a case, of the catalogue or of the run stands where it never is."""
         sent = named_in_rows(given.patterns.get("rows"))
-        places = [*named_in_steps(scenario.when), *named_in_checks(scenario.then), *sent]
+        places = [*named_in_steps(script.when), *named_in_checks(script.then), *sent]
         facts = {"seed": 1, "case": 1, "now": show_instant(DEFAULT_CLOCK), "catalog": self.catalogue(given) or {}}
         for params in scenario.rows_of_params if places else ():
             values = {name: Literal(value, scenario.position) for name, value in {**facts, **params}.items()}
@@ -261,11 +262,11 @@ class ScenarioReader:
         value = getattr(name, "value", None)
         return (self.known.catalogues or {}).get(value) if isinstance(value, str) else None
 
-    def actors(self, scenario: Scenario) -> None:
+    def actors(self, scenario: Scenario, script: Script) -> None:
         """In every case, the visitors have roles that there are, and every `by` names one of them."""
         for params in scenario.rows_of_params:
             try:
-                given = scenario.given_of(params)
+                given = script.given_of(params)
             except InputError as error:
                 if not any(problem.position == error.position for problem in self.problems):
                     self.problems.append(Problem(error.position, error.what, error.remedy))
@@ -273,26 +274,26 @@ class ScenarioReader:
             roles = (self.known.roles or {}).get(given.catalog)
             if roles is not None:
                 self.roles(given, roles)
-                self.who(scenario, params, {*given.actors, *roles})
-            self.times(scenario, given, params)
-            self.chosen(scenario, params, (self.known.sessions or {}).get(given.catalog))
+                self.who(script, params, {*given.actors, *roles})
+            self.times(script, given, params)
+            self.chosen(script, params, (self.known.sessions or {}).get(given.catalog))
 
     def roles(self, given: Given, roles: frozenset[str]) -> None:
         for role in given.actors.values():
             if role not in roles and not any(f"no role {role}." in problem.what for problem in self.problems):
                 self.problems.append(Problem(given.position, f"There is no role {role}.", did_you_mean(role, roles)))
 
-    def who(self, scenario: Scenario, params: Mapping[str, Any], known: set[str]) -> None:
-        for step in _all_steps(scenario.when):
+    def who(self, script: Script, params: Mapping[str, Any], known: set[str]) -> None:
+        for step in _all_steps(script.when):
             by = inserted(params[step.by[1:]]) if step.by and step.by[1:] in params else step.by
             if by and "$" not in by and by not in known:
                 remedy = did_you_mean(by, known, noun="actors")
                 self.problems.append(Problem(step.position, f"Nobody here is called {by}.", remedy))
 
-    def times(self, scenario: Scenario, given: Given, params: Mapping[str, Any]) -> None:
+    def times(self, script: Script, given: Given, params: Mapping[str, Any]) -> None:
         """As far as it is known before the run where the clock stands, no step sets it back."""
         now = given.clock
-        for step in scenario.when:
+        for step in script.when:
             if step.verb != "clock":
                 if any(inner.verb == "clock" for inner in _all_steps(_inner(step))):
                     return
@@ -311,11 +312,11 @@ class ScenarioReader:
                     self.problems.append(told)
                 return
 
-    def chosen(self, scenario: Scenario, params: Mapping[str, Any], known: frozenset[str] | None) -> None:
+    def chosen(self, script: Script, params: Mapping[str, Any], known: frozenset[str] | None) -> None:
         """Every session type that is chosen by name is one of the catalogue's."""
         if known is None:
             return
-        for step in _all_steps(scenario.when):
+        for step in _all_steps(script.when):
             pattern = step.args.get("session") if step.verb == "select_session" else None
             named = getattr(pattern, "value", None)
             if isinstance(pattern, Reference) and not pattern.path:
@@ -329,17 +330,15 @@ class ScenarioReader:
         self.problems.append(node.problem(what, remedy))
 
 
-class _GivenOf:
-    """The given of a case; made once when no parameter matters."""
-
-    __slots__ = ("made", "patterns")
-
-    def __init__(self, patterns: GivenPatterns) -> None:
-        self.patterns = patterns
-        self.made = None if patterns.parameterised else patterns
-
-    def __call__(self, params: Mapping[str, Any]) -> Any:
-        return self.patterns.make(params)
+def _secrets(given: GivenPatterns, rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """What no report may hold, in any of the cases; a mistake in where a case starts is told when its actors are read."""
+    if "secrets" not in given.patterns:
+        return ()
+    found: dict[str, None] = {}
+    for params in rows:
+        with suppress(InputError):
+            found.update(dict.fromkeys(given.make(params).secrets.values()))
+    return tuple(found)
 
 
 def _checks(step: Step) -> bool:

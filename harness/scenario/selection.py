@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from harness.errors import InputError, NothingSelected
 from harness.project import located, relative
+from harness.scenario.expand import Cases
 from harness.scenario.files import Place
 from harness.scenario.model import Case, Suite
 from harness.scenario.suggest import did_you_mean
@@ -37,18 +38,18 @@ class Selection(Struct, frozen=True):
     only: frozenset[str] | None = None
 
 
-def select(suite: Suite, selection: Selection, *, project: Path) -> list[Case]:
+def select(suite: Suite, selection: Selection, *, project: Path) -> Cases:
     """The cases asked for, in the order of the files.
 
     Raises:
         InputError: an unknown tag, rule or line, or an expression that cannot be read.
         NothingSelected: no case is left; says which wish removed the last.
     """
-    cases = list(suite.cases)
+    cases = suite.cases
     if not cases:
         raise NothingSelected("There are no scenarios.", "Add one under scenarios/.")
     for wish, keep in _wishes(suite, selection, project):
-        left = [case for case in cases if keep(case)]
+        left = cases.where(keep)
         if not left:
             raise NothingSelected(
                 f"No scenario is left: none of {len(cases)} fits {wish}.", "`harness list` shows all."
@@ -111,28 +112,29 @@ def _with_text(text: str) -> Callable[[Case], bool]:
 
 def divided(cases: Sequence[Case], count: int, durations: Mapping[str, int]) -> dict[str, int]:
     """The shard (from 1 to `count`) of each case by its id, balanced by `durations` (µs by case id; unknown ones count as the median)."""
-    known = [durations[case.case_id] for case in cases if case.case_id in durations]
+    ids = [case.case_id for case in cases]
+    known = [durations[case_id] for case_id in ids if case_id in durations]
     usual = int(median(known)) if known else 1
-    weighed = sorted(cases, key=lambda case: (-durations.get(case.case_id, usual), case.case_id))
+    weighed = sorted(ids, key=lambda case_id: (-durations.get(case_id, usual), case_id))
     loads = [(0, number) for number in range(1, min(count, len(cases)) + 1)]  # a heap; what is lightest takes the next
     parts = {}
-    for case in weighed:
+    for case_id in weighed:
         load, number = loads[0]
-        heapreplace(loads, (load + max(1, durations.get(case.case_id, usual)), number))
-        parts[case.case_id] = number
+        heapreplace(loads, (load + max(1, durations.get(case_id, usual)), number))
+        parts[case_id] = number
     return parts
 
 
-def shuffled(cases: Sequence[Case], seed: int) -> list[Case]:
+def shuffled(cases: Cases, seed: int) -> Cases:
     """The cases in an order that depends on `seed` alone."""
-    order = sorted(cases, key=lambda case: case.case_id)
+    order = sorted(range(len(cases)), key=[case.case_id for case in cases].__getitem__)
     random.Random(seed).shuffle(order)
-    return order
+    return cases.at(order)
 
 
-def repeated(cases: Sequence[Case], times: int) -> Sequence[Case]:
+def repeated(cases: Cases, times: int) -> Sequence[Case]:
     """Each case `times` times, round by round; `scenario_id` says which round, `case_id` is that of the case."""
-    return tuple(cases) if times == 1 else _Rounds(tuple(cases), times)
+    return cases if times == 1 else _Rounds(cases, times)
 
 
 class _Rounds(Sequence[Case]):

@@ -99,7 +99,7 @@ class Stage:
         from psycopg.conninfo import conninfo_to_dict
 
         password = str(conninfo_to_dict(self.server.admin_dsn).get("password") or "")
-        named = {secret for case in self.suite.cases for secret in case.given.secrets.values()}
+        named = {secret for scenario in self.suite.scenarios for secret in scenario.secrets}
         return {*SECRETS, *named, *([password] if len(password) >= SHORTEST_SECRET else ())}
 
     # -- what the current set offers ----------------------------------------------------------------------------

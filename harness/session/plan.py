@@ -12,6 +12,7 @@ from msgspec import Struct
 from harness.errors import InputError, NothingSelected
 from harness.report.manifest import Shard
 from harness.scenario.compiled import compiled_of
+from harness.scenario.expand import Cases
 from harness.scenario.files import split_place
 from harness.scenario.loader import load
 from harness.scenario.model import Case, Suite
@@ -98,10 +99,10 @@ def make_plan(options: RunOptions, reports: Path) -> Plan:
     return Plan(suite, repeated(chosen, options.repeat), seed, shard, tuple(notes))
 
 
-def _part(cases: Sequence[Case], part: tuple[int, int], reports: Path) -> tuple[list[Case], Shard]:
+def _part(cases: Cases, part: tuple[int, int], reports: Path) -> tuple[Cases, Shard]:
     times = times_of(reports, [case.case_id for case in cases])
     parts = divided(cases, part[1], times.durations)
-    mine = [case for case in cases if parts[case.case_id] == part[0]]
+    mine = cases.where(lambda case: parts[case.case_id] == part[0])
     if not mine:
         raise NothingSelected(f"Shard {part[0]}/{part[1]} is empty.", "Make fewer shards.")
     division = hashlib.sha256("\n".join(f"{parts[each]} {each}" for each in sorted(parts)).encode()).hexdigest()[:12]

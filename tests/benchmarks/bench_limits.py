@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.scenario.compiled import Compiled, compiled_of
@@ -18,6 +19,7 @@ HARNESS = [sys.executable, "-m", "harness"]
 HELP_S, LOAD_MS, FIRST_S, GONE_S, WORKERS, GROWTH = 0.25, 0.7, 1.0, 0.1, 1.7, 1.1
 FEW, MANY = 100, 500
 SMALL, LARGE = 1_000, 20_000
+A_FILE = 100
 
 HEAD = "feature: The benchmark's flow\ngiven: {catalog: production, visitor: anonymous}\nscenarios:\n"
 SCENARIO = """
@@ -92,27 +94,41 @@ def first_and_gone(place: Path) -> tuple[float, float]:
 
 def speedup(place: Path) -> float:
     """How many times faster two workers are than one, by the slope between few and many scenarios."""
-    one, two = ([ran(place, count, workers)[0] for count in (FEW, MANY)] for workers in (1, 2))
+    one, two = ([ran(place, again(place, count), workers)[0] for count in (FEW, MANY)] for workers in (1, 2))
     return (one[1] - one[0]) / (two[1] - two[0])
 
 
 def growth(place: Path) -> float:
-    """The most memory of the run's processes at 20,000 scenarios over that at 1,000."""
-    small, large = (ran(place, count, 1)[1] for count in (SMALL, LARGE))
+    """The most memory of a run of 20,000 scenarios, each another one, over that at 1,000."""
+    small, large = (ran(place, [str(suite(place, count))], 1)[1] for count in (SMALL, LARGE))
     print(f"    {small:.0f} MiB, {large:.0f} MiB", flush=True)
     return large / small
 
 
-def ran(place: Path, count: int, workers: int) -> tuple[float, float]:
-    """Seconds of a run of `count` scenarios, and the most MiB that its main process held."""
-    command = [*HARNESS, "run", str(flow(place, min(count, 20))), "--repeat", str(max(1, count // 20)), "-q"]
+def again(place: Path, count: int) -> list[str]:
+    """The words that select `count` scenarios to run: a few, again and again."""
+    return [str(flow(place, 20)), "--repeat", str(count // 20)]
+
+
+def suite(place: Path, count: int) -> Path:
+    """A folder of `count` scenarios, a hundred a file."""
+    folder = place / f"suite-{count}"
+    folder.mkdir()
+    for file in range(count // A_FILE):
+        flow(folder, A_FILE, first=file * A_FILE)
+    return folder
+
+
+def ran(place: Path, selecting: Sequence[str], workers: int) -> tuple[float, float]:
+    """Seconds of a run of what the words select, and the most MiB that its main process held."""
+    command = [*HARNESS, "run", *selecting, "-q"]
     began = time.perf_counter()
     process = subprocess.Popen([*command, "-n", str(workers), *common(place)], cwd=ROOT, stdout=subprocess.DEVNULL)
     most = 0.0
     while process.poll() is None:
         most = max(most, resident(process.pid))
         time.sleep(0.05)
-    assert process.returncode == 0, f"the run of {count} ended with {process.returncode}"
+    assert process.returncode == 0, f"harness run {' '.join(selecting)} ended with {process.returncode}"
     return time.perf_counter() - began, most
 
 
@@ -125,9 +141,9 @@ def resident(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def flow(place: Path, count: int) -> Path:
-    path = place / f"flow-{count}.yaml"
-    path.write_text(HEAD + "".join(SCENARIO.replace("NUMBER", str(number)) for number in range(count)))
+def flow(place: Path, count: int, first: int = 0) -> Path:
+    path = place / f"flow-{first}-{count}.yaml"
+    path.write_text(HEAD + "".join(SCENARIO.replace("NUMBER", str(first + number)) for number in range(count)))
     return path
 
 
