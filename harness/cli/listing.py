@@ -46,7 +46,7 @@ def list_(
     from harness.session.plan import suite_of
 
     whole = [name for name, asked in (("--rules", rules), ("--tags", tags), ("--verbs", verbs)) if asked]
-    chosen = [name for name, given in (("--tag", tag), ("-k", text)) if given]
+    chosen = [name for name, given in (("--tag", tag), ("-k", text)) if given is not None]
     if whole and whole[1:] + chosen:
         raise typer.BadParameter(f"it cannot stand beside {(whole[1:] + chosen)[0]}", param_hint=whole[0])
     with kept_for_documents(as_json):  # files of verbs are run

@@ -78,11 +78,15 @@ class _Execution(Struct):
                 self.play(self.world)
         except StepFailed as failed:
             return self.broken("error" if failed.failure.error else "failed", failed.failure)
-        except (MachineError, AskedToEnd, KeyboardInterrupt):
+        except (MachineError, AskedToEnd):
             raise
         except HarnessError as error:
             return self.broken("error", self.faulty(str(error), fault=isinstance(error, HarnessFault)))
-        except BaseException as error:  # noqa: BLE001 - a fault of ours is an outcome of its own: never a pass, never the product's failure
+        except (
+            BaseException
+        ) as error:  # a fault of ours is an outcome of its own: never a pass, never the product's failure
+            if isinstance(error, KeyboardInterrupt) and _asked_to_stop(error):
+                raise
             after_sql = self.world is not None and self.world.ran_sql
             return self.broken("error", self.faulty(*_told(error, after_sql=after_sql)))
         return self.ended("passed", None, None)
@@ -287,6 +291,16 @@ def _failed(found: Sequence[Comparison], place: Position) -> _Mismatches:
 
 def _microseconds(began: float) -> int:
     return round((time.perf_counter() - began) * 1_000_000)
+
+
+def _asked_to_stop(error: KeyboardInterrupt) -> bool:
+    """Whether a signal's handler raised it, as far as that can be known: else a verb of the project's own did."""
+    import signal
+    import traceback
+
+    handler = signal.getsignal(signal.SIGINT)
+    *_, (last, _line) = traceback.walk_tb(error.__traceback__)
+    return handler is signal.default_int_handler or last.f_code is getattr(handler, "__code__", None)
 
 
 def _told(error: BaseException, *, after_sql: bool) -> tuple[str, bool]:

@@ -42,7 +42,7 @@ def select(suite: Suite, selection: Selection, *, project: Path) -> Cases:
     """The cases asked for, in the order of the files.
 
     Raises:
-        InputError: an unknown tag, rule or line, or an expression that cannot be read.
+        InputError: an unknown tag, rule or line, an empty text, or an expression that cannot be read.
         NothingSelected: no case is left; says which wish removed the last.
     """
     cases = suite.cases
@@ -106,6 +106,8 @@ def _covering(suite: Suite, rules: Sequence[str]) -> Callable[[Case], bool]:
 
 
 def _with_text(text: str) -> Callable[[Case], bool]:
+    if not text.strip():
+        raise InputError("The text to select by is empty.", "Write a part of a name, or leave -k out.")
     folded = text.casefold()
     return lambda case: folded in f"{case.scenario_id}\n{case.title}\n{case.feature}".casefold()
 

@@ -81,6 +81,12 @@ def test_bad_tags(suite: Suite, expression: str, message: str) -> None:
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["", "  "])
+def test_an_empty_text_selects_nothing_silently(suite: Suite, text: str) -> None:
+    with pytest.raises(InputError, match="The text to select by is empty"):
+        select(suite, Selection(text=text), project=Path.cwd())
+
+
 def test_text_rules_and_last_failed(suite: Suite) -> None:
     assert chosen(suite, text="SECOND") == ALL[1:3]
     assert chosen(suite, covers=("R05", "R03")) == ALL[:3]

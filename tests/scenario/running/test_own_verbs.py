@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
@@ -22,7 +23,7 @@ class LeaveArgs:
 @verb("leave", shorthand="how", kind="low")
 def leave(world, args: LeaveArgs):
     """Leave the process, as a script does."""
-    raise {"exit": SystemExit(0), "fail": ValueError("no"), "signal": AskedToEnd(143), "odd": GeneratorExit()}[args.how]
+    raise {"exit": SystemExit(0), "fail": ValueError("no"), "signal": AskedToEnd(143), "odd": GeneratorExit(), "ctrl-c": KeyboardInterrupt()}[args.how]
 '''
 
 
@@ -48,6 +49,20 @@ def test_a_verb_that_leaves_the_process_is_an_error_of_its_scenario(play: Play, 
 def test_a_signal_that_asks_the_process_to_end_is_no_error_of_a_scenario(play: Play) -> None:
     with pytest.raises(AskedToEnd):
         play("when: [{leave: signal}]\nthen: [{changed: none}]", head=LEAVING_HEAD, files={"leaving.py": LEAVING})
+
+
+def test_an_interrupt_that_nobody_sent_is_an_error_of_its_scenario(play: Play, request: pytest.FixtureRequest) -> None:
+    before = signal.signal(signal.SIGINT, lambda *_: None)  # as a run has a handler of its own
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+    steps = "when: [{leave: ctrl-c}]\nthen: [{changed: none}]"
+    played = play(steps, head=LEAVING_HEAD, files={"leaving.py": LEAVING})
+    assert played.outcome == "error"
+    assert "This verb failed: KeyboardInterrupt" in played.failure
+
+
+def test_an_interrupt_that_was_sent_ends_the_run(play: Play) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        play("when: [{leave: ctrl-c}]\nthen: [{changed: none}]", head=LEAVING_HEAD, files={"leaving.py": LEAVING})
 
 
 def test_half_a_surrogate_pair_is_written_out_where_a_failure_is_shown(play: Play) -> None:
@@ -179,6 +194,38 @@ print("goes on")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("a ***goes on\n", "")
+
+
+LATE = """
+import atexit, sys, threading
+from harness.scenario.ownoutput import masked_output
+
+go, gone = threading.Event(), threading.Event()
+
+def later():
+    go.wait()
+    print("late secret", flush=True)
+    sys.stderr.write("an error of a secret\\n")
+    sys.stdout.buffer.write(b"bytes of a secret\\n")
+    gone.set()
+
+for _ in range(2):
+    with masked_output(lambda text: text.replace("secret", "***")):
+        atexit.register(print, "at the end a secret")
+threading.Thread(target=later).start()
+print("the run's own secret")
+go.set()
+gone.wait()
+print("the last line's secret")
+"""
+
+
+def test_what_a_thread_prints_after_its_verb_and_what_is_printed_at_the_end_is_masked() -> None:
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines() == [
+        "the run's own secret", "late ***", "bytes of a ***", "the last line's secret", *["at the end a ***"] * 2,
+    ]  # fmt: skip
+    assert done.stderr == "an error of a ***\n"
 
 
 def test_a_process_without_standard_output_runs_verbs_all_the_same() -> None:
