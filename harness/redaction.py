@@ -44,6 +44,7 @@ _LONG_ENOUGH = 8
 """Characters of a secret that no word is by chance, in whatever case of letters."""
 _CUT = "…"  # how a message ends that was cut
 _HEAD = 6  # characters of a secret that are a leak
+_SIGN = 10  # characters of a secret that are looked for first: keys of one kind begin alike
 _REMEMBERED = 1_000_000  # characters of texts whose masked form is remembered: headers, titles, paths, pages come again
 
 # Each shape is looked for only in a text that holds one of its hints. Runs of letters are possessive (`++`) and begin
@@ -110,7 +111,7 @@ class Redactor:
                 f"A secret of {len(value)} characters cannot be masked; at least {SHORTEST_SECRET} are needed."
             )
         self._forms |= _derived(value)
-        self._signs = _least(self._forms)
+        self._signs = _least({form[:_SIGN] for form in self._forms})
         self._telling = (*_HINTS, *self._signs, _CUT)
         self._compiled = None
         self._heads = set()

@@ -173,6 +173,8 @@ class Recorder:
 
     def checks(self, found: Sequence[Comparison], kind: records.CheckKind, tries: int = 1) -> None:
         """One record a comparison."""
+        if not found:
+            return
         texts = iter(self.texts([text for each in found for text in (each.expected, each.actual)]))
         common = {**self._identity, "step": self.step, "kind": kind, "tries": tries}
         with self._lock:
