@@ -9,6 +9,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.abc import Loader
 from pathlib import Path
 from types import ModuleType
@@ -44,7 +45,7 @@ def load_verbs(path: Path, registry: Registry, *, shown: str = "", anew: bool = 
     module = importlib.util.module_from_spec(spec)
     try:
         if anew or module_name not in sys.modules:  # else another file of verbs imported it, and its verbs are there
-            with staying(), registry.collecting():
+            with staying(), registry.collecting(), _whole(module_name, registry):
                 _run(module, spec.loader)
     except HarnessError as error:
         raise InputError(error.what, error.remedy, Position(name, _line(error, path))) from None
@@ -94,6 +95,17 @@ def _run(module: ModuleType, loader: Loader) -> None:
         loader.exec_module(module)
     except BaseException:
         sys.modules.pop(module.__name__, None)
+        raise
+
+
+@contextmanager
+def _whole(module_name: str, registry: Registry) -> Iterator[None]:
+    """Within this block a file declares its verbs: all of them or, where it cannot be run to its end, none."""
+    try:
+        yield
+    except BaseException:
+        for name in [each.name for each in registry.verbs.values() if each.run.__module__ == module_name]:
+            del registry.verbs[name]
         raise
 
 

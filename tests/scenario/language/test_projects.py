@@ -209,6 +209,14 @@ def test_own_verbs_that_are_broken_are_told_with_their_line(
     assert str(caught.value).startswith("scenarios/verbs.py:")
 
 
+def test_a_file_of_verbs_that_breaks_off_declares_none(project: Path, registry: Registry) -> None:
+    write(project / "scenarios" / "own.py", VERBS.replace(": int", ": Annotated[int, 'how long']") + "raise OSError\n")
+    write(project / "scenarios" / "a.yaml", scenario("when: [{think: 5}]", head="use: [own.py]\n" + HEAD))
+    with pytest.raises(InputErrors) as caught:
+        load_project(project, registry)
+    assert "There is no verb think. It may be one of scenarios/own.py, which cannot be read." in str(caught.value)
+
+
 def test_own_verbs_reach_no_other_project(project: Path, registry: Registry) -> None:
     write(project / "scenarios" / "verbs.py", VERBS)
     assert "think" in load_project(project, registry).registry.verbs
