@@ -32,7 +32,7 @@ def from_here(paths: Iterable[str]) -> tuple[str, ...]:
     here = Path.cwd()
     if here == project_root():
         return tuple(paths)
-    return tuple(str(here / text) if (here / _LINE.sub("", text)).exists() else text for text in paths)
+    return tuple(str(here / text) if text and (here / _LINE.sub("", text)).exists() else text for text in paths)
 
 
 def relative(path: Path, project: Path) -> str:

@@ -30,7 +30,7 @@ def list_(
         list[str] | None, typer.Option("-t", "--tag", help="Only scenarios that fit this tag expression.")
     ] = None,
     text: Annotated[
-        str | None, typer.Option("-k", help="Only scenarios whose name or file contains TEXT.", metavar="TEXT")
+        str | None, typer.Option("-k", help="Only scenarios whose name, feature or file contains TEXT.", metavar="TEXT")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> int:
@@ -38,7 +38,7 @@ def list_(
 
     Examples:
 
-      harness list -t anonymous
+      harness list -t smoke
 
       harness list --rules
     """

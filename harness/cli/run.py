@@ -32,12 +32,15 @@ def run(
     ] = None,
     tag: Annotated[
         list[str] | None,
-        typer.Option("-t", "--tag", help="Tag expression, e.g. 'anonymous and not slow'.", rich_help_panel=_SELECT),
+        typer.Option("-t", "--tag", help="Tag expression, e.g. 'smoke and not update'.", rich_help_panel=_SELECT),
     ] = None,
     text: Annotated[
         str | None,
         typer.Option(
-            "-k", help="Only scenarios whose name or file contains TEXT.", metavar="TEXT", rich_help_panel=_SELECT
+            "-k",
+            help="Only scenarios whose name, feature or file contains TEXT.",
+            metavar="TEXT",
+            rich_help_panel=_SELECT,
         ),
     ] = None,
     covers: Annotated[
@@ -178,7 +181,7 @@ def run(
 
       harness run scenarios/anonymous/booking.yaml:6   the scenario at that line
 
-      harness run -t 'anonymous and not slow' -n auto
+      harness run -t 'smoke and not update' -n auto
 
       harness run --target legacy --covers R20
 

@@ -54,7 +54,7 @@ class Choosing:
             description="Other paths", placeholder="FILE, FOLDER or FILE:LINE, separated by spaces", **wide
         )
         self.tags = ipywidgets.Combobox(
-            description="Tags", placeholder="anonymous and not slow", options=tag_choices(root), **wide
+            description="Tags", placeholder="smoke and not update", options=tag_choices(root), **wide
         )
         self.text = ipywidgets.Text(description="Name contains", placeholder="any", **wide)
         self.target = ipywidgets.Combobox(

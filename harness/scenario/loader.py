@@ -25,7 +25,7 @@ from harness.scenario.tables import Tables, load_tables
 from harness.scenario.userverbs import imported_from_beside, load_verbs
 from harness.scenario.yamltree import MapNode, Node, Source, parse
 
-__all__ = ["Loading", "Surroundings", "load", "load_text", "verbs_of"]
+__all__ = ["Loading", "Surroundings", "load", "load_text", "tags_of", "verbs_of"]
 
 
 class Surroundings(Struct):
@@ -114,6 +114,14 @@ def verbs_of(project: Path) -> Registry:
     loader.raise_problems()
     kept.save()
     return loader.around.registry
+
+
+def tags_of(project: Path) -> frozenset[str]:
+    """The tags of all scenarios of `project` that can be read; mistakes are not asked for here."""
+    if not (project / "scenarios").is_dir():
+        return frozenset()
+    features = Loading(project, {}, compiled_of(project)).read([split_place("scenarios")], None, None)
+    return frozenset(tag for feature in features for scenario in feature.scenarios for tag in scenario.tags)
 
 
 class Loading:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from heapq import heapreplace
 from pathlib import Path
 from statistics import median
@@ -16,6 +17,7 @@ from harness.errors import InputError, NothingSelected
 from harness.project import located, relative
 from harness.scenario.expand import Cases
 from harness.scenario.files import Place
+from harness.scenario.loader import tags_of
 from harness.scenario.model import Case, Suite
 from harness.scenario.suggest import did_you_mean
 from harness.scenario.tagexpression import tag_filter
@@ -66,7 +68,8 @@ def _wishes(suite: Suite, selection: Selection, project: Path) -> Iterable[Wish]
     if lines:
         yield "the lines given", _at_places(suite, selection.places, project)
     if selection.tag is not None:
-        yield f"the tags {selection.tag}", tag_filter(selection.tag, suite.tags)
+        elsewhere = partial(tags_of, project) if selection.places else frozenset
+        yield f"the tags {selection.tag}", tag_filter(selection.tag, suite.tags, elsewhere)
     if selection.covers:
         yield f"the rules {', '.join(selection.covers)}", _covering(suite, selection.covers)
     if selection.text is not None:

@@ -34,14 +34,14 @@ def slip_of(word: str, known: Iterable[str]) -> str | None:
     return None
 
 
-def did_you_mean(word: str, known: Iterable[str], *, noun: str = "known") -> str:
+def did_you_mean(word: str, known: Iterable[str], *, noun: str = "known names") -> str:
     """A remedy for an unknown `word`: the nearest name, else the names there are (if few enough to read)."""
     names = sorted(set(known))
     close = nearest(word, names)
     if close:
         return f"Did you mean {close[0]}?"
     if not names:
-        return f"There is no {noun} name here."
+        return f"There are no {noun} here."
     if len(names) <= _SHOWN:
         return f"One of: {', '.join(names)}."
     return f"{noun.capitalize()}: {', '.join(names[:_SHOWN])} and {len(names) - _SHOWN} more."

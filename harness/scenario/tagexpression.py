@@ -18,13 +18,18 @@ _DEPTH = 50
 Test: TypeAlias = Callable[[frozenset[str]], bool]
 
 
-def tag_filter(text: str, known: Collection[str]) -> Callable[[Case], bool]:
+def tag_filter(
+    text: str, known: Collection[str], elsewhere: Callable[[], Collection[str]] = frozenset
+) -> Callable[[Case], bool]:
     """Whether a case's tags fit the expression. `not` binds tightest, then `and`, then `or`.
+
+    `elsewhere` is asked for the tags of scenarios that are not chosen from, when one is not `known`: none of a folder
+    may be slow, and `not slow` is no mistake there.
 
     Raises:
         InputError: the expression cannot be read, or names a tag that no scenario has.
     """
-    test = _Parser(text, known).whole()
+    test = _Parser(text, known, elsewhere).whole()
     return lambda case: test(frozenset(case.scenario.tags))
 
 
@@ -34,9 +39,10 @@ def every_one(texts: Sequence[str]) -> str | None:
 
 
 class _Parser:
-    def __init__(self, text: str, known: Collection[str]) -> None:
+    def __init__(self, text: str, known: Collection[str], elsewhere: Callable[[], Collection[str]]) -> None:
         self.text = text
         self.known = known
+        self.elsewhere = elsewhere
         self.tokens = [found.group().strip() for found in _TOKEN.finditer(text)]
         bad = [found.group("other") for found in _TOKEN.finditer(text) if found.group("other")]
         if bad:
@@ -85,6 +91,8 @@ class _Parser:
             before = f"before {self.tokens[0]}" if self.tokens else "at the end"
             raise InputError(f"A tag is missing {before} in the tag expression {self.text!r}.", _EXAMPLE)
         name = self.tokens.pop(0)
+        if name not in self.known:
+            self.known = {*self.known, *self.elsewhere()}
         if name not in self.known:
             raise InputError(f"No scenario has the tag {name}.", did_you_mean(name, self.known, noun="tags"))
         return lambda tags: name in tags

@@ -46,9 +46,11 @@ def suite_of(paths: Sequence[str], root: Path) -> Suite:
 
     Raises:
         InputErrors: every mistake of every file.
-        InputError: there is no such path.
+        InputError: there is no such path, or it is empty.
     """
     wanted = tuple(paths) or DEFAULT_PATHS
+    if "" in wanted:  # of a variable that is not set: to pathlib it is the current folder
+        raise InputError("A path is empty: it names nothing.", "Write . for the current folder.")
     if not paths and not (root / DEFAULT_PATHS[0]).is_dir():
         raise InputError(
             f"There is no {DEFAULT_PATHS[0]}/ in {root.name}/.", "Run from the project's folder, or name a path."

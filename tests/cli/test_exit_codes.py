@@ -64,6 +64,7 @@ def test_a_failed_check_is_1_and_says_how_to_run_it_again(failing: Path, tmp_pat
     ("arguments", "code", "said"),
     [
         (["nowhere.yaml"], 4, "There is no nowhere.yaml."),
+        ([""], 4, "A path is empty"),
         (["--tag", "nope"], 4, "No scenario has the tag nope."),
         (["-k", "no such scenario"], 5, "none of"),
         (["--target", "legasy"], 4, "Did you mean legacy?"),
@@ -87,7 +88,7 @@ def test_a_failed_check_is_1_and_says_how_to_run_it_again(failing: Path, tmp_pat
     ],
 )
 def test_what_cannot_be_is_told_with_its_code(arguments: list[str], code: int, said: str, suite: Path) -> None:
-    paths = [] if arguments[0].endswith(".yaml") else [str(suite)]
+    paths = [str(suite)] if arguments[0].startswith("-") else []
     done = harness("run", *paths, *arguments)
     assert done.code == code, done
     assert said in done.err, done

@@ -82,5 +82,5 @@ def test_values_that_differ_look_different(value: Any, expected: str) -> None:
 def test_suggestions() -> None:
     assert did_you_mean("clientid", ["clientId", "client"]) == "Did you mean clientId?"
     assert did_you_mean("zzz", ["a", "b"]) == "One of: a, b."
-    assert did_you_mean("zzz", [], noun="keys") == "There is no keys name here."
+    assert did_you_mean("zzz", [], noun="keys") == "There are no keys here."
     assert did_you_mean("zzz", [f"n{i:02}" for i in range(20)], noun="verbs").startswith("Verbs: n00, n01")

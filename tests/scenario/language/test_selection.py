@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from harness.errors import InputError, InputErrors, NothingSelected
 from harness.scenario.files import find_files, split_place
+from harness.scenario.loader import load as load_files
 from harness.scenario.model import Suite
 from harness.scenario.selection import Selection, divided, repeated, select, shuffled
 
@@ -85,6 +87,23 @@ def test_bad_tags(suite: Suite, expression: str, message: str) -> None:
 def test_an_empty_text_selects_nothing_silently(suite: Suite, text: str) -> None:
     with pytest.raises(InputError, match="The text to select by is empty"):
         select(suite, Selection(text=text), project=Path.cwd())
+
+
+def test_a_tag_that_only_other_files_have_is_no_mistake_where_some_were_chosen(tmp_path: Path) -> None:
+    """Nothing of a folder may be slow: `not slow` is all of it, and `slow` selects nothing."""
+    (tmp_path / "scenarios" / "fast").mkdir(parents=True)
+    untagged = TEXT.replace("slow", "quick").replace("smoke", "swift")
+    (tmp_path / "scenarios" / "a.yaml").write_text(TEXT)
+    (tmp_path / "scenarios" / "fast" / "b.yaml").write_text(untagged)
+    (tmp_path / "scenarios" / "broken.yaml").write_text("feature: [")
+    place = "scenarios/fast/b.yaml"
+    suite = load_files([place], project=tmp_path)
+    wanted = Selection(places=(split_place(place),), tag="not slow")
+    assert len(select(suite, wanted, project=tmp_path)) == len(ALL)
+    with pytest.raises(NothingSelected, match="fits the tags slow"):
+        select(suite, replace(wanted, tag="slow"), project=tmp_path)
+    with pytest.raises(InputError, match=r"No scenario has the tag slo\. Did you mean slow\?"):
+        select(suite, replace(wanted, tag="slo"), project=tmp_path)
 
 
 def test_text_rules_and_last_failed(suite: Suite) -> None:
