@@ -62,13 +62,15 @@ def replay(
 
       harness replay reports/latest 'A free session is booked without signing in[session=intro-call]'
     """
+    from harness.report.cases import so_many
     from harness.session.replay import replay as replayed
 
     found = replayed(run, scenario, root=project_root(), database=database)
     print(found.scenario_id)
     for difference in found.differences:
         print(f"  {difference}")
-    print(f"recorded {found.recorded}, now {found.replayed}; {len(found.differences) or 'no'} differences")
+    count = so_many(len(found.differences), "difference") if found.differences else "no differences"
+    print(f"recorded {found.recorded}, now {found.replayed}; {count}")
     return ExitCode.FAILED if found.differences or found.recorded != found.replayed else ExitCode.OK
 
 
@@ -87,12 +89,12 @@ def verify(
       harness verify reports/latest --inputs
     """
     from harness.report import verify as recompute
+    from harness.report.cases import so_many
 
     differences = recompute(run, project=project_root() if inputs else None)
     for difference in differences:
         print(difference)
-    count = f"{len(differences)} difference{'s' if len(differences) > 1 else ''}"
-    print(count if differences else "verified: every file is as it was written")
+    print(so_many(len(differences), "difference") if differences else "verified: every file is as it was written")
     return ExitCode.FAILED if differences else ExitCode.OK
 
 

@@ -66,6 +66,7 @@ def list_(
 
 
 def _cases(suite: Suite, paths: list[str], tags: list[str], text: str | None, *, as_json: bool) -> None:
+    from harness.report.cases import so_many
     from harness.scenario.files import split_place
     from harness.scenario.selection import Selection, select
     from harness.scenario.tagexpression import every_one
@@ -89,7 +90,7 @@ def _cases(suite: Suite, paths: list[str], tags: list[str], text: str | None, *,
         return
     for case in cases:
         print(f"{case.selector}  {case.title}" + (f"  [{', '.join(case.scenario.tags)}]" if case.scenario.tags else ""))
-    print(f"\n{_counted(len(cases), 'case')} in {_counted(len({case.scenario.file for case in cases}), 'file')}")
+    print(f"\n{so_many(len(cases), 'case')} in {so_many(len({case.scenario.file for case in cases}), 'file')}")
 
 
 def _rules(suite: Suite, *, as_json: bool) -> int:
@@ -121,10 +122,6 @@ def _verbs(suite: Suite, *, as_json: bool) -> None:
         print(f"{verb.kind:9} {verb.name:16} {verb.summary}")
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
-
-
 def validate(paths: Paths = None) -> int:
     """Say every mistake of every file at once, each with its place and what to do. Exit code 4 when there are any.
 
@@ -135,12 +132,13 @@ def validate(paths: Paths = None) -> int:
       harness validate scenarios/anonymous
     """
     from harness.errors import NothingSelected
+    from harness.report.cases import so_many
     from harness.session.plan import suite_of
 
     suite = suite_of(from_here(paths or ()), project_root())
     if not suite.features:
         raise NothingSelected("There are no scenario files.", "Give a file or a folder that has some.")
-    print(f"{_counted(len(suite.cases), 'case')} in {_counted(len(suite.features), 'file')}: no mistakes")
+    print(f"{so_many(len(suite.cases), 'case')} in {so_many(len(suite.features), 'file')}: no mistakes")
     return ExitCode.OK
 
 

@@ -20,7 +20,7 @@ from harness.report.disk import disk_errors
 from harness.report.lines import Row
 from harness.report.manifest import RunOutcome
 
-__all__ = ["Case", "Cases", "outcome_of", "title_of", "totals_of"]
+__all__ = ["Case", "Cases", "outcome_of", "so_many", "title_of", "totals_of"]
 
 
 _BLOCK = 1 << 20  # bytes of the spool read together
@@ -31,6 +31,13 @@ def title_of(name: str, scenario_id: str) -> str:
     at = scenario_id.find("[")
     bare = name.split(" [", maxsplit=1)[0]
     return name if at < 0 else f"{bare}{scenario_id[at:]}"
+
+
+def so_many(number: int, noun: str = "scenario", *, of: int | None = None) -> str:
+    """A number with its noun: `1 scenario`, `1 of 2,000 scenarios`."""
+    among = number if of is None else of
+    said = f"{number:,}" if of is None else f"{number:,} of {of:,}"
+    return f"{said} {noun}{'' if among == 1 else 's'}"
 
 
 class Case(Struct, frozen=True):

@@ -27,9 +27,9 @@ def test_the_tutorial_runs_to_its_end(project: Path, monkeypatch: pytest.MonkeyP
             if last is not None:
                 shown.append(eval(compile(ast.Expression(last.value), "cell", "eval"), names))
     pages = [piece._repr_html_() for piece in shown if hasattr(piece, "_repr_html_")]
-    assert "All 1 executed scenarios held" in pages[0]
+    assert "The one executed scenario held" in pages[0]
     assert "Booking" in pages[1]
-    assert "1 of 1 scenarios did not hold" in pages[2]
+    assert "1 of 1 scenario did not hold" in pages[2]
     assert "POST /api/scheduling/bookings/initialize" in pages[3]
     assert "1 fixed" in pages[4]
     assert "hazards found" in pages[5]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from harness.records import Check, Record, RowChange
 from harness.report import EventWriter, Run, finish, load
-from harness.report.analysis import paths
+from harness.report.analysis import health, paths
 from harness.report.analysis.intervals import median_interval
 from tests.report.planned import plans
 from tests.report.sample import records_of, start_run
@@ -117,3 +118,18 @@ def test_an_interval_needs_five_values_and_holds_the_median() -> None:
     assert median_interval(list(map(float, range(101)))) == found
     with pytest.raises(ValueError, match="no median of nothing"):
         median_interval([])
+
+
+def test_one_scenario_is_told_in_the_singular(tmp_path: Path) -> None:
+    """On the page, in the gates and in the headings of the notebooks."""
+    anonymous = next(plan for plan in plans(9, failing=False) if plan.actor == "anonymous")
+    start = start_run(tmp_path / "one", [plan := replace(anonymous, outcome="failed", defect="state")])
+    with EventWriter(tmp_path / "one", 0) as writer:
+        for record in records_of(plan):
+            writer.write(record)
+    finish(tmp_path / "one", ended_at=start.start + timedelta(seconds=30))
+    run = load(tmp_path / "one")
+    assert "1 scenario of the anonymous path did not hold." in paths.gate(run)
+    assert health.gate(run)[0].startswith("1 scenario did not hold")
+    assert health.finding(run) == "1 of 1 scenario did not hold"
+    assert "<title>1 of 1 scenario failed" in (tmp_path / "one" / "report.html").read_text()

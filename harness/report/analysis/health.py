@@ -8,7 +8,7 @@ from harness.errors import InputError
 from harness.report.analysis.cases import case_frame, failures, final_rows, outcome_counts, slowest
 from harness.report.analysis.gates import so_far, whole
 from harness.report.analysis.present import COLOURS, HATCHES, Chart, Shown, axes, duration_text, note
-from harness.report.cases import title_of
+from harness.report.cases import so_many, title_of
 from harness.report.loading import Run
 from harness.report.lookback import RunHistory, look_back
 
@@ -40,8 +40,10 @@ def finding(run: Run) -> str:
     flaky_tail = f"; {counts['flaky']} needed more than one attempt" if counts["flaky"] else ""
     if bad:
         judged = f", {counts['error']} of them could not be judged" if counts["error"] else ""
-        return f"{bad} of {total} scenarios did not hold{judged}{flaky_tail}{tail}"
-    return f"All {counts['passed']} executed scenarios held{flaky_tail}{tail}"
+        return f"{so_many(bad, of=total)} did not hold{judged}{flaky_tail}{tail}"
+    held = int(counts["passed"])
+    everyone = f"All {so_many(held, 'executed scenario')}" if held != 1 else "The one executed scenario"
+    return f"{everyone} held{flaky_tail}{tail}"
 
 
 def overview(run: Run) -> pd.DataFrame:
@@ -130,14 +132,14 @@ def duration_chart(run: Run, count: int = 10) -> Chart:
     place.set_xlabel("milliseconds", color=COLOURS["muted"])
     place.margins(x=0.12)
     top = f"{labels[-1]} with {duration_text(values[-1] * 1000)}" if labels else "none"
-    return Chart(figure, f"Bar chart of the {len(rows)} slowest scenarios. The slowest: {top}.")
+    return Chart(figure, f"Bar chart of the slowest scenarios ({len(rows)}). The slowest: {top}.")
 
 
 def gate(run: Run) -> list[str]:
     """Closed when nothing was executed, the run is not whole, or a scenario failed or could not be judged."""
     reasons, bad = whole(run), failures(run)
     if not bad.empty:
-        reasons.append(f"{len(bad)} scenarios did not hold, the first: {bad['scenario_id'].iloc[0]}.")
+        reasons.append(f"{so_many(len(bad))} did not hold, the first: {bad['scenario_id'].iloc[0]}.")
     return reasons
 
 

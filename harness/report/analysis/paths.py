@@ -8,6 +8,7 @@ from harness.report.analysis.cases import case_frame, final_rows, records
 from harness.report.analysis.gates import so_far, whole
 from harness.report.analysis.intervals import median_interval
 from harness.report.analysis.present import COLOURS, HATCHES, Chart, axes, duration_text
+from harness.report.cases import so_many
 from harness.report.loading import Run
 
 if TYPE_CHECKING:
@@ -130,7 +131,8 @@ def finding(run: Run) -> str:
     missing = [path for path in PATHS if not rows[path]["cases"]]
     if missing:
         return f"No {' and no '.join(missing)} visitor was exercised, so the paths cannot be compared"
-    failing = [f"{rows[path]['failed']} {path} scenarios fail" for path in PATHS if rows[path]["failed"]]
+    bad = {path: int(rows[path]["failed"]) for path in PATHS if rows[path]["failed"]}
+    failing = [f"{so_many(count, f'{path} scenario')} fail{'s' * (count == 1)}" for path, count in bad.items()]
     held = " and ".join(failing) or "Both paths hold"
     one, two = (float(rows[path]["median_us"]) for path in PATHS)
     if not one or not two:
@@ -188,7 +190,7 @@ def gate(run: Run) -> list[str]:
     """Closed when the run is not whole, a path was not exercised, or a scenario of one did not hold."""
     reasons, rows = whole(run), comparison(run)
     reasons += [f"No scenario took the {path} path." for path in rows.loc[rows["cases"] == 0, "path"]]
-    reasons += [f"{r['failed']} scenarios of the {r['path']} path did not hold." for r in records(rows) if r["failed"]]
+    reasons += [f"{so_many(r['failed'])} of the {r['path']} path did not hold." for r in records(rows) if r["failed"]]
     return reasons
 
 

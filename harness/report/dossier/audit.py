@@ -16,6 +16,7 @@ import harness
 from harness.errors import InputError
 from harness.records import TABLES
 from harness.report.analysis.present import duration_text
+from harness.report.cases import so_many
 from harness.report.disk import (
     EXECUTED,
     SUMS,
@@ -247,7 +248,7 @@ def _facts(run: Run) -> str:
         "Commit": manifest.git.get("commit") or "–",
         "Changes to it": manifest.git.get("dirty") or "none",
         "Evidence (SHA-256)": manifest.evidence or "–",
-        "Not in it": f"{len(manifest.raced):,} scenarios whose requests race" if manifest.raced else "nothing",
+        "Not in it": f"{so_many(len(manifest.raced))} whose requests race" if manifest.raced else "nothing",
         "Schema": str(manifest.schema_version),
     }
     return "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>" for name, value in facts.items())

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from harness.report.cases import Case, Cases
+from harness.report.cases import Case, Cases, so_many
 from harness.report.lines import Row
 from harness.report.manifest import Manifest
 from harness.rules import FAMILIES, RULES
@@ -30,13 +30,14 @@ def headline(manifest: Manifest) -> str:
     held = totals.get("passed", 0)
     match manifest.outcome:
         case "passed":
-            return f"All {held:,} scenarios passed" if held == count else f"{held:,} scenarios passed, none failed"
+            everyone = f"All {so_many(held)}" if held > 1 else "The one scenario"
+            return f"{everyone} passed" if held == count else f"{so_many(held)} passed, none failed"
         case "failed":
-            return f"{totals['failed']:,} of {count:,} scenarios failed"
+            return f"{so_many(totals['failed'], of=count)} failed"
         case "error":
             return _not_judged(manifest)
         case "interrupted":
-            return f"Interrupted after {count:,} of {manifest.planned or count:,} scenarios"
+            return f"Interrupted after {so_many(count, of=manifest.planned or count)}"
         case "empty":
             return "Nothing was executed"
         case "running":
@@ -47,9 +48,11 @@ def _not_judged(manifest: Manifest) -> str:
     failed, broken = manifest.totals["failed"], manifest.totals["error"]
     count = manifest.totals["scenarios"]
     if not broken:
-        return f"{(manifest.planned or count) - count:,} of {manifest.planned:,} planned scenarios have no result"
+        missing = (manifest.planned or count) - count
+        have = "has" if missing == 1 else "have"
+        return f"{so_many(missing, 'planned scenario', of=manifest.planned or count)} {have} no result"
     faults = f"{broken:,} could not be judged"
-    return f"{failed:,} of {count:,} scenarios failed, {faults}" if failed else f"{faults} of {count:,} scenarios"
+    return f"{so_many(failed, of=count)} failed, {faults}" if failed else f"{faults} of {so_many(count)}"
 
 
 def _bad(cases: Iterable[Case]) -> Iterator[Row]:
@@ -172,7 +175,7 @@ def _facts(manifest: Manifest) -> Iterable[tuple[str, str]]:
     dirty = manifest.git.get("dirty")
     commit = manifest.git.get("commit")
     yield "Commit", "—" if not commit else f"{commit[:12]} and changes {dirty[:12]}" if dirty else commit[:12]
-    raced = f", without {len(manifest.raced):,} scenarios that race" if manifest.raced else ""
+    raced = f", without {so_many(len(manifest.raced))} whose requests race" if manifest.raced else ""
     yield "Evidence (SHA-256)", (manifest.evidence or "")[:16] + raced
     yield "Scenario files", f"{len(manifest.inputs):,} hashed in the manifest"
     yield "Workers", str(manifest.workers)

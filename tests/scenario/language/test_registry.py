@@ -139,7 +139,9 @@ def test_references_are_checked_when_they_are_known(text: str, value: Any, messa
     with pytest.raises(InputError) as caught:
         bind(Everything, pattern, {"v": value})
     assert (
-        str(caught.value).replace(" There are no known names here.", "").startswith(message.split(" Did", maxsplit=1)[0])
+        str(caught.value)
+        .replace(" There are no known names here.", "")
+        .startswith(message.split(" Did", maxsplit=1)[0])
     )
 
 
