@@ -236,8 +236,15 @@ def _derived(value: str) -> set[str]:
     raw = value.encode("utf-8", "surrogatepass")
     forms = {value, quote(value, safe=""), quote(value), quote_plus(value), raw.hex(), raw.hex().upper()}
     escaped = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+    escaped |= {_UNICODE.sub(lambda found: found[0][:2] + found[0][2:].upper(), form) for form in escaped}  # Java's
+    # In a text within a text: JSON in JSON, JSON in Python's repr.
+    escaped |= {json.dumps(form)[1:-1] for form in escaped} | {form.replace("\\", "\\\\") for form in escaped}
     # As others write it: HTML, Python's repr, a name in capitals; lines of a key that has several; letters with accents apart.
     forms |= {html.escape(value), html.escape(value, quote=False), repr(value)[1:-1], repr(raw)[2:-1]}
+    forms |= {html.escape(value).replace("&#x27;", apostrophe) for apostrophe in ("&#39;", "&#039;")}
+    forms |= {html.escape(value).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")}  # Jinja's
+    if "'" in value:
+        forms |= {value.replace("'", "''"), shlex.quote(value)[1:-1]}  # within quotes of SQL, of a shell
     forms |= {unicodedata.normalize("NFC", value), unicodedata.normalize("NFD", value)}
     lines = [line.strip() for line in value.splitlines()]
     forms |= {line for line in lines if len(lines) > 1 and len(line) >= _LONG_ENOUGH}
@@ -247,7 +254,13 @@ def _derived(value: str) -> set[str]:
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         forms |= _base64_forms(raw, encode)
     forms |= {quote(form, safe="") for form in set(forms)}
+    forms |= {_PERCENT.sub(lambda found: found[0].lower(), form) for form in forms if "%" in form}  # .NET's
     return {form for form in forms if len(form) >= SHORTEST_SECRET}
+
+
+_UNICODE = re.compile(r"\\u[0-9a-f]{4}")
+_PERCENT = re.compile(r"%[0-9A-F]{2}")
+_WRAPPED = (64, 76)  # characters of a line of base64, in PEM and in MIME
 
 
 class _Remembered:
@@ -280,7 +293,11 @@ def _least(forms: set[str]) -> tuple[str, ...]:
 
 def _base64_forms(raw: bytes, encode: Callable[[bytes], bytes]) -> set[str]:
     """`raw` in base64 on its own, and the characters that are certain wherever it stands inside something longer."""
-    forms = {encode(raw).decode("ascii"), encode(raw).decode("ascii").rstrip("=")}
+    alone = encode(raw).decode("ascii")
+    forms = {alone, alone.rstrip("=")}
+    for width in _WRAPPED:
+        lines = [alone[at : at + width] for at in range(0, len(alone), width)]
+        forms |= {line for line in lines if len(lines) > 1 and len(line) >= _LONG_ENOUGH}
     for lead in range(3):
         whole = encode(bytes(lead) + raw).decode("ascii").rstrip("=")
         first = -(-lead * 8 // 6)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,8 @@ EXAMPLES = [
 def test_an_example_selects_something(example: str, tmp_path: Path) -> None:
     typed = re.split(r" {3,}", example)[0]  # what follows says what it is for
     _, _, *words = shlex.split(typed)
-    paths, wishes = [], {}
+    paths: list[str] = []
+    wishes: dict[str, Any] = {}
     while words:
         word = words.pop(0)
         if word in _OF_SELECTING:

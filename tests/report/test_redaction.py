@@ -5,16 +5,19 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
+import shlex
 import unicodedata
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import escape
 
 from harness.redaction import EMAIL_MASK, MASK, Redactor, mask_command
 
-SECRET = 'pässw"rd+/=hunter2-{canary}'
+SECRET = "pässw\"rd'+/=hunter2-{canary}"
 
 
 @pytest.fixture
@@ -42,6 +45,12 @@ def redactor() -> Redactor:
         SECRET.upper(),
         SECRET.lower(),
         unicodedata.normalize("NFD", SECRET),
+        re.sub("%..", lambda found: found[0].lower(), quote(SECRET, safe="")),
+        json.dumps(json.dumps(SECRET))[3:-3],
+        re.sub(r"\\\\u....", lambda found: "\\\\u" + found[0][2:].upper(), json.dumps(SECRET)[1:-1]),
+        str(escape(SECRET)),
+        SECRET.replace("'", "''"),
+        shlex.quote(SECRET)[1:-1],
     ],
     ids=[
         "plain",
@@ -59,6 +68,12 @@ def redactor() -> Redactor:
         "capitals",
         "small",
         "apart",
+        "percent-small",
+        "json-in-json",
+        "json-of-java",
+        "html-of-jinja",
+        "sql",
+        "shell",
     ],
 )
 def test_a_registered_secret_is_masked_in_every_form(redactor: Redactor, form: str) -> None:
@@ -67,6 +82,18 @@ def test_a_registered_secret_is_masked_in_every_form(redactor: Redactor, form: s
     assert masked.startswith("before ")
     assert masked.endswith(" after")
     assert MASK in masked
+
+
+@pytest.mark.parametrize("width", [64, 76])
+def test_no_line_of_a_long_secret_in_wrapped_base64_survives(width: int) -> None:
+    """As PEM and MIME wrap it; `base64.encodebytes` does."""
+    secret = "".join(map(chr, range(33, 123)))
+    redactor = Redactor()
+    redactor.add_secret(secret)
+    whole = base64.b64encode(secret.encode()).decode()
+    lines = [whole[at : at + width] for at in range(0, len(whole), width)]
+    masked = redactor.text("\n".join(lines))
+    assert not [line for line in lines if line in masked]
 
 
 @pytest.mark.parametrize("lead", [b"", b"a", b"ab", b"abc", b"user:"])
