@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from harness.migrations.actions import Name, quoted
+from harness.migrations.actions import Name, quoted, walk
 from harness.migrations.altering import (
     OUTSIDE,
     QUIET,
@@ -23,7 +23,7 @@ from harness.migrations.altering import (
 from harness.migrations.schema import Schema
 from harness.migrations.statements import Statement
 
-__all__ = ["safe_way"]
+__all__ = ["half_detached", "safe_way"]
 
 _WORD = r'(?:"(?:[^"]|"")+"|[\w$]+)'
 _INDEX = re.compile(
@@ -58,6 +58,21 @@ def safe_way(statement: Statement, schema: Schema, *, rewrites: bool = False) ->
     if maker := _STATEMENTS.get(statement.kind):
         return maker(statement, schema)
     return altered_safely(statement, schema, rewrites) if statement.kind == "AlterTableStmt" else ""
+
+
+def half_detached(statement: Statement) -> str:
+    """What to do about DETACH … CONCURRENTLY, which a lock_timeout ends halfway; empty for another statement."""
+    command = next(
+        (body for name, body in walk(statement.tree) if name == "PartitionCmd" and body.get("concurrent")), None
+    )
+    if command is None:
+        return ""
+    relation = statement.node["relation"]
+    whole, part = (Name(each["relname"], each.get("schemaname", "")) for each in (relation, command["name"]))
+    return (
+        f"{OUTSIDE}{statement.text.rstrip(';')};\n-- it waits by design: a lock_timeout that ends it leaves the partition pending, then\n"
+        f"ALTER TABLE {whole.sql} DETACH PARTITION {part.sql} FINALIZE;"
+    )
 
 
 def _of_index(statement: Statement, schema: Schema) -> str:

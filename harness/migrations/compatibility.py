@@ -34,7 +34,7 @@ __all__ = ["check_compatibility", "new_kinds"]
 
 PHASE = "compatibility"
 _NULL_REFUSED = "23502"  # a default helps here, and nowhere else
-_REPEATED = "23505"
+_REPEATED = {"23505", "23P01"}  # a key, or what an exclusion constraint keeps apart
 _CHECK_REFUSED = "23514"
 _SERVERS = "428C9"  # GENERATED ALWAYS
 _MADE_UP = (
@@ -212,7 +212,7 @@ class _Models:
                 found = self._found(
                     "compat.old-app-write-fails", severity, table, failure.message, evidence, column=named
                 )
-                if failure.sqlstate == _REPEATED and self._may_differ(table, failure):
+                if failure.sqlstate in _REPEATED and self._may_differ(table, failure):
                     told = evidence + _MADE_UP
                     found = replace(found, severity=Severity.MEDIUM, status="predicted", evidence=told)
                 if failure.sqlstate == _SERVERS:  # only who wrote the numbers itself notices
@@ -227,7 +227,7 @@ class _Models:
         except InputError:
             return None  # no row of this table can be made up; the rehearsal's notes say so
         failure = None if self._try(self.before, sql) else self._try(self.after, sql)
-        if failure is None or failure.sqlstate != _REPEATED:
+        if failure is None or failure.sqlstate not in _REPEATED:
             return failure
         fresh = row_sql(self.before, self.old, table, values, minimal=minimal, fresh=True)
         return failure if self._try(self.before, fresh) or self._try(self.after, fresh) else None
@@ -335,7 +335,7 @@ def _same_family(old: str, new: str) -> bool:
     """Whether a driver hands out the same kind of value: sizes do not matter, `with time zone` does. Of a domain the
     server names the type under it."""
     left, right = SIZE.sub("", old), SIZE.sub("", new)
-    return left == right or {left, right} <= _TEXTS
+    return left == right or ({left, right} <= _TEXTS and right != "character")  # which fills values up with blanks
 
 
 def _select(schema: Schema, table: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.migrations.actions import bounded_parents, quoted, subjects
-from harness.migrations.advice import safe_way
+from harness.migrations.advice import half_detached, safe_way
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.locks import Lock, blocks_reads, blocks_writes, mode_words
 from harness.migrations.refusals import depends_on_rows, refused
@@ -282,7 +282,13 @@ class _Judge:
                 files.add(name)
                 evidence = f"lock_timeout was {seen.lock_timeout} when it asked for {_listed(sorted(locks)[:3])}"
                 yield finding(
-                    "lock.no-timeout", Severity.MEDIUM, PHASE, seen.unit.statement, evidence, table=locks[0].table
+                    "lock.no-timeout",
+                    Severity.MEDIUM,
+                    PHASE,
+                    seen.unit.statement,
+                    evidence,
+                    table=locks[0].table,
+                    remedy=half_detached(seen.unit.statement),
                 )
 
     def _held_across(self) -> Iterator[Finding]:

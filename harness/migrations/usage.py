@@ -3,6 +3,7 @@ refresh a view beside its readers, call a function, reach an object at all, find
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
@@ -37,6 +38,7 @@ def check_usage(
     yield from _calls(rehearsal, old, new, before, after)
     yield from _privileges(rehearsal, old, new)
     yield from _parts(rehearsal, old, new, before, after)
+    yield from _at_once(rehearsal, old, new)
 
 
 def _unique(schema: Schema, table: str) -> dict[tuple[str, ...], str]:
@@ -161,6 +163,31 @@ def _privileges(rehearsal: Rehearsal, old: Schema, new: Schema) -> Iterator[Find
                 "object": ".".join(map(quoted, label.split(".", 1))) if is_table else label,
                 "role": "…" if owns else role if role == "PUBLIC" else quoted(role),
             },
+        )
+
+
+_LATER = re.compile(r" DEFERRABLE\b")
+
+
+def _at_once(rehearsal: Rehearsal, old: Schema, new: Schema) -> Iterator[Finding]:
+    """Constraints that could wait for the end of a transaction, and are held against each statement now."""
+    for key, entry in old.constraints.items():
+        now = new.constraints.get(key)
+        if now is None or not _LATER.search(str(entry["definition"])) or _LATER.search(str(now["definition"])):
+            continue
+        evidence = (
+            f"{entry['name']} on {entry['table']} could be checked when a transaction ends, and is checked at each statement "
+            "now: does the running release write in an order that breaks it on the way?"
+        )
+        yield finding(
+            "compat.old-app-write-fails",
+            Severity.MEDIUM,
+            PHASE,
+            rehearsal.speaks_of(str(entry["name"])),
+            evidence,
+            table=str(entry["table"]),
+            status="predicted",
+            remedy=CODE_FIRST,
         )
 
 

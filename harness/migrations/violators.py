@@ -79,11 +79,34 @@ def _without_parent(action: Action, _statement: Statement, connection: psycopg.C
 def _repeated(action: Action) -> str:
     if not action.columns or action.table is None:
         return ""
+    if (action.node or {}).get("without_overlaps"):
+        operators = ["="] * (len(action.columns) - 1) + ["&&"]
+        return _beside_another(action.table, list(zip(action.columns, operators, strict=True)))
     names = ", ".join(map(quoted, action.columns))
     repeated = f"({names}) IN (SELECT {names} FROM {action.table.sql} GROUP BY {names} HAVING count(*) > 1)"
     if action.kind == "add_primary_key":
         return " OR ".join([repeated, *(f"{quoted(column)} IS NULL" for column in action.columns)])
     return repeated
+
+
+def _excluded(action: Action) -> str:
+    """For an exclusion constraint on plain columns of all rows."""
+    node = action.node or {}
+    parts = [entry["List"]["items"] for entry in node.get("exclusions", ())]
+    if action.table is None or node.get("where_clause") or not all("name" in part[0]["IndexElem"] for part in parts):
+        return ""
+    operators = [part[1]["List"]["items"][-1]["String"]["sval"] for part in parts]
+    return _beside_another(
+        action.table, [(part[0]["IndexElem"]["name"], o) for part, o in zip(parts, operators, strict=True)]
+    )
+
+
+def _beside_another(table: Name, pairs: list[tuple[str, str]]) -> str:
+    """Rows for which there is another one that all the operators hold with."""
+    mine = quoted(table.name)
+    held = " AND ".join(f"other.{quoted(column)} {operator} {mine}.{quoted(column)}" for column, operator in pairs)
+    apart = f"(other.tableoid, other.ctid) <> ({mine}.tableoid, {mine}.ctid)"
+    return f"EXISTS (SELECT FROM {table.sql} AS other WHERE {apart} AND {held})"
 
 
 def _repeated_in_index(action: Action, statement: Statement) -> str:
@@ -156,6 +179,9 @@ def _too_long(action: Action) -> str:
         if "ival" in entry.get("A_Const", {})
     ]
     if names and names[-1] in {"varchar", "bpchar"} and sizes and "raw_default" not in column:
+        if kind.get("arrayBounds"):
+            elements = f"unnest({quoted(action.column)}) AS element"
+            return f"EXISTS (SELECT FROM {elements} WHERE length(element::text) > {sizes[0]})"
         return f"length({quoted(action.column)}::text) > {sizes[0]}"
     limits = {"int2": 32767, "int4": 2147483647}
     if names and names[-1] in limits and "raw_default" not in column:
@@ -183,6 +209,7 @@ _CONDITIONS: dict[str, Callable[[Action, Statement, psycopg.Connection[Any]], st
     "add_column": _every_row,
     "add_unique": lambda action, _statement, _connection: _repeated(action),
     "add_primary_key": lambda action, _statement, _connection: _repeated(action),
+    "add_exclusion": lambda action, _statement, _connection: _excluded(action),
     "add_foreign_key": _without_parent,
     "add_check": lambda action, statement, _connection: f"NOT ({_check_text(statement, action)})",
     "validate": lambda action, _statement, connection: _validated(action, connection),

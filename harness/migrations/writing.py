@@ -6,6 +6,7 @@ may touch nothing, or may take rows of other tables with it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -41,6 +42,7 @@ _MEANT = {
 _OF_VALUES = {"22", "23"}  # where the value is made up or a check is new; that is tried elsewhere
 _BROKEN = "42"  # a name that is not there, a type that does not fit: nobody meant that
 CODE_FIRST = "-- first release code that no longer does it, then migrate"
+_SET_COLUMNS = re.compile(r"ON DELETE SET (?:NULL|DEFAULT) \(([^)]+)\)")
 _TAKEN_ALONG = {
     "c": "takes {rows} of {child} with it",
     "n": "empties {column} in {rows} of {child}",
@@ -219,7 +221,7 @@ class Writes:
             )
         elif isinstance(then, Failure) and then.sqlstate.startswith("23") and not isinstance(now, Failure) and now:
             what = _TAKEN_ALONG.get(new["on_delete"], "").format(
-                rows=_rows(self._pointing(child, columns)), child=child, column=" and ".join(columns)
+                rows=_rows(self._pointing(child, columns)), child=child, column=_emptied(new)
             )
             evidence = f"DELETE of one row of {table} was refused ({then.sqlstate}) while rows of {child} pointed at it, and now {what}"
             names = {
@@ -261,6 +263,12 @@ class Writes:
             (s for s in making if command.lower() in s.text.lower()),
             making[0] if making else self.rehearsal.speaks_of(name),
         )
+
+
+def _emptied(key: Mapping[str, Any]) -> str:
+    """The columns that ON DELETE SET NULL or SET DEFAULT sets: those it names, else all of the key."""
+    named = _SET_COLUMNS.search(str(key["definition"]))
+    return named[1].replace(", ", " and ") if named else " and ".join(key["columns"])
 
 
 def _stored(connection: psycopg.Connection[Any], sql: str) -> tuple[int, ...] | None:
