@@ -7,6 +7,7 @@ test sends such things.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -14,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["parse", "parse_exact", "written"]
+__all__ = ["parse", "parse_digits", "parse_exact", "written"]
 
 _decode = msgspec.json.Decoder().decode
 _decode_exact = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -34,6 +35,26 @@ def parse_exact(text: str | bytes) -> Any:
         return _decode_exact(text)
     except ValueError:
         return json.loads(text, parse_float=Decimal)
+
+
+def parse_digits(text: str | bytes) -> Any:
+    """`parse` with numbers that have more digits than a float keeps as Decimal."""
+    try:
+        return _decode_digits(text)
+    except ValueError:
+        return json.loads(text, parse_float=_float)
+
+
+def _float(text: str) -> float | Decimal:
+    number = float(text)
+    if len(text) <= _KEPT or not math.isfinite(number):
+        return number
+    exact = Decimal(text)
+    return number if Decimal(repr(number)) == exact else exact
+
+
+_KEPT = 16  # the sign or the point, and the 15 digits of which a float keeps any
+_decode_digits = msgspec.json.Decoder(float_hook=_float).decode
 
 
 def written(value: Any, other: Callable[[Any], Any]) -> str:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.jsontext import parse, parse_exact, written
+from harness.jsontext import parse, parse_digits, parse_exact, written
 
 ODD = [
     "NaN", "[-Infinity]", '"\\ud800"', "1e400", "-0.0", "1E5", "", " ", "[1,]", '{"a":1,"a":2}', '"\x01"', "\ufeff1", "[1]x", "01", "-", "1.",
@@ -64,3 +64,14 @@ def test_what_no_json_has_is_a_value_error() -> None:
     for value in (loop, {(1, 2): 3}):
         with pytest.raises(ValueError, match=r"Circular|keys must be"):
             written(value, str)
+
+
+@given(st.floats(allow_nan=False))
+def test_a_float_is_read_as_a_float(value: float) -> None:
+    read_again = parse_digits(json.dumps([value]))[0]
+    assert (type(read_again), read_again) == (float, value)
+
+
+@pytest.mark.parametrize("digits", ["0.1000000000000000000001", "-9007199254740993.5", "1.00000000000000000001e10"])
+def test_a_number_of_more_digits_than_a_float_has_is_read_whole(digits: str) -> None:
+    assert parse_digits(f'{{"a": {digits}}}') == {"a": Decimal(digits)}

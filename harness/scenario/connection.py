@@ -14,7 +14,7 @@ from typing import Any
 import httptools
 
 from harness.errors import InputError
-from harness.scenario.exchange import NoAnswer
+from harness.scenario.exchange import NoAnswer, joined
 
 __all__ = ["HttpConnection"]
 
@@ -28,7 +28,7 @@ class _Answer:
         self._bodiless = method == "HEAD"
         self.parser = httptools.HttpResponseParser(self)
         self.status = 0
-        self.headers: dict[str, str] = {}
+        self.fields: list[tuple[str, str]] = []
         self.pieces: list[bytes] = []
         self.begun = False  # the headers are here
         self.complete = False
@@ -40,7 +40,7 @@ class _Answer:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self.complete:
-            self.headers[name.decode("latin-1")] = value.decode("latin-1")
+            self.fields.append((name.decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
         if not self.complete:
@@ -56,12 +56,12 @@ class _Answer:
         if self.status >= 200:
             self.complete = True
         else:  # 100 Continue, 103 Early Hints: the answer itself is still to come
-            self.headers.clear()
+            self.fields.clear()
             self.begun = False
 
     def read_to_the_end(self) -> bool:
         """Whether the end of the connection is the end of the answer (RFC 9112 section 6.3)."""
-        names = {name.lower() for name in self.headers}
+        names = {name.lower() for name, _ in self.fields}
         return self.begun and not names & {"content-length", "transfer-encoding"}
 
     def length(self) -> int:
@@ -101,7 +101,7 @@ class HttpConnection:
             self.close()
             raise
         del answer.parser  # they hold each other, and nobody should have to look for such cycles
-        return answer.status, answer.headers, b"".join(answer.pieces)
+        return answer.status, joined(answer.fields), b"".join(answer.pieces)
 
     def _exchange(self, method: str, head: bytes, body: bytes) -> _Answer:
         connected = self._connected()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from functools import cached_property
 from typing import Any
@@ -10,12 +10,12 @@ from typing import Any
 from msgspec import Struct, field
 
 from harness.errors import InputError
-from harness.jsontext import parse
+from harness.jsontext import parse_digits
 from harness.scenario.instants import show_instant
 from harness.scenario.plain import as_data, as_map
 from harness.scenario.show import show
 
-__all__ = ["HttpAnswer", "HttpRequest", "NoAnswer", "jsonable"]
+__all__ = ["HttpAnswer", "HttpRequest", "NoAnswer", "joined", "jsonable"]
 
 
 class HttpRequest(Struct, frozen=True):
@@ -42,13 +42,23 @@ class HttpAnswer(Struct, frozen=True, dict=True):
     @cached_property
     def json(self) -> Any:
         try:
-            return parse(self.content)
+            return parse_digits(self.content)
         except ValueError:
             return None
 
 
 class NoAnswer(Exception):
     """The request was sent, or may have been, and no answer came: the outcome is unknown."""
+
+
+def joined(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Headers by name; the values of one that comes several times with commas between them (RFC 9110 section 5.3), as
+    browsers give those of Set-Cookie too."""
+    found: dict[str, tuple[str, str]] = {}
+    for name, value in fields:
+        first, before = found.get(name.lower(), (name, None))
+        found[name.lower()] = first, value if before is None else f"{before}, {value}"
+    return dict(found.values())
 
 
 def jsonable(value: Any) -> Any:

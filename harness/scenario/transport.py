@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
 from harness.interrupts import AskedToEnd
-from harness.scenario.exchange import HttpAnswer, HttpRequest, NoAnswer
+from harness.scenario.exchange import HttpAnswer, HttpRequest, NoAnswer, joined
 
 if TYPE_CHECKING:
     from harness.scenario.connection import HttpConnection
@@ -43,13 +43,13 @@ class InProcess:
 
     def send(self, request: HttpRequest) -> HttpAnswer:
         status = 0
-        headers: dict[str, str] = {}
+        headers: list[tuple[str, str]] = []
         written: list[bytes] = []
 
         def start_response(line: str, fields: list[tuple[str, str]], _: object = None) -> Callable[[bytes], None]:
             nonlocal status
             status = int(line[:3])
-            headers.update(fields)
+            headers[:] = fields
             return written.append
 
         try:
@@ -64,7 +64,7 @@ class InProcess:
             close = getattr(chunks, "close", None)
             if close:
                 close()
-        return HttpAnswer(status, headers, b"".join(written))
+        return HttpAnswer(status, joined(headers), b"".join(written))
 
     @staticmethod
     def _environ(request: HttpRequest) -> dict[str, Any]:

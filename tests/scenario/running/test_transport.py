@@ -244,3 +244,17 @@ def test_an_application_that_leaves_the_process_has_failed_and_one_that_a_signal
     assert leaving(SystemExit(0)).send(HttpRequest("GET", "/")).status == 500
     with pytest.raises(AskedToEnd):
         leaving(AskedToEnd(143)).send(HttpRequest("GET", "/"))
+
+
+def test_a_header_that_comes_several_times_is_seen_whole() -> None:
+    fields = b"Set-Cookie: a=1; Path=/\r\nX-One: 1\r\nset-cookie: b=2\r\n"
+    server = Listening(b"HTTP/1.1 200 OK\r\n" + fields + b"Content-Length: 2\r\n\r\n{}")
+    answered = Socket(server.url).send(HttpRequest("GET", "/"))
+    server.socket.close()
+    assert {**answered.headers} == {"Set-Cookie": "a=1; Path=/, b=2", "X-One": "1", "Content-Length": "2"}
+
+    def application(_: Any, start: Any) -> list[bytes]:
+        start("200 OK", [("Set-Cookie", "a=1; Path=/"), ("Set-Cookie", "b=2")])
+        return [b"{}"]
+
+    assert InProcess(application).send(HttpRequest("GET", "/")).headers == {"Set-Cookie": "a=1; Path=/, b=2"}
