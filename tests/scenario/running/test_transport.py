@@ -249,7 +249,9 @@ def test_an_application_that_leaves_the_process_has_failed_and_one_that_a_signal
 def test_a_header_that_comes_several_times_is_seen_whole() -> None:
     fields = b"Set-Cookie: a=1; Path=/\r\nX-One: 1\r\nset-cookie: b=2\r\n"
     server = Listening(b"HTTP/1.1 200 OK\r\n" + fields + b"Content-Length: 2\r\n\r\n{}")
-    answered = Socket(server.url).send(HttpRequest("GET", "/"))
+    transport = Socket(server.url)
+    answered = transport.send(HttpRequest("GET", "/"))
+    transport.close()
     server.socket.close()
     assert {**answered.headers} == {"Set-Cookie": "a=1; Path=/, b=2", "X-One": "1", "Content-Length": "2"}
 
