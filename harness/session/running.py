@@ -76,7 +76,7 @@ def run(
             "a deployment has its own log and clock: checks of logs are left out, scenarios that move time are skipped"
         )
         if proxies := sorted(name for name in os.environ if name.upper() in {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}):
-            heard.note(f"the deployment is asked directly: {' and '.join(proxies)} of the environment are for others")
+            heard.note(f"the deployment is asked directly: no proxy of the environment is used ({', '.join(proxies)})")
     started = time.perf_counter()
     directory = reports / run_id
     info = _info(options, plan, run_id, target, workers)

@@ -15,6 +15,7 @@ from harness.errors import InputError, MachineError
 from harness.report import load
 from harness.scenario.targets import parse_target
 from harness.session import RunOptions, RunResult, run
+from harness.session.listener import Silent
 from tests.support.commands import ROOT, harness
 
 START = shlex.join([sys.executable, "-m", "harness.booking", "serve"])  # host and port come from the environment
@@ -54,14 +55,26 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def played(tmp_path: Path, *, start: str | None, text: str = SUITE, port: int | None = None) -> RunResult:
+class Heard(Silent):
+    """Keeps what a run notes."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def played(
+    tmp_path: Path, *, start: str | None, text: str = SUITE, port: int | None = None, listener: Silent | None = None
+) -> RunResult:
     path = tmp_path / "deployment.yaml"
     path.write_text(text)
     url = f"http://127.0.0.1:{port or free_port()}"
     options = RunOptions(
         paths=(str(path),), root=ROOT, database="embedded", seed=1, target=url, start=start, reports=tmp_path / "r"
     )
-    return run(options)
+    return run(options, listener)
 
 
 def test_database_and_providers_of_a_started_deployment_are_seen(tmp_path: Path) -> None:
@@ -126,6 +139,17 @@ def test_a_url_that_cannot_be_asked_is_bad_input_and_no_password_is_told(url: st
     with pytest.raises(InputError, match="target") as told:
         parse_target(url)
     assert "hunter2" not in str(told.value)
+
+
+def test_a_proxy_of_the_environment_is_not_used_and_the_run_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://sam:hunter2-hunter2@127.0.0.1:1")
+    heard = Heard()
+    text = SUITE[: SUITE.index("  - scenario: A second")]
+    result = played(tmp_path, start=START, text=text, listener=heard)
+    assert [s.outcome for s in result.scenarios] == ["passed"], result.scenarios[0].failure_text
+    assert "the deployment is asked directly: no proxy of the environment is used (HTTP_PROXY)" in heard.notes
 
 
 def test_start_needs_a_url() -> None:
