@@ -162,6 +162,11 @@ def may_commit(statement: Statement) -> bool:
     return statement.kind == "CallStmt"
 
 
+def sets_out(statement: Statement) -> bool:
+    """Whether it is one with which a transaction begins (BEGIN, SET): it reads nothing, and a mode is said before any query."""
+    return statement.kind == "VariableSetStmt" or transaction_control(statement) == "begin"
+
+
 def needs_transaction(statement: Statement) -> bool:
     """Whether PostgreSQL refuses it outside a transaction block (25P01)."""
     if statement.kind == "TransactionStmt":

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from harness.migrations.batches import Unit, needs_transaction, refuses_transaction
+from harness.migrations.batches import Unit, needs_transaction, refuses_transaction, sets_out
 from harness.migrations.tracing import Failure, execute_any, failure_of
 
 __all__ = ["Outcome", "run_units"]
@@ -70,7 +70,7 @@ def _enter(connection: psycopg.Connection[Any], unit: Unit) -> None:
 
 def _one(connection: psycopg.Connection[Any], unit: Unit, outcome: Outcome, position: int, *, returns: bool) -> None:
     inside = returns and connection.info.transaction_status.name == "INTRANS"
-    savepoint = inside and unit.statement.kind != "TransactionStmt" and not refuses_transaction(unit.statement)
+    savepoint = inside and _may_be_saved(unit)
     if savepoint:
         connection.execute("SAVEPOINT harness_step")
     cursor = execute_any(connection, unit.statement, unit.longest)
@@ -85,6 +85,15 @@ def _one(connection: psycopg.Connection[Any], unit: Unit, outcome: Outcome, posi
         connection.execute("RELEASE SAVEPOINT harness_step")
 
 
+def _may_be_saved(unit: Unit) -> bool:
+    """Whether a savepoint may stand before it: a transaction's mode is set in none."""
+    return (
+        not sets_out(unit.statement)
+        and not refuses_transaction(unit.statement)
+        and unit.statement.kind != "TransactionStmt"
+    )
+
+
 def _leave(connection: psycopg.Connection[Any], unit: Unit, following: int | None) -> None:
     if connection.info.transaction_status.name != "IDLE" and not unit.explicit and following != unit.transaction:
         connection.execute("COMMIT")
@@ -93,7 +102,7 @@ def _leave(connection: psycopg.Connection[Any], unit: Unit, following: int | Non
 def _look_before(connection: psycopg.Connection[Any], unit: Unit, inspect: Inspect) -> None:
     """Back to the savepoint (or to the committed state), then let `inspect` look."""
     if connection.info.transaction_status.name == "INERROR":
-        can_return = unit.statement.kind != "TransactionStmt" and not refuses_transaction(unit.statement)
+        can_return = _may_be_saved(unit)
         connection.execute(
             "ROLLBACK TO SAVEPOINT harness_step" if can_return and not needs_transaction(unit.statement) else "ROLLBACK"
         )

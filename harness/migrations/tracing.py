@@ -17,7 +17,7 @@ from typing import Any
 
 import psycopg
 
-from harness.migrations.batches import Unit, needs_transaction, refuses_transaction
+from harness.migrations.batches import Unit, needs_transaction, refuses_transaction, sets_out
 from harness.migrations.bounding import Endless, bounded
 from harness.migrations.locks import Lock, Relations, blocks_reads, held_by, strongest
 from harness.migrations.schema import Schema, quoted_label, snapshot
@@ -176,11 +176,12 @@ class _Tracer:
         alone = unit.transaction is None
         if alone and (refuses_transaction(unit.statement) or needs_transaction(unit.statement) or _is_set_local(unit)):
             return self._sampled(unit) if refuses_transaction(unit.statement) else self._plain(unit)
-        wrap = self.open is None
-        if wrap:
-            self.worker.execute("BEGIN")
+        begins = not alone and self.last is None and sets_out(unit.statement)  # its mode is said before any query
+        if self.open is None:
+            if not (begins and unit.statement.kind == "TransactionStmt"):
+                self.worker.execute("BEGIN")
             self.open = unit.transaction or 0
-        observation = self._watched(unit)
+        observation = self._plain(unit) if begins else self._watched(unit)
         if alone and observation.failure is None:
             observation.failure = self._finish()
         if observation.failure:

@@ -8,8 +8,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from harness.migrations.findings import Severity
 from harness.migrations.settings import with_settings
 from harness.postgres import Server
+from tests.migrations.conftest import Rehearse
 
 
 @pytest.fixture
@@ -55,3 +57,21 @@ def test_a_failure_within_a_transaction_is_told_as_it_is(connection: psycopg.Con
         connection.execute("SELECT 1 / 0")
     connection.execute("ROLLBACK")
     assert shown(connection, "statement_timeout") == ("0",)
+
+
+@pytest.mark.parametrize(
+    ("sql", "runner"),
+    [
+        ("BEGIN ISOLATION LEVEL SERIALIZABLE;\nALTER TABLE orders ADD COLUMN z int;\nCOMMIT;", "psql"),
+        (
+            "BEGIN;\nSET LOCAL lock_timeout = '1s';\nSET TRANSACTION ISOLATION LEVEL SERIALIZABLE;\n"
+            "ALTER TABLE orders ADD COLUMN z int;\nCOMMIT;",
+            "psql",
+        ),
+        ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;\nALTER TABLE orders ADD COLUMN z int;", "one-transaction"),
+    ],
+)
+def test_the_mode_of_a_transaction_is_said_before_anything_is_asked(rehearse: Rehearse, sql: str, runner: str) -> None:
+    report = rehearse(sql, rows=50, runner=runner, phases=("observe", "data", "failure", "way back"))
+    assert not [f for f in report.findings if f.severity >= Severity.HIGH]
+    assert report.way_back == ["ALTER TABLE orders DROP COLUMN z"]
