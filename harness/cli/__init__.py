@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from harness.cli.exit_codes import ExitCode
-from harness.cli.streams import outlive_readers
+from harness.cli.streams import given_up, outlive_readers
 
 __all__ = ["ExitCode", "main"]
 
@@ -22,6 +22,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         code = _run(argv)
     except KeyboardInterrupt:
         code = _interrupted()
+    lost = given_up()
+    if lost is not None and not code:  # what was found outranks that it could not be shown
+        print(_machine(lost, ""), file=sys.stderr)
+        code = ExitCode.MACHINE
     sys.exit(code)
 
 

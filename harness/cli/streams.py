@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from typing import Any, TextIO
 
-__all__ = ["outlive_readers", "outliving"]
+__all__ = ["given_up", "outlive_readers", "outliving"]
 
 
 def outlive_readers() -> None:
@@ -30,6 +30,31 @@ def outlive_readers() -> None:
             with suppress(OSError, ValueError):  # of no file, as a test's
                 stream.flush()
                 setattr(sys, name, outliving(stream.fileno(), like=stream))
+
+
+def given_up() -> OSError | None:
+    """Write what is left to be written; what a full disk keeps from it is given up, and why is the answer.
+
+    Python would try once more at its very end, and tell that with a traceback and an exit code of its own.
+    """
+    lost = None
+    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+        try:
+            stream.flush()
+        except ValueError:  # somebody closed it
+            continue
+        except OSError as error:
+            lost = error
+            _to_nowhere(number)
+            with suppress(OSError):
+                stream.flush()
+    return lost
+
+
+def _to_nowhere(number: int) -> None:
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, number)
+    os.close(nothing)
 
 
 def outliving(number: int, *, like: io.TextIOWrapper | None = None) -> TextIO:
@@ -56,7 +81,5 @@ class _Outliving(io.FileIO):
         except OSError as error:
             if error.errno not in self._gone:
                 raise
-            nothing = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nothing, self.fileno())
-            os.close(nothing)
+            _to_nowhere(self.fileno())
             return memoryview(data).nbytes

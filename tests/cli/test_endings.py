@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -208,3 +209,22 @@ def test_a_reader_that_goes_away_does_not_lose_the_report(place: Path) -> None:
         process.stdout.close()
     assert load(place / "r" / "latest").complete
     assert not servers_running((place / "running").readlink())
+
+
+@pytest.mark.parametrize("words", ["list", "run", "validate"])
+def test_an_output_that_cannot_be_written_is_told_without_a_traceback(place: Path, words: str) -> None:
+    """As of a log on a disk that is full."""
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.run(
+            [sys.executable, "-m", "harness", words, str(place / "slow.yaml")],
+            cwd=place,
+            env={**os.environ, **environment(place), "HARNESS_DATABASE": "embedded"},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert process.returncode == 10, process
+    assert "No space left on device" in process.stderr
+    assert "Traceback" not in process.stderr
