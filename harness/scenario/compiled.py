@@ -113,7 +113,7 @@ def _read(path: Path) -> dict[str, tuple[str, dict[str, str], bytes]]:
         content = path.read_bytes()
     except OSError:
         return {}
-    packed = content[_HASH:]
+    packed = memoryview(content)[_HASH:]
     if hashlib.sha256(packed).digest() != content[:_HASH]:
         return {}
     entries: dict[str, tuple[str, dict[str, str], bytes]] = pickle.loads(packed)  # noqa: S301 - of this project, as verbs.py is

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from harness.scenario.fragmentreader import read_fragment
-from harness.scenario.fragments import Fragment
+from harness.scenario.fragments import DEEPEST, Fragment
 from harness.scenario.model import Feature, Scenario
 from harness.scenario.scenarioreader import ScenarioReader
 from harness.scenario.shapes import Reader, found
@@ -175,10 +175,13 @@ class FileReader:
             circle = " → ".join([*self.making[self.making.index(name) :], name])
             self.note(at, f"Fragments call each other in a circle: {circle}.", "A fragment cannot call itself.")
             return None
+        if len(self.making) == DEEPEST:
+            self.note(at, f"Fragments call each other more than {DEEPEST} deep.", "Call fewer of them from each other.")
+            return None
         self.making.append(name)
-        calls = self.steps.calls
+        before = self.steps.calls, self.steps.called
         self.made[name] = read_fragment(self.steps, node.keys[name], node.entries[name])
-        self.steps.calls = calls
+        self.steps.calls, self.steps.called = before
         self.making.pop()
         return self.made[name]
 

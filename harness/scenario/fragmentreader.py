@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from harness.errors import Problem
-from harness.scenario.fragments import Fragment
+from harness.scenario.fragments import Fragment, all_steps, depth_of
 from harness.scenario.model import BUILTIN_NAMES
 from harness.scenario.names import NameCheck
 from harness.scenario.shapes import found
@@ -31,10 +31,11 @@ def read_fragment(steps: StepReader, key: ScalarNode, node: Node) -> Fragment:
         takes, body = node.get("takes"), node.get("steps")
     if body is None:
         problems.append(node.problem(f"The fragment {key.text} has no steps.", "Write `steps: [ … ]`."))
-    steps.calls = 0
+    steps.calls = steps.called = 0
     made = Fragment(key.text, {}, steps.steps(body) if body is not None else (), key.position)
     parameters = _parameters(takes, made.sent, problems) if takes is not None else {}
-    made = replace(made, parameters=parameters)
+    size = sum(1 for _ in all_steps(made.steps))
+    made = replace(made, parameters=parameters, size=size, depth=depth_of(made.steps))
     if body is None:
         return made
     if isinstance(body, ListNode) and not body.items:

@@ -7,7 +7,7 @@ captures reaches the caller as one map under the `as` of the call.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -28,7 +28,21 @@ from harness.scenario.values import (
     references,
 )
 
-__all__ = ["Fragment", "instantiate", "substitute"]
+__all__ = [
+    "DEEPEST",
+    "_MOST_STEPS",
+    "Fragment",
+    "all_steps",
+    "branches",
+    "captured",
+    "depth_of",
+    "inner_steps",
+    "instantiate",
+    "substitute",
+]
+
+DEEPEST = 20  # fragments that call each other, files that use each other, steps inside of steps
+_MOST_STEPS = 1_000  # that come from the calls of one scenario, or of one fragment
 
 
 _NAMED = re.compile(r"\$\{?([A-Za-z_]\w*(?:-\w+)*)")
@@ -41,6 +55,8 @@ class Fragment(Struct, frozen=True):
     parameters: Mapping[str, Pattern | None]
     steps: tuple[Step, ...]
     position: Position
+    size: int = 0  # how many steps they are, with those inside of others
+    depth: int = 0  # how far they lie in each other
 
     @property
     def sent(self) -> frozenset[str]:
@@ -51,6 +67,14 @@ class Fragment(Struct, frozen=True):
     def captures(self) -> frozenset[str]:
         """The names that its steps capture."""
         return frozenset(captured(self.steps))
+
+    def beyond(self, called: int) -> str | None:
+        """Why it cannot be called: what calls it would then come to `called` steps by its calls, or steps lie too deep."""
+        if self.depth > DEEPEST:
+            return f"With {self.name}, steps lie in each other more than {DEEPEST} deep."
+        if called > _MOST_STEPS:
+            return f"With {self.name}, the calls here come to {called:,} steps; {_MOST_STEPS:,} are the most."
+        return None
 
     def values(self, args: Mapping[str, Pattern]) -> dict[str, Pattern]:
         """What its arguments are in a call with `args`: these, or else the defaults."""
@@ -108,6 +132,23 @@ def branches(pattern: Pattern) -> list[tuple[Step, ...]]:
             return [branch for item in items for branch in branches(item)]
         case _:
             return []
+
+
+def inner_steps(step: Step) -> Iterator[Step]:
+    """The steps that stand inside `step`, as those of `parallel` do."""
+    return (inner for pattern in step.args.entries.values() for branch in branches(pattern) for inner in branch)
+
+
+def all_steps(steps: Iterable[Step]) -> Iterator[Step]:
+    """`steps` and those inside of them, each before its own."""
+    for step in steps:
+        yield step
+        yield from all_steps(inner_steps(step))
+
+
+def depth_of(steps: Iterable[Step]) -> int:
+    """How far `steps` lie in each other: 1 when none lies in another."""
+    return max((1 + depth_of(inner_steps(step)) for step in steps), default=0)
 
 
 def instantiate(fragment: Fragment, args: Mapping[str, Pattern], prefix: str) -> tuple[Step, ...]:

@@ -14,7 +14,7 @@ from harness.project import located, relative
 from harness.scenario.compiled import Compiled, compiled_of, context, digest
 from harness.scenario.filereader import FileReader
 from harness.scenario.files import Place, find_files, read_bytes, split_place
-from harness.scenario.fragments import Fragment
+from harness.scenario.fragments import DEEPEST, Fragment
 from harness.scenario.invariants import load_invariants
 from harness.scenario.model import Feature, Invariant, Scenario, Suite
 from harness.scenario.registry import Registry, builtin_registry
@@ -310,11 +310,12 @@ class Loading:
         shown = relative(path, self.project)
         if shown in self.libraries:
             return self.libraries[shown]
-        if shown in using:
-            circle = " → ".join([*using[using.index(shown) :], shown])
-            self.problems.append(
-                at.problem(f"Files use each other in a circle: {circle}.", "Move the fragments into one file.")
-            )
+        if shown in using or len(using) == DEEPEST:
+            what, remedy = f"Files use each other more than {DEEPEST} deep.", "Move fragments into one file."
+            if shown in using:
+                circle = " → ".join([*using[using.index(shown) :], shown])
+                what, remedy = f"Files use each other in a circle: {circle}.", "Move the fragments into one file."
+            self.problems.append(at.problem(what, remedy))
             return {}
         try:
             data = read_bytes(path, shown)

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from harness.errors import InputError, InputErrors, Problem
 from harness.scenario.clock import moved
-from harness.scenario.fragments import branches
+from harness.scenario.fragments import all_steps, inner_steps
 from harness.scenario.given import GivenPatterns, GivenReader, merged
 from harness.scenario.instants import show_instant
 from harness.scenario.knownvalues import misfits, named_in_checks, named_in_rows, named_in_steps
@@ -86,7 +86,7 @@ class ScenarioReader:
         title = self.text(node, "scenario")
         if "scenario" not in node.entries:
             self.note(node, "A scenario needs a title.", "Begin it with `- scenario: title`.")
-        self.steps.calls = 0
+        self.steps.calls = self.steps.called = 0
         given = self.given(node)
         params = ParameterReader(self.problems).read(node)
         when = self.steps.steps(node.entries["when"]) if "when" in node.entries else ()
@@ -284,7 +284,7 @@ class ScenarioReader:
                 self.problems.append(Problem(given.position, f"There is no role {role}.", did_you_mean(role, roles)))
 
     def who(self, script: Script, params: Mapping[str, Any], known: set[str]) -> None:
-        for step in _all_steps(script.when):
+        for step in all_steps(script.when):
             by = inserted(params[step.by[1:]]) if step.by and step.by[1:] in params else step.by
             if by and "$" not in by and by not in known:
                 remedy = did_you_mean(by, known, noun="actors")
@@ -295,7 +295,7 @@ class ScenarioReader:
         now = given.clock
         for step in script.when:
             if step.verb != "clock":
-                if any(inner.verb == "clock" for inner in _all_steps(_inner(step))):
+                if any(inner.verb == "clock" for inner in all_steps(inner_steps(step))):
                     return
                 continue
             if any(reference.name not in params for reference in references(step.args)):
@@ -316,7 +316,7 @@ class ScenarioReader:
         """Every session type that is chosen by name is one of the catalogue's."""
         if known is None:
             return
-        for step in _all_steps(script.when):
+        for step in all_steps(script.when):
             pattern = step.args.get("session") if step.verb == "select_session" else None
             named = getattr(pattern, "value", None)
             if isinstance(pattern, Reference) and not pattern.path:
@@ -342,14 +342,4 @@ def _secrets(given: GivenPatterns, rows: Iterable[Mapping[str, Any]]) -> tuple[s
 
 
 def _checks(step: Step) -> bool:
-    return bool(step.checks) or "outcomes" in step.args.entries or any(_checks(inner) for inner in _inner(step))
-
-
-def _inner(step: Step) -> Iterable[Step]:
-    return (inner for pattern in step.args.entries.values() for branch in branches(pattern) for inner in branch)
-
-
-def _all_steps(steps: Iterable[Step]) -> Iterable[Step]:
-    for step in steps:
-        yield step
-        yield from _all_steps(_inner(step))
+    return bool(step.checks) or "outcomes" in step.args.entries or any(_checks(inner) for inner in inner_steps(step))

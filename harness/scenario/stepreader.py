@@ -52,7 +52,7 @@ class StepReader:
         self.fragment = fragment
         self.invariants = invariants
         self.unread = unread
-        self.calls = 0
+        self.calls = self.called = 0  # how often fragments are called, and how many steps come of that
 
     def steps(self, node: Node) -> tuple[Step, ...]:
         """The steps of a list, fragments put in. Mistakes are noted."""
@@ -83,10 +83,9 @@ class StepReader:
     def step(self, node: Node) -> tuple[Step, ...]:
         """One step; several when it calls a fragment; none when it is mistaken beyond reading."""
         if not isinstance(node, MapNode):
-            known = isinstance(node, ScalarNode) and node.text in self.registry.verbs
-            remedy = (
-                f"Write `{node.text}: {{}}`." if known and isinstance(node, ScalarNode) else "Write `verb: arguments`."
-            )
+            remedy = "Write `verb: arguments`."
+            if isinstance(node, ScalarNode) and node.text in self.registry.verbs:
+                remedy = f"Write `{node.text}: {{}}`."
             self.note(node, f"A step is a map with one verb; found {found(node)}.", remedy)
             return ()
         if "call" in node.entries:
@@ -222,6 +221,10 @@ class StepReader:
         if fragment is None or not self.call_fits(fragment, args, where):
             return ()
         self.calls += 1
+        self.called += fragment.size
+        if beyond := fragment.beyond(self.called):
+            self.note(where, beyond, "Call fewer fragments from each other.")
+            return ()
         prefix = self.name_of(node) or f"{name}~{self.calls}"
         self.reader.problems += misfits(named_in_steps(fragment.steps), fragment.values(values), self.reader.tables)
         try:
@@ -373,13 +376,9 @@ class StepReader:
         given = node.get("as")
         if given is None:
             return None
-        if (
-            isinstance(given, ScalarNode)
-            and isinstance(given.value, str)
-            and given.value.replace("-", "_").isidentifier()
-            and given.value.isascii()
-        ):
-            return given.value
+        name = given.value if isinstance(given, ScalarNode) else None
+        if isinstance(name, str) and name.replace("-", "_").isidentifier() and name.isascii():
+            return name
         self.note(
             given, f"as gives a name; found {found(given)}.", "Write letters, digits and underscores: `as: booking`."
         )

@@ -95,8 +95,8 @@ def make_plan(options: RunOptions, reports: Path) -> Plan:
         chosen = shuffled(chosen, seed)
     if len(chosen) * options.repeat > _MOST:
         raise InputError(
-            f"{options.repeat:,} rounds of {len(chosen):,} cases are too many for one run.",
-            f"{_MOST:,} cases are the most.",
+            f"{len(chosen) * options.repeat:,} cases are too many for one run.",
+            f"{_MOST:,} are the most: a case counts once for each round.",
         )
     return Plan(suite, repeated(chosen, options.repeat), seed, shard, tuple(notes))
 

@@ -89,3 +89,47 @@ scenarios:
 """
     told = [line for line in problems(text).splitlines() if line.startswith("a.yaml:")]
     assert told == ["a.yaml:10:21: $one has no frist: the fragment captures no such thing. Did you mean first?"]
+
+
+ASKS = "[{http: {GET: /x}}]"
+NESTED = "[{parallel: [[{call: f%d}], %s]}]"
+TWICE = "[{call: f%d}, {call: f%d}]"
+
+
+def chain(length: int, step: Callable[[int], str], *, inside_out: bool) -> str:
+    """A file whose fragment f0 calls f1, which calls f2…; the last one asks."""
+    made = [f"  f{number}: {step(number + 1)}" for number in range(length)] + [f"  f{length}: {ASKS}"]
+    text = "\n".join(reversed(made) if inside_out else made)
+    scenario = "scenarios: [{scenario: One, when: [{call: f0}], then: [{changed: none}]}]"
+    return f"feature: F\ngiven: {{catalog: production, visitor: anonymous}}\nfragments:\n{text}\n{scenario}\n"
+
+
+def nested(number: int) -> str:
+    return NESTED % (number, ASKS)
+
+
+def twice(number: int) -> str:
+    return TWICE % (number, number)
+
+
+@pytest.mark.parametrize("inside_out", [False, True])
+def test_fragments_lie_in_each_other_as_deep_as_twenty(
+    load: Callable[[str], Suite], problems: Callable[[str], str], inside_out: bool
+) -> None:
+    assert len(load(chain(19, nested, inside_out=inside_out)).cases[0].steps) == 1
+    assert "With f0, steps lie in each other more than 20 deep." in problems(chain(20, nested, inside_out=inside_out))
+
+
+def test_a_long_chain_of_fragments_ends_with_its_place(problems: Callable[[str], str]) -> None:
+    told = problems(chain(500, lambda number: f"[{{call: f{number}}}]", inside_out=False))
+    assert "a.yaml:23:16: Fragments call each other more than 20 deep." in told
+    assert "circle" not in told
+
+
+@pytest.mark.parametrize("inside_out", [False, True])
+def test_calls_that_double_at_each_turn_are_counted_before_they_are_made(
+    load: Callable[[str], Suite], problems: Callable[[str], str], inside_out: bool
+) -> None:
+    assert len(load(chain(9, twice, inside_out=inside_out)).cases[0].steps) == 512
+    told = problems(chain(19, twice, inside_out=inside_out))
+    assert "the calls here come to 1,024 steps; 1,000 are the most." in told
