@@ -27,7 +27,7 @@ class SqlArgs(Struct, frozen=True):
 def sql(world: World, args: SqlArgs) -> Any:
     """Run SQL in the scenario's own database, committed; what it changes is put back afterwards.
 
-    Gives the rows, if there are any.
+    Gives the rows, if there are any. Of the parameters a map is JSON, and a list JSON where the statement has JSON for it, else an array.
     """
     world.touched()
     world.ran_sql = True
