@@ -48,10 +48,12 @@ class Compiled:
         feature: Feature = pickle.loads(self._entries[shown][2])  # noqa: S301 - of this project, as verbs.py is
         return feature
 
-    def keep(self, shown: str, key: str, uses: Mapping[str, str], feature: Feature) -> None:
-        """Keeps what was read without a mistake."""
-        self._entries[shown] = (key, dict(uses), pickle.dumps(feature, pickle.HIGHEST_PROTOCOL))
+    def keep(self, shown: str, key: str, uses: Mapping[str, str], feature: Feature) -> Feature:
+        """Keeps what was read without a mistake, and gives it as the next reader will have it: packed."""
+        packed = feature.packed()
+        self._entries[shown] = (key, dict(uses), pickle.dumps(packed, pickle.HIGHEST_PROTOCOL))
         self._changed = True
+        return packed
 
     def save(self) -> None:
         """Writes what changed, as a whole or not at all; where nothing may be written, the files are read again next time."""

@@ -252,7 +252,8 @@ class Loading:
         before = len(self.problems)
         feature = self.feature_of(data, shown, path)
         if feature is not None and len(self.problems) == before:
-            compiled.keep(shown, key, {name: self.digests[name] for name in self.all_uses(shown)}, feature)
+            uses = {name: self.digests[name] for name in self.all_uses(shown)}
+            return compiled.keep(shown, key, uses, feature)
         return feature
 
     def verb_names(self) -> list[str]:

@@ -1,6 +1,7 @@
 """What a scenario file means, typed: features, scenarios, steps, checks, and the cases that are run.
 
-Of a scenario its script, nearly all that is read of it, is held packed: thousands are loaded, and one runs at a time.
+Of a scenario that is kept compiled, its script, nearly all that is read of it, is held packed: thousands are loaded, and one runs
+at a time.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from harness.errors import Position
 from harness.scenario.values import ListPattern, MapPattern, Matcher, Opaque, Pattern, Reference, Template
@@ -154,10 +156,6 @@ class Script(Struct, frozen=True):
     when: tuple[Step, ...]
     then: tuple[CheckSpec, ...]
 
-    def packed(self) -> bytes:
-        """The script in a tenth of the memory; `Scenario.script` unpacks it."""
-        return pickle.dumps(self, pickle.HIGHEST_PROTOCOL)
-
 
 _PRIVATE_USE = 240  # of the registered codes, the first that pickle leaves to programs
 _UNPACKED = 32  # scripts kept as they are: a scenario's cases mostly come one after another
@@ -182,7 +180,7 @@ class Scenario(Struct, frozen=True):
     file: str  # relative to the project, with slashes
     position: Position
     feature: str
-    packed: bytes  # its script
+    held: Script | bytes  # what it does, as it was read or packed
     id: str | None = None
     tags: tuple[str, ...] = ()
     covers: tuple[str, ...] = ()
@@ -197,7 +195,11 @@ class Scenario(Struct, frozen=True):
     @property
     def script(self) -> Script:
         """What it does."""
-        return _unpacked(self.packed)
+        return _unpacked(self.held) if isinstance(self.held, bytes) else self.held
+
+    def packed(self) -> Scenario:
+        """The same with its script in a tenth of the memory, unpacked whenever it is asked for."""
+        return replace(self, held=pickle.dumps(self.script, pickle.HIGHEST_PROTOCOL))
 
     @property
     def stem(self) -> str:
@@ -269,6 +271,10 @@ class Feature(Struct, frozen=True):
     name: str
     file: str
     scenarios: tuple[Scenario, ...]
+
+    def packed(self) -> Feature:
+        """The same with its scenarios packed."""
+        return replace(self, scenarios=tuple(scenario.packed() for scenario in self.scenarios))
 
 
 class Invariant(Struct, frozen=True):

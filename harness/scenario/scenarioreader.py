@@ -98,7 +98,7 @@ class ScenarioReader:
             file=self.file,
             position=node.keys.get("scenario", node).position,
             feature=self.feature,
-            packed=script.packed(),
+            held=script,
             id=self.slug(node),
             tags=self.words(node, "tags"),
             covers=self.covers(node),

@@ -51,17 +51,18 @@ def shapes(load: Callable[[str], Suite]) -> Cases:
     return load(SHAPES).cases
 
 
-@pytest.mark.parametrize("compiled", [False, True])
-def test_of_a_scenario_little_is_held(tmp_path: Path, registry: Registry, compiled: bool) -> None:
+@pytest.mark.parametrize("read_before", [False, True])
+def test_of_a_scenario_little_is_held(tmp_path: Path, registry: Registry, read_before: bool) -> None:
     for file in range(FILES):
         texts = [SCENARIO % number for number in range(file * SCENARIOS, (file + 1) * SCENARIOS)]
         (tmp_path / f"{file}.yaml").write_text(BEGINNING + "".join(texts))
 
     def loaded() -> Suite:
-        kept = Compiled(tmp_path / "compiled") if compiled else None
-        return load_files([tmp_path], project=tmp_path, registry=registry, compiled=kept)
+        return load_files([tmp_path], project=tmp_path, registry=registry, compiled=Compiled(tmp_path / "compiled"))
 
     loaded()
+    if not read_before:
+        (tmp_path / "compiled").unlink()
     gc.collect()
     with uncollected():  # as while a command loads: what holds itself would stay
         tracemalloc.start()
