@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -58,21 +59,21 @@ def load(
         registry: the verbs and checks; the harness's own when not given.
         tables: the tables that may be named; those of `scenarios/tables.json` when not given.
         texts: texts to load instead of the files of these (relative) names, as an editor has them.
-        compiled: what is kept of files read before; it is used, and brought up to date.
+        compiled: what is kept of files read before; it is used, brought up to date, and closed.
 
     Raises:
         InputErrors: every mistake of every file, in the order of the files.
     """
     places = [split_place(str(path)) for path in paths]
-    with uncollected():
+    with uncollected(), compiled or nullcontext():
         loader = Loading(project, texts or {}, compiled)
         features = loader.read(places, registry, tables)
         if loader.problems and compiled is not None:  # messages show lines, which only reading gives
             loader = Loading(project, texts or {})
             features = loader.read(places, registry, tables)
-    loader.raise_problems()
-    if compiled is not None:
-        compiled.save()
+        loader.raise_problems()
+        if compiled is not None:
+            compiled.save()
     around = loader.around
     return Suite(
         tuple(features),
@@ -106,13 +107,13 @@ def verbs_of(project: Path) -> Registry:
     Raises:
         InputErrors: the mistakes of files of verbs; those of scenarios are not asked for here.
     """
-    kept = compiled_of(project)
-    loader = Loading(project, {}, kept)
-    scenarios = project / "scenarios"
-    loader.read([split_place(str(scenarios))] if scenarios.is_dir() else [], None, None)
-    loader.problems = [each for each in loader.problems if each.position and each.position.file.endswith(".py")]
-    loader.raise_problems()
-    kept.save()
+    with compiled_of(project) as kept:
+        loader = Loading(project, {}, kept)
+        scenarios = project / "scenarios"
+        loader.read([split_place(str(scenarios))] if scenarios.is_dir() else [], None, None)
+        loader.problems = [each for each in loader.problems if each.position and each.position.file.endswith(".py")]
+        loader.raise_problems()
+        kept.save()
     return loader.around.registry
 
 
@@ -120,7 +121,8 @@ def tags_of(project: Path) -> frozenset[str]:
     """The tags of all scenarios of `project` that can be read; mistakes are not asked for here."""
     if not (project / "scenarios").is_dir():
         return frozenset()
-    features = Loading(project, {}, compiled_of(project)).read([split_place("scenarios")], None, None)
+    with compiled_of(project) as kept:
+        features = Loading(project, {}, kept).read([split_place("scenarios")], None, None)
     return frozenset(tag for feature in features for scenario in feature.scenarios for tag in scenario.tags)
 
 
@@ -247,8 +249,8 @@ class Loading:
         """One file as it was read before, or read now and kept."""
         key = compiled.key(data, shown, *(f"{file} {self.digests[file]}" for file in self.verb_names()))
         uses = compiled.uses(shown, key)
-        if uses is not None and self.used_again(uses):
-            return compiled.feature(shown)
+        if uses is not None and self.used_again(uses) and (kept := compiled.feature(shown)) is not None:
+            return kept
         before = len(self.problems)
         feature = self.feature_of(data, shown, path)
         if feature is not None and len(self.problems) == before:

@@ -165,6 +165,35 @@ def test_a_torn_or_foreign_file_counts_as_none(project: Project, content: bytes)
     assert kept.read_bytes() == whole
 
 
+def test_a_file_whose_kept_reading_is_damaged_is_read_again_and_it_alone(project: Project) -> None:
+    project.load()
+    kept = project.root / ".harness" / "compiled"
+    whole = kept.read_bytes()
+    at = whole.index(b"Somebody else looks")
+    kept.write_bytes(whole[:at] + b"Somebody else kooks" + whole[at + 19 :])
+    assert [case.title for case in project.load().cases][-1] == "Somebody else looks"
+    assert project.parsed == ["scenarios/two.yaml"]
+    project.load()
+    assert project.parsed == []
+
+
+def test_a_disk_that_fills_up_costs_nothing_but_what_would_be_kept(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.load()
+    kept = project.root / ".harness" / "compiled"
+    whole = kept.read_bytes()
+    project.edit("scenarios/two.yaml", "Somebody else", "Another person")
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", full)
+        assert [case.title for case in project.load().cases][-1] == "Another person looks"
+    assert [path.read_bytes() for path in kept.parent.iterdir()] == [whole]
+
+
+def full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
 def test_what_a_killed_writer_left_goes_and_another_at_work_is_left_alone(project: Project) -> None:
     project.load()
     old, new = (project.root / ".harness" / f".compiled.{number}" for number in (1, 2))
