@@ -13,9 +13,10 @@ Each is imported when it is first asked for: `import harness` alone costs nothin
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # typing's own, without the import: what comes before the command line listens is kept short
 if TYPE_CHECKING:
+    from typing import Any
+
     from harness import migrations, report
     from harness.notebook.interactive import run
 

@@ -109,8 +109,9 @@ class ScenarioItem(pytest.Item):
     def __init__(self, *, case: Case, **rest: Any) -> None:
         super().__init__(**rest)
         self.case = case
-        for tag in case.scenario.tags:
-            self.keywords[tag] = tag
+        self.extra_keyword_matches.update(
+            case.scenario.tags
+        )  # what `-k` looks at; a mark could mean something to a plugin
 
     def runtest(self) -> None:
         record = _bench(self.session).run(self.case)

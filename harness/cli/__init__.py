@@ -1,15 +1,20 @@
-"""The command line. `main` is its only door: it turns what went wrong into a message and an exit code."""
+"""The command line. `main` is its only door: it turns what went wrong into a message and an exit code.
+
+Little is imported before it is called: a Ctrl-C that comes sooner is Python's to tell, with a traceback.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 
-from harness.cli.exit_codes import ExitCode
-from harness.cli.streams import given_up, outlive_readers
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-__all__ = ["ExitCode", "main"]
+    from harness.cli.exit_codes import ExitCode
+
+__all__ = ["main"]
 
 
 _CTRL_C = 130  # what Typer makes of a KeyboardInterrupt within a command
@@ -17,24 +22,38 @@ _CTRL_C = 130  # what Typer makes of a KeyboardInterrupt within a command
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run `harness ARGV` and leave the process with one of the codes of `ExitCode`; never with a traceback."""
-    outlive_readers()
     try:
         code = _run(argv)
     except KeyboardInterrupt:
         code = _interrupted()
+
+    from harness.cli.streams import given_up
+
     lost = given_up()
     if lost is not None and not code:  # what was found outranks that it could not be shown
         print(_machine(lost, ""), file=sys.stderr)
-        code = ExitCode.MACHINE
+        code = _exit_codes().MACHINE
     sys.exit(code)
+
+
+def _exit_codes() -> type[ExitCode]:
+    from harness.cli.exit_codes import ExitCode
+
+    return ExitCode
 
 
 def _run(argv: Sequence[str] | None) -> int:
     from harness.interrupts import uninterrupted
-    from harness.memory import collect_rarely
 
-    collect_rarely()
     with uninterrupted():
+        from harness.cli.streams import outlive_readers
+
+        outlive_readers()
+
+        from harness.memory import collect_rarely
+
+        collect_rarely()
+
         import typer
 
         from harness.cli.app import app_for
@@ -55,12 +74,12 @@ def _run(argv: Sequence[str] | None) -> int:
         return error.exit_code
     except OSError as error:
         print(_machine(error, words[0] if words else ""), file=sys.stderr)
-        return ExitCode.MACHINE
+        return _exit_codes().MACHINE
     except Exception as error:  # noqa: BLE001 - the last resort: a fault of ours is told and saved, never a traceback
         return _fault(error)
     if code == _CTRL_C:
         return _interrupted()
-    return int(code or ExitCode.OK)
+    return int(code or _exit_codes().OK)
 
 
 def _interrupted() -> int:
@@ -68,7 +87,7 @@ def _interrupted() -> int:
     # it forgets that with the next text that it runs.
     eval("None")  # noqa: S307 - a constant text, nobody's input
     print("harness: interrupted", file=sys.stderr)
-    return ExitCode.INTERRUPTED
+    return _exit_codes().INTERRUPTED
 
 
 def _told(error: Exception) -> str:
@@ -86,7 +105,7 @@ def _usage(error: Exception) -> int:
         show(file=sys.stderr)
     else:
         print(f"harness: {error}", file=sys.stderr)
-    return ExitCode.INPUT
+    return _exit_codes().INPUT
 
 
 _ELSEWHERE = {"run": "--report DIR", "strength": "--report DIR", "audit": "--out DIR"}
@@ -123,4 +142,4 @@ def _fault(error: Exception) -> int:
     first = (str(error).splitlines() or [""])[0]
     print(f"harness: a fault of the harness itself: {type(error).__name__}: {first}", file=sys.stderr)
     print(f"harness: please report it with {file.name} (HARNESS_DEBUG=1 shows it here)", file=sys.stderr)
-    return ExitCode.FAULT
+    return _exit_codes().FAULT

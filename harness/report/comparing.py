@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from harness.report.analysis.cases import case_frame, over_rounds
+from harness.report.compaction import EVENTS
+from harness.report.disk import sha256_of
 from harness.report.loading import Run, load
+from harness.report.manifest import MANIFEST, sealed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +61,7 @@ class Comparison(Struct, frozen=True):
     notes: tuple[str, ...]
     """Why the two may not say what they seem to: a run that did not come to its end, or ran on another target."""
     same_evidence: bool
-    """Whether all that the seed decides is the same in both, byte for byte (both runs came to their end)."""
+    """Whether all that the seed decides is the same in both, byte for byte (both came to their end, and lie there as written)."""
     table: pd.DataFrame
     """scenario_id, name, change, before, after (outcomes), before_us, after_us, failure (of the later run)"""
 
@@ -109,6 +112,8 @@ def compare(
     A scenario is slower when it takes `slower_by` times as long and at least `at_least_us` microseconds more.
     """
     first, second = _loaded(before), _loaded(after)
+    same = first.manifest.evidence is not None and first.manifest.evidence == second.manifest.evidence
+    altered = [run for run in (first, second) if not _as_written(run)] if same else []
     table = _table(first, second, slower_by, at_least_us)
 
     def ids(kind: str) -> tuple[str, ...]:
@@ -119,10 +124,19 @@ def compare(
         after=second.run_id,
         **{kind: ids(kind) for kind in _KINDS},
         unchanged=int((table["change"] == "unchanged").sum()),
-        notes=tuple(_notes(first, second)),
-        same_evidence=first.manifest.evidence is not None and first.manifest.evidence == second.manifest.evidence,
+        notes=(*_notes(first, second), *(f"{run.run_id}: {_ALTERED}" for run in altered)),
+        same_evidence=same and not altered,
         table=table,
     )
+
+
+_ALTERED = f"its {EVENTS} or {MANIFEST} is not as it was written, so its evidence says nothing; see `harness verify`."
+
+
+def _as_written(run: Run) -> bool:
+    """Whether the manifest still speaks of what lies beside it: both may have been edited since, or be torn."""
+    path = run.directory / EVENTS
+    return sealed(run.directory) is not False and path.is_file() and sha256_of(path) == run.manifest.outputs.get(EVENTS)
 
 
 def _loaded(run: Run | str | Path) -> Run:

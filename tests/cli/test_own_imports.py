@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import harness
+from tests.support.commands import ROOT, harness
 
 VERBS = '''
 import sys
@@ -53,3 +56,12 @@ def test_a_verb_may_import_pandas_which_a_run_does_without(tmp_path: Path, worke
     )
     done = harness("run", str(tmp_path / "mine.yaml"), *words, cold=True)
     assert done.code == 0, done
+
+
+def test_little_is_imported_before_the_command_line_hears_ctrl_c() -> None:
+    """Until then Python tells a Ctrl-C with a traceback. `re` the console script imports itself."""
+    program = (
+        "import re, sys; had = set(sys.modules); from harness.cli import main; print(sorted(set(sys.modules) - had))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert set(ast.literal_eval(done.stdout)) <= {"__future__", "harness", "harness.cli"}

@@ -54,6 +54,29 @@ def _write(writer: EventWriter, plan: Plan, slow: int) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("events.jsonl", "x.yaml::b", "x.yaml::B"),
+        ("events.jsonl", '"x.yaml::b"', '"x.yaml'),
+        ("manifest.json", '"notes": []', '"notes": ["x"]'),
+    ],
+)
+def test_evidence_that_was_edited_or_torn_is_not_called_the_same(tmp_path: Path, file: str, old: str, new: str) -> None:
+    before, after = small_run(tmp_path / "one", "pp"), small_run(tmp_path / "two", "pp")
+    assert compare(before, after).text().endswith("the evidence is the same, byte for byte")
+    text = (before / file).read_text()
+    assert old in text
+    (before / file).write_text(text.replace(old, new, 1))
+    found = compare(before, after)
+    assert (found.same_evidence, "byte for byte" in found.text()) == (False, False)
+    assert [
+        note
+        for note in found.notes
+        if f"{before.name}: its events.jsonl or manifest.json is not as it was written" in note
+    ]
+
+
 def test_every_kind_of_change_is_told_apart(tmp_path: Path) -> None:
     before = small_run(tmp_path / "one", "ppffp")
     after = small_run(tmp_path / "two", "pfpf", slow=1)

@@ -133,6 +133,15 @@ def test_scenarios_that_were_all_skipped_are_not_green_for_either(tmp_path: Path
         assert (ours.code, theirs.code) == (code, code), (text, ours, theirs.out)
 
 
+def test_pytest_selects_by_a_tag(tmp_path: Path) -> None:
+    (tmp_path / "tagged.yaml").write_text(
+        MIXED.replace("This does not hold", "This does not hold\n    tags: [night-shift]")
+    )
+    for words, found in (("night-shift", "1/5 tests"), ("not night-shift", "4/5 tests")):
+        done = pytest_of(tmp_path / "tagged.yaml", "-k", words, "--collect-only")
+        assert found in done.out, done.out
+
+
 def test_pytest_collects_every_file_that_is_there_to_be_run(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").touch()
     (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
