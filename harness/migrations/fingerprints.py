@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from harness.migrations.schema import Column, Schema, quoted_label, quoted_name
+from harness.migrations.schema import Column, Schema, bare_type, quoted_label, quoted_name
 from harness.migrations.settings import with_settings
 
 __all__ = ["JSONB_KEEPS", "Change", "ColumnPrint", "Prints", "compare", "take"]
@@ -66,7 +66,7 @@ def take(connection: psycopg.Connection[Any], schema: Schema, after: Schema | No
                 continue
             oid = int(entry["oid"])
             labels[oid] = table
-            rows[oid], prints = _table(connection, schema, table, _coming_types(after, oid))
+            rows[oid], prints = _table(connection, schema, table, _coming_types(after, oid), after)
             columns.update({(oid, number): entry for number, entry in prints.items()})
     oids = {table: int(entry["oid"]) for table, entry in schema.tables.items()}
     partitions = {oids[child]: oids[parent] for child, parent in schema.partitions.items()}
@@ -198,7 +198,7 @@ def _coming_types(after: Schema | None, oid: int) -> dict[int, str]:
 
 
 def _table(
-    connection: psycopg.Connection[Any], schema: Schema, table: str, coming: Mapping[int, str]
+    connection: psycopg.Connection[Any], schema: Schema, table: str, coming: Mapping[int, str], after: Schema | None
 ) -> tuple[int, dict[int, ColumnPrint]]:
     columns = schema.columns_of(table)
     parts = ["count(*)"]
@@ -211,6 +211,8 @@ def _table(
     prints = {}
     for place, column in enumerate(columns):
         through, lossy = _through(connection, table, column, coming.get(column.number, column.type))
+        if through is None and after is not None and (more := _attributes_added(schema, after, column)):
+            through = _lengthened(connection, table, column, more)
         values, digest, unspaced = (int(part) for part in row[1 + 3 * place : 4 + 3 * place])
         prints[column.number] = ColumnPrint(
             column.name, column.type, values, digest, through, lossy, unspaced if column.type == "json" else None
@@ -234,6 +236,18 @@ def _through(connection: psycopg.Connection[Any], table: str, column: Column, co
     except psycopg.Error:
         return None, 0  # this type has no such cast, or a value that does not fit: the statement itself will say so
     return int(row[0]), int(row[1])
+
+
+def _attributes_added(schema: Schema, after: Schema, column: Column) -> int:
+    """How many attributes a column's composite type has more of than it had; 0 for another type."""
+    then, now = (each.attributes.get(bare_type(column.type)) for each in (schema, after))
+    return len(now) - len(then) if then and now and now[: len(then)] == then else 0
+
+
+def _lengthened(connection: psycopg.Connection[Any], table: str, column: Column, more: int) -> int:
+    """Digest of a composite value as it is written when its type has `more` attributes, of which it holds none."""
+    text = f"regexp_replace({quoted_name(column.name)}::text, '[)]$', '{',' * more})')"
+    return int(_row(connection, f"SELECT {_digest(text)} FROM {quoted_label(table)}")[0])
 
 
 def _digest(expression: str) -> str:

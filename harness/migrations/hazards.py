@@ -155,7 +155,7 @@ HAZARDS: dict[str, Hazard] = {
         "-- leave what is given, and fill only what is missing\nNEW.{column} := coalesce(NEW.{column}, …);",
     ),
     "compat.rows-shown": Hazard(
-        "Policies that are there do nothing while row level security is off: what they kept apart is one heap again.",
+        "What policies keep apart is seen together as soon as they are off, ask for less, or are for more roles.",
         "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;  -- or revoke what their readers may not see",
     ),
     "compat.writes-lost": Hazard(
@@ -288,6 +288,10 @@ HAZARDS: dict[str, Hazard] = {
         "The owner became optional and the key still cascades: deleting a parent erases the rows that have one, while rows without one stay.",
         "ALTER TABLE {table} ADD CONSTRAINT {name_new} FOREIGN KEY ({columns}) REFERENCES {parent} ON DELETE SET NULL NOT VALID;\n"
         "ALTER TABLE {table} VALIDATE CONSTRAINT {name_new};\nALTER TABLE {table} DROP CONSTRAINT {name};",
+    ),
+    "schema.empties-required": Hazard(
+        "The key sets to nothing what may not be nothing: while a row points at it, a DELETE of the parent fails with 23502.",
+        "ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL;  -- or a key that says ON DELETE RESTRICT or CASCADE",
     ),
     "schema.unused-type": Hazard(
         "A type that no column uses was abandoned, or its column was forgotten.",

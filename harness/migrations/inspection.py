@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.errors import Position
 from harness.migrations.actions import actions, quoted
+from harness.migrations.attributes import check_attributes
 from harness.migrations.bookkeeping import applied, stuck
 from harness.migrations.computed import check_computed
 from harness.migrations.findings import Finding, Severity
@@ -20,6 +21,7 @@ from harness.migrations.stepping import check_stepped_over
 from harness.migrations.telling import finding
 from harness.migrations.trust import check_trust
 from harness.migrations.upkeep import check_upkeep
+from harness.migrations.writing import emptied
 
 __all__ = ["inspect_schema"]
 
@@ -46,6 +48,7 @@ def inspect_schema(rehearsal: Rehearsal) -> list[Finding]:
         *check_publications(rehearsal, after),
         *check_computed(rehearsal, after),
         *check_trust(rehearsal, after),
+        *check_attributes(rehearsal, after),
         *check_ends(rehearsal, after),
     ]
 
@@ -154,6 +157,7 @@ def _keys(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
                     "schema.fk-without-index", Severity.LOW, PHASE, statement, evidence, table=key["table"], names=names
                 )
             yield from _cascade(rehearsal, after, key)
+            yield from _emptying(rehearsal, after, name, key)
         if not key["enforced"] and (new or before.constraints[name]["enforced"]):
             yield _unenforced(rehearsal, key, new)
         elif new and not key["valid"]:
@@ -189,6 +193,33 @@ def _cascade(rehearsal: Rehearsal, after: Schema, key: Any) -> Iterator[Finding]
             yield finding(
                 "schema.cascade-on-nullable", Severity.LOW, PHASE, statement, evidence, table=key["table"], names=names
             )
+
+
+def _emptying(rehearsal: Rehearsal, after: Schema, name: str, key: Any) -> Iterator[Finding]:
+    """A key that ON DELETE sets a column to NULL (or to a default that is none), where the column takes no NULL."""
+    required = _emptied_required(after, key)
+    old = rehearsal.before.constraints.get(name)
+    known = _emptied_required(rehearsal.before, old) if old and old["kind"] == "f" else []
+    for column in required:
+        if key["enforced"] and column not in known:
+            evidence = (
+                f"{key['name']} on {key['table']} is ON DELETE {_DELETES[key['on_delete']]} and {column} is NOT NULL"
+            )
+            statement = _about(rehearsal, key)
+            yield finding(
+                "schema.empties-required",
+                Severity.MEDIUM,
+                PHASE,
+                statement,
+                evidence,
+                table=key["table"],
+                names={"column": quoted(column)},
+            )
+
+
+def _emptied_required(schema: Schema, key: Any) -> list[str]:
+    columns = (schema.columns[(key["table"], name)] for name in emptied(key))
+    return [c.name for c in columns if schema.requires(c) and (key["on_delete"] == "n" or c.default is None)]
 
 
 def _types(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:

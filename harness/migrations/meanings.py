@@ -11,7 +11,7 @@ from harness.errors import InputError
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.generator import row_sql
 from harness.migrations.rehearsal import Rehearsal
-from harness.migrations.schema import Column, Schema, quoted_label, quoted_name
+from harness.migrations.schema import Column, Schema, bare_type, quoted_label, quoted_name
 from harness.migrations.telling import finding
 from harness.migrations.tracing import Failure, execute
 from harness.migrations.writing import attempt
@@ -183,9 +183,9 @@ def _order(rehearsal: Rehearsal, new: Schema, table: str) -> Iterator[Finding]:
     """Enum columns whose values stand in another order, as far as they are the same values."""
     for column in rehearsal.before.columns_of(table):
         now = new.columns.get((table, column.name))
-        kinds = [_bare(kind) for kind in (column.type, now.type if now else "")]
+        kinds = [bare_type(kind) for kind in (column.type, now.type if now else "")]
         labels = [schema.enums.get(kind, []) for schema, kind in zip((rehearsal.before, new), kinds, strict=True)]
-        if now is not None and now.collation != column.collation and _bare(now.type) == _bare(column.type):
+        if now is not None and now.collation != column.collation and bare_type(now.type) == bare_type(column.type):
             yield _collated(rehearsal, table, column, now)
         then_order, now_order = (
             [label for label in each if label in labels[0] and label in labels[1]] for each in labels
@@ -222,11 +222,6 @@ def _collated(rehearsal: Rehearsal, table: str, column: Column, now: Column) -> 
     return finding(
         "compat.order-changed", Severity.MEDIUM, PHASE, cause, evidence, table=table, status="predicted", remedy=remedy
     )
-
-
-def _bare(kind: str) -> str:
-    """The name of a type as the catalogue has it, of an array its element's."""
-    return kind.removesuffix("[]").rpartition(".")[2].strip('"')
 
 
 def _row(connection: psycopg.Connection[Any], sql: str) -> tuple[Any, ...] | None:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from pglast import ast, parse_sql
+from pglast.enums import BoolExprType
+from pglast.stream import RawStream
 
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.rehearsal import Rehearsal
@@ -41,7 +44,13 @@ class _Asked:
 
 
 def check_policies(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
-    """Tables of which a SELECT finds fewer rows, since their policies ask for more than they did."""
+    """Tables of which a SELECT finds fewer rows, or others, since their policies ask for another thing than they did."""
+    yield from _less(rehearsal, after)
+    yield from _more(rehearsal, after)
+
+
+def _less(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
+    """Tables of which a SELECT finds fewer rows."""
     before = rehearsal.before
     asked: dict[str, tuple[str, str]] = {}
     for table in sorted(after.tables):
@@ -57,6 +66,8 @@ def check_policies(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
         for table, (_, condition) in asked.items():
             found, kept = counts[table], _count(connection, table, condition)
             if isinstance(found, Failure) or not found:
+                if _wider(asked[table][0], condition):
+                    continue
                 told = "no made-up row passed before, so what is hidden cannot be counted here"
             elif isinstance(kept, Failure):
                 told = f"a session that sets nothing is told {kept}"
@@ -64,6 +75,88 @@ def check_policies(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
                 told = f"{found - kept:,} of {found:,} made-up rows do not pass in a session that sets nothing"
             if isinstance(found, Failure) or isinstance(kept, Failure) or not found or kept < found:
                 yield _hidden(rehearsal, table, condition, told)
+
+
+def _more(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
+    """Tables of which a SELECT finds rows that policies kept back: theirs ask for less, or are for more roles."""
+    before = rehearsal.before
+    asked: dict[str, tuple[str, str]] = {}
+    for table in sorted(after.tables):
+        on = all(schema.tables.get(table, {}).get("row_security") for schema in (before, after))
+        then, now = _shown_if(before, table), _shown_if(after, table)
+        if on and then and now and then.narrower(now):
+            asked[table] = then.sql, now.sql
+        elif on and (joined := _joined(before, after, table)):
+            yield _shown(rehearsal, table, f"policies of {table} are for {', '.join(joined)} too from now on")
+    if not asked:
+        return
+    template = rehearsal.sized(min(rehearsal.options.rows, 1000))
+    with rehearsal.clone(template) as database, database.connect() as connection:
+        run_units(connection, rehearsal.units)
+        for table, (then_asked, condition) in asked.items():
+            shown = _count(connection, table, f"({condition}) AND NOT coalesce(({then_asked}), false)")
+            passing = _count(connection, table, condition)
+            if isinstance(shown, Failure) or not passing:  # what a session sets decides: the words alone can tell
+                if _wider(condition, then_asked):
+                    continue
+                told = "how many rows that are depends on what a session sets, and cannot be counted here"
+            elif shown:
+                told = f"{shown:,} made-up row{'s' * (shown != 1)} that did not pass before do now in a session that sets nothing"
+            else:
+                continue
+            evidence = f"policies of {table} asked for {then_asked} and ask for {condition}: {told}"
+            yield _shown(rehearsal, table, evidence)
+
+
+def _wider(then: str, now: str) -> bool:
+    """Whether its words alone say that a condition hides nothing more: alternatives were added, or demands left out."""
+    any_of, all_of = BoolExprType.OR_EXPR, BoolExprType.AND_EXPR
+    return _parts(then, any_of) <= _parts(now, any_of) or _parts(now, all_of) <= _parts(then, all_of)
+
+
+def _parts(condition: str, kind: BoolExprType) -> set[str]:
+    """What AND or OR joins at the top of a condition."""
+    select: Any = parse_sql(f"SELECT WHERE {condition}")[0].stmt
+    pending: list[Any] = [select.whereClause]
+    parts: set[str] = set()
+    while pending:
+        each = pending.pop()
+        if isinstance(each, ast.BoolExpr) and each.boolop == kind:
+            pending += each.args or ()
+        else:
+            parts.add(RawStream()(each))
+    return parts
+
+
+def _joined(before: Schema, after: Schema, table: str) -> list[str]:
+    """Roles that a permissive policy of that name was not for."""
+    return sorted(
+        {
+            role
+            for name, policy in after.policies.items()
+            if policy["table"] == table and policy["permissive"] and policy["command"] in {"*", "r"}
+            for role in policy["roles"] or ()
+            if (old := before.policies.get(name)) and not {role, "PUBLIC"} & set(old["roles"] or ())
+        }
+    )
+
+
+def _shown(rehearsal: Rehearsal, table: str, evidence: str) -> Finding:
+    statement = rehearsal.altering(table.rsplit(".", maxsplit=1)[-1], "policy")
+    remedy = (
+        "-- look whether these rows are meant to be seen; a policy that all others must agree with keeps them back\n"
+        f"CREATE POLICY … ON {quoted_label(table)} AS RESTRICTIVE USING (…);"
+    )
+    return finding(
+        "compat.rows-shown",
+        Severity.MEDIUM,
+        PHASE,
+        statement,
+        evidence,
+        table=table,
+        status="predicted",
+        remedy=remedy,
+    )
 
 
 def _hidden(rehearsal: Rehearsal, table: str, condition: str, told: str) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -134,12 +134,14 @@ class _Steps:
         if self.lost_by_releasing:
             yield (
                 "Do not release the new code before that.",
-                f"on the old schema it fails {len(self.lost_by_releasing)} scenarios{self._whose(self.lost_by_releasing)}: {self._first_failure(('reference', 'before'), self.lost_by_releasing)}",
+                f"on the old schema it fails {_scenarios(self.lost_by_releasing)}{self._whose(self.lost_by_releasing)}: {self._first_failure(('reference', 'before'), self.lost_by_releasing)}",
                 ("reference on before",),
             )
         yield (
             "Release the new code; end the old release everywhere before visitors reach the new one.",
-            f"{len(self.gained)} scenarios pass that failed before" if self.gained else "it passes what passed before",
+            f"{_scenarios(self.gained)} pass{'es' * (len(self.gained) == 1)} that failed before"
+            if self.gained
+            else "it passes what passed before",
             ("reference on after",),
         )
         yield from self._afterwards()
@@ -147,7 +149,7 @@ class _Steps:
     def _release_first(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         yield (
             "Release the new code first: it copes with the old schema.",
-            f"{len(self.lost_by_releasing)} scenarios fail there, {len(self.lost_by_migrating)} would with the old code on the new schema",
+            f"{_scenarios(self.lost_by_releasing)} fail{'s' * (len(self.lost_by_releasing) == 1)} there, {len(self.lost_by_migrating)} would with the old code on the new schema",
             ("reference on before", "legacy on after"),
         )
         why = (
@@ -171,7 +173,9 @@ class _Steps:
 
     def _kept_words(self) -> str:
         if self.lost_by_migrating:
-            return f"the old code loses {len(self.lost_by_migrating)} scenarios: {self._first_failure(('legacy', 'after'), self.lost_by_migrating)}"
+            return f"the old code loses {_scenarios(self.lost_by_migrating)}: {self._first_failure(('legacy', 'after'), self.lost_by_migrating)}"
+        if len(self.kept) == 1:
+            return "the one scenario that passes today passes on the new schema with the old code too"
         return f"all {len(self.kept)} scenarios that pass today pass on the new schema with the old code too"
 
     def _whose(self, lost: Sequence[str]) -> str:
@@ -181,6 +185,10 @@ class _Steps:
     def _first_failure(self, cell: tuple[str, str], lost: Sequence[str]) -> str:
         outcome = next((o for o in self.cells[cell].outcomes if o.scenario_id in lost and o.failure), None)
         return f"{outcome.name}: {outcome.failure}" if outcome else "no scenario"
+
+
+def _scenarios(ids: Collection[str]) -> str:
+    return f"{len(ids)} scenario{'s' * (len(ids) != 1)}"
 
 
 def as_text(result: Rollout) -> str:

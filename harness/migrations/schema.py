@@ -10,7 +10,17 @@ import psycopg
 
 from harness.migrations.settings import with_settings
 
-__all__ = ["TABLE_MARKS", "Column", "Schema", "differences", "granted", "quoted_label", "quoted_name", "snapshot"]
+__all__ = [
+    "TABLE_MARKS",
+    "Column",
+    "Schema",
+    "bare_type",
+    "differences",
+    "granted",
+    "quoted_label",
+    "quoted_name",
+    "snapshot",
+]
 
 _QUERY = """
 WITH spaces AS (
@@ -73,6 +83,9 @@ SELECT json_build_object(
       WHERE a.atttypid IN (t.oid, t.typarray) AND NOT a.attisdropped AND a.attnum > 0))), '{}')
     FROM pg_type t JOIN spaces n ON n.oid = t.typnamespace WHERE t.typtype IN ('e', 'd')),
  'composites', (SELECT coalesce(json_object_agg(t.typname, (SELECT json_agg(format_type(a.atttypid, a.atttypmod) ORDER BY a.attnum)
+      FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)), '{}')
+    FROM pg_type t JOIN spaces n ON n.oid = t.typnamespace JOIN pg_class c ON c.oid = t.typrelid WHERE t.typtype = 'c' AND c.relkind = 'c'),
+ 'attributes', (SELECT coalesce(json_object_agg(t.typname, (SELECT json_agg(a.attname ORDER BY a.attnum)
       FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)), '{}')
     FROM pg_type t JOIN spaces n ON n.oid = t.typnamespace JOIN pg_class c ON c.oid = t.typrelid WHERE t.typtype = 'c' AND c.relkind = 'c'),
  'views', (SELECT coalesce(json_object_agg(r.label, pg_get_viewdef(r.oid)), '{}') FROM relations r WHERE r.relkind IN ('v', 'm')),
@@ -146,6 +159,7 @@ class Schema:
     enums: Mapping[str, list[str]]
     types: Mapping[str, Mapping[str, Any]]
     composites: Mapping[str, list[str] | None]
+    attributes: Mapping[str, list[str] | None]  # of composite types, their names
     views: Mapping[str, str]
     functions: Mapping[str, str]
     triggers: Mapping[str, str]
@@ -204,6 +218,11 @@ class Schema:
     def foreign_keys(self, table: str) -> list[Mapping[str, Any]]:
         """Foreign keys of a table."""
         return [entry for entry in self.constraints.values() if entry["table"] == table and entry["kind"] == "f"]
+
+
+def bare_type(kind: str) -> str:
+    """The name of a type as the catalogue has it, of an array its element's."""
+    return kind.removesuffix("[]").rpartition(".")[2].strip('"')
 
 
 def snapshot(connection: psycopg.Connection[Any]) -> Schema:

@@ -89,7 +89,7 @@ def _tell_left(rehearsal: Rehearsal, steps: Sequence[Reverse], now: Schema) -> N
     left = differences(rehearsal.before, now)
     if left and steps and all(step.sql is not None for step in steps):
         rehearsal.notes.append(
-            f"the derived way back leaves {len(left)} differences to the schema before, first: {left[0]}"
+            f"the derived way back leaves {len(left)} difference{'s' * (len(left) != 1)} to the schema before, first: {left[0]}"
         )
 
 
@@ -170,7 +170,7 @@ def _restored(
     yield from () if given else _with_what_came(rehearsal, after, now)
     left = differences(rehearsal.before, now)
     if given and left:
-        evidence = f"{len(left)} differences to the schema before, first: {left[0]}"
+        evidence = f"{len(left)} difference{'s' * (len(left) != 1)} to the schema before, first: {left[0]}"
         yield finding(
             "down.not-exact", Severity.MEDIUM, PHASE, rehearsal.statements[0], evidence, names={"difference": left[0]}
         )

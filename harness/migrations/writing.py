@@ -24,7 +24,7 @@ from harness.migrations.telling import finding
 from harness.migrations.tracing import Failure, execute, failure_of
 from harness.migrations.values import SIZE, base_type
 
-__all__ = ["CODE_FIRST", "Writes", "attempt"]
+__all__ = ["CODE_FIRST", "Writes", "attempt", "emptied"]
 
 PHASE = "compatibility"
 _OTHER = {
@@ -221,7 +221,7 @@ class Writes:
             )
         elif isinstance(then, Failure) and then.sqlstate.startswith("23") and not isinstance(now, Failure) and now:
             what = _TAKEN_ALONG.get(new["on_delete"], "").format(
-                rows=_rows(self._pointing(child, columns)), child=child, column=_emptied(new)
+                rows=_rows(self._pointing(child, columns)), child=child, column=" and ".join(emptied(new))
             )
             evidence = f"DELETE of one row of {table} was refused ({then.sqlstate}) while rows of {child} pointed at it, and now {what}"
             names = {
@@ -265,10 +265,12 @@ class Writes:
         )
 
 
-def _emptied(key: Mapping[str, Any]) -> str:
-    """The columns that ON DELETE SET NULL or SET DEFAULT sets: those it names, else all of the key."""
+def emptied(key: Mapping[str, Any]) -> list[str]:
+    """The columns that ON DELETE SET NULL or SET DEFAULT sets: those it names, else all of the key; none for another key."""
+    if key["on_delete"] not in {"n", "d"}:
+        return []
     named = _SET_COLUMNS.search(str(key["definition"]))
-    return named[1].replace(", ", " and ") if named else " and ".join(key["columns"])
+    return [c for c in key["columns"] if not named or c in {n.strip('" ') for n in named[1].split(",")}]
 
 
 def _stored(connection: psycopg.Connection[Any], sql: str) -> tuple[int, ...] | None:

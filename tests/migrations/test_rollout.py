@@ -73,6 +73,16 @@ def test_a_migration_that_breaks_the_old_code_goes_after_the_release() -> None:
     ]
 
 
+def test_one_scenario_is_told_as_one() -> None:
+    because = rollout(
+        FakeSuite({("legacy", "before"): {"anonymous"}, ("reference", "before"): {"anonymous"}}), ()
+    ).order
+    assert because[1].because.startswith("on the old schema it fails 1 scenario (")
+    assert because[2].because == "1 scenario passes that failed before"
+    alone = rollout(FakeSuite({}, names=("paid",)), ()).order[0].because
+    assert alone == "the one scenario that passes today passes on the new schema with the old code too"
+
+
 def test_when_neither_order_keeps_what_works_it_says_so() -> None:
     result = rollout(FakeSuite({("legacy", "after"): {"paid"}, ("reference", "before"): {"paid"}}), ())
     assert not result.clear

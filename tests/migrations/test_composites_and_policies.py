@@ -1,0 +1,122 @@
+"""Composite types that gain or lose attributes, policies that show more, keys that empty what takes no NULL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.migrations.findings import Severity
+from tests.migrations.conftest import Rehearse
+from tests.migrations.places import ids, of
+
+PLACES = (
+    "CREATE TYPE place AS (street text, town text); CREATE TABLE shop (id int PRIMARY KEY, lies place, was place[]);"
+)
+NOTES = (
+    "CREATE TABLE note (id int PRIMARY KEY, who text NOT NULL, open boolean NOT NULL); "
+    "ALTER TABLE note ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON note TO clerk USING ({using});"
+)
+TENANT = "who = current_setting('app.who')"
+PARENTS = "CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (id int PRIMARY KEY, parent_id int{required});"
+
+
+@pytest.fixture
+def baseline(tmp_path: Path) -> Path:
+    """A file for the schema of a test."""
+    return tmp_path / "baseline.sql"
+
+
+def test_an_attribute_more_changes_no_value(rehearse: Rehearse, baseline: Path) -> None:
+    baseline.write_text(PLACES.replace(", was place[]", ""))
+    report = rehearse("ALTER TYPE place ADD ATTRIBUTE zip text;", baseline=baseline, phases=("data", "schema"))
+    assert ids(report) == set()
+
+
+def test_an_attribute_more_and_a_value_that_is_written_is_told(rehearse: Rehearse, baseline: Path) -> None:
+    baseline.write_text(PLACES.replace(", was place[]", ""))
+    sql = "ALTER TYPE place ADD ATTRIBUTE zip text; UPDATE shop SET lies.town = 'x';"
+    assert "data.changed" in ids(rehearse(sql, baseline=baseline, phases=("data",)))
+
+
+@pytest.mark.parametrize(
+    "change", ["RENAME ATTRIBUTE town TO city", "DROP ATTRIBUTE town", "RENAME ATTRIBUTE town TO city CASCADE"]
+)
+def test_an_attribute_that_the_running_release_may_name_is_told(
+    rehearse: Rehearse, baseline: Path, change: str
+) -> None:
+    baseline.write_text(PLACES)
+    report = rehearse(f"SELECT 1;\nALTER TYPE place {change};", baseline=baseline, phases=("schema",))
+    found = of(report, "compat.old-app-read-fails")
+    assert (found.severity, found.position.line) == (Severity.MEDIUM, 2)
+    assert "place has no town any more, and shop.lies, shop.was is of it" in found.evidence
+
+
+def test_an_attribute_of_a_type_that_no_column_has_is_no_finding(rehearse: Rehearse, baseline: Path) -> None:
+    baseline.write_text("CREATE TYPE place AS (street text, town text);")
+    sql = "ALTER TYPE place RENAME ATTRIBUTE town TO city;"
+    assert ids(rehearse(sql, baseline=baseline, phases=("schema",))) == set()
+
+
+@pytest.mark.parametrize(
+    ("then", "sql", "told"),
+    [
+        (TENANT, "ALTER POLICY own ON note USING (true)", {"compat.rows-shown"}),
+        ("NOT open", "ALTER POLICY own ON note USING (true)", {"compat.rows-shown"}),
+        (TENANT, f"ALTER POLICY own ON note USING ({TENANT} OR open)", {"compat.rows-shown"}),
+        (TENANT, f"ALTER POLICY own ON note USING ({TENANT} AND open)", {"compat.rows-hidden"}),
+        (
+            f"{TENANT} AND id > 0",
+            f"ALTER POLICY own ON note USING ({TENANT})",
+            {"compat.rows-shown"},
+        ),
+        (
+            TENANT,
+            f"ALTER POLICY own ON note USING (({TENANT} AND id > 0) OR open)",
+            {"compat.rows-shown", "compat.rows-hidden"},
+        ),
+        (TENANT, "ALTER POLICY own ON note TO PUBLIC", {"compat.rows-shown"}),
+        (TENANT, "CREATE POLICY all_of_them ON note USING (true)", {"compat.rows-shown"}),
+        (TENANT, "CREATE POLICY fewer ON note AS RESTRICTIVE USING (open)", {"compat.rows-hidden"}),
+        (TENANT, "CREATE POLICY adding ON note FOR INSERT WITH CHECK (open)", set()),
+        (TENANT, "ALTER POLICY own ON note RENAME TO mine", set()),
+        ("true", "ALTER POLICY own ON note USING (open)", {"compat.rows-hidden"}),
+    ],
+)
+def test_policies_that_show_more_are_told(
+    rehearse: Rehearse, baseline: Path, then: str, sql: str, told: set[str]
+) -> None:
+    baseline.write_text(NOTES.format(using=then))
+    report = rehearse(f"SELECT 1;\n{sql};", baseline=baseline, phases=("schema",))
+    assert ids(report) == told
+    assert [f.position.line for f in report.findings] == [2] * len(told)
+
+
+@pytest.mark.parametrize(
+    ("required", "action", "told"),
+    [
+        (" NOT NULL", "ON DELETE SET NULL", True),
+        (" NOT NULL", "ON DELETE SET DEFAULT", True),
+        (" NOT NULL DEFAULT 1", "ON DELETE SET DEFAULT", False),
+        (" NOT NULL", "ON DELETE CASCADE", False),
+        ("", "ON DELETE SET NULL", False),
+    ],
+)
+def test_a_key_that_empties_what_takes_no_null_is_told(
+    rehearse: Rehearse, baseline: Path, required: str, action: str, told: bool
+) -> None:
+    baseline.write_text(PARENTS.format(required=required))
+    sql = f"CREATE INDEX ON child (parent_id); ALTER TABLE child ADD CONSTRAINT k FOREIGN KEY (parent_id) REFERENCES parent {action};"
+    report = rehearse(sql, baseline=baseline, phases=("schema",))
+    assert ids(report) == ({"schema.empties-required"} if told else set())
+
+
+def test_a_column_that_becomes_required_under_such_a_key_is_told(rehearse: Rehearse, baseline: Path) -> None:
+    baseline.write_text(
+        PARENTS.format(required="") + "CREATE INDEX ON child (parent_id);"
+        "ALTER TABLE child ADD CONSTRAINT k FOREIGN KEY (parent_id) REFERENCES parent ON DELETE SET NULL;"
+    )
+    sql = "ALTER TABLE child ALTER COLUMN parent_id SET NOT NULL;"
+    assert ids(rehearse(sql, baseline=baseline, phases=("schema",))) == {"schema.empties-required"}
+    sql = "ALTER TABLE child ADD COLUMN more int;"
+    assert ids(rehearse(sql, baseline=baseline, phases=("schema",))) == set()
