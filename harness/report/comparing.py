@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from harness.report.analysis.cases import case_frame, over_rounds
-from harness.report.compaction import EVENTS
-from harness.report.disk import sha256_of
 from harness.report.loading import Run, load
-from harness.report.manifest import MANIFEST, sealed
+from harness.report.verifying import altered
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,7 +111,7 @@ def compare(
     """
     first, second = _loaded(before), _loaded(after)
     same = first.manifest.evidence is not None and first.manifest.evidence == second.manifest.evidence
-    altered = [run for run in (first, second) if not _as_written(run)] if same else []
+    changed = [f"{run.run_id}: {what}." for run in (first, second) if (what := altered(run.directory)) is not None]
     table = _table(first, second, slower_by, at_least_us)
 
     def ids(kind: str) -> tuple[str, ...]:
@@ -124,19 +122,10 @@ def compare(
         after=second.run_id,
         **{kind: ids(kind) for kind in _KINDS},
         unchanged=int((table["change"] == "unchanged").sum()),
-        notes=(*_notes(first, second), *(f"{run.run_id}: {_ALTERED}" for run in altered)),
-        same_evidence=same and not altered,
+        notes=(*_notes(first, second), *changed),
+        same_evidence=same and not changed,
         table=table,
     )
-
-
-_ALTERED = f"its {EVENTS} or {MANIFEST} is not as it was written, so its evidence says nothing; see `harness verify`."
-
-
-def _as_written(run: Run) -> bool:
-    """Whether the manifest still speaks of what lies beside it: both may have been edited since, or be torn."""
-    path = run.directory / EVENTS
-    return sealed(run.directory) is not False and path.is_file() and sha256_of(path) == run.manifest.outputs.get(EVENTS)
 
 
 def _loaded(run: Run | str | Path) -> Run:

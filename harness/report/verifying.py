@@ -15,7 +15,10 @@ from harness.report.disk import EXECUTED, SUMS, read_sums, sha256_of
 from harness.report.loading import find_run
 from harness.report.manifest import MANIFEST, read_manifest, sealed
 
-__all__ = ["Difference", "verify"]
+__all__ = ["Difference", "altered", "verify"]
+
+
+_SHOWN = 3  # files that one sentence names
 
 
 class Difference(Struct, frozen=True):
@@ -54,6 +57,17 @@ def verify(path: str | Path, *, project: Path | None = None) -> list[Difference]
     found = _seal(directory) + _compare(directory, manifest.outputs) + _unknown(directory, manifest.outputs)
     found += [replace(one, path=f"dossier/{one.path}") for one in _dossier(directory / "dossier")]
     return found + (_compare(project, manifest.inputs) if project is not None else [])
+
+
+def altered(directory: Path) -> str | None:
+    """What of the run in `directory` is not as it was written, in one sentence: its table says nothing then. None when all is, and
+    for a run that was killed before anything was hashed."""
+    found = _compare(directory, read_manifest(directory).outputs)
+    names = [one.path for one in [*_seal(directory), *found] if one.what != "unsealed"]
+    if not names:
+        return None
+    shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    return f"not as it was written: {shown}; what is said of it may not be true, see `harness verify`"
 
 
 def _seal(directory: Path) -> list[Difference]:

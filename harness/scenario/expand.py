@@ -7,7 +7,7 @@ import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import accumulate, product
 from typing import Any, overload
 
@@ -59,7 +59,7 @@ class Cases(Sequence[Case]):
         self._scenarios = scenarios
         self._starts = starts  # the number of each scenario's first case, and how many cases there are
         self._numbers = numbers
-        self._made = lru_cache(_KEPT)(self._make)
+        self._made = lru_cache(_KEPT)(partial(_case, scenarios, starts))  # of no self: nothing would break that circle
 
     @classmethod
     def of(cls, scenarios: Sequence[Scenario]) -> Cases:
@@ -90,20 +90,21 @@ class Cases(Sequence[Case]):
             return self.at(range(len(self))[place])
         return self._made(self._numbers[place])
 
-    def _make(self, number: int) -> Case:
-        at = bisect_right(self._starts, number) - 1
-        scenario, before = self._scenarios[at], number - self._starts[at]
-        row, repetition = divmod(before, scenario.repeat)
-        params = scenario.rows_of_params[row]
-        again = f"#{repetition + 1}" if scenario.repeat > 1 else ""
-        return Case(
-            scenario=scenario,
-            params=params,
-            case_id=f"{scenario.stem}{parameter_text(params)}{again}",
-            title=case_title(scenario, params, repetition + 1),
-            number=before + 1,
-            repetition=repetition + 1,
-        )
+
+def _case(scenarios: Sequence[Scenario], starts: Sequence[int], number: int) -> Case:
+    at = bisect_right(starts, number) - 1
+    scenario, before = scenarios[at], number - starts[at]
+    row, repetition = divmod(before, scenario.repeat)
+    params = scenario.rows_of_params[row]
+    again = f"#{repetition + 1}" if scenario.repeat > 1 else ""
+    return Case(
+        scenario=scenario,
+        params=params,
+        case_id=f"{scenario.stem}{parameter_text(params)}{again}",
+        title=case_title(scenario, params, repetition + 1),
+        number=before + 1,
+        repetition=repetition + 1,
+    )
 
 
 def steps_of(scenario: Scenario, params: Mapping[str, Any]) -> tuple[Step, ...]:

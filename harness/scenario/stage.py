@@ -301,6 +301,7 @@ class Stage:
                 _leave(each)
                 each.sandbox.close()
             self._sets.clear()
+            del self.suite  # what hears for this stage holds it too, and no collection may come before the end of a run
 
 
 class _Handler(logging.Handler):

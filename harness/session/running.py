@@ -257,6 +257,7 @@ class _CaseWorker:
         finally:  # a disk that refuses the last lines must not keep a server alive
             if self._bench is not None:
                 self._bench.close()
+            del self._course  # the stage writes by this worker, so that each holds the other
 
 
 def _failed_again(options: RunOptions, target: Target) -> str:

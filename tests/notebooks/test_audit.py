@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -228,6 +229,17 @@ def test_a_dossier_verifies_and_the_next_audit_leaves_no_page_of_it(kinds: Path,
     assert not (out / "executed" / "first.ipynb").exists()
     (out / "second.html").write_text("tampered")
     assert [(found.path, found.what) for found in verify(out)] == [("second.html", "changed")]
+
+
+def test_a_run_that_is_not_as_it_was_written_closes_the_audit(kinds: Path, tmp_path: Path) -> None:
+    run, notebook = shutil.copytree(kinds / "empty", tmp_path / "run"), own_notebook(tmp_path / "own.ipynb", "1")
+    assert audit(run, tmp_path / "before", notebooks=[notebook]).failures == ()
+    with (run / "junit.xml").open("a") as file:
+        file.write("<!-- edited -->")
+    made = audit(run, tmp_path / "after", notebooks=[notebook])
+    (told,) = made.failures
+    assert told.startswith("the run is not as it was written: junit.xml;")
+    assert "This run is not as it was written: junit.xml;" in made.index.read_text()
 
 
 def test_an_audit_takes_nothing_away_from_somebody_elses_folder(kinds: Path, tmp_path: Path) -> None:

@@ -70,11 +70,7 @@ def test_evidence_that_was_edited_or_torn_is_not_called_the_same(tmp_path: Path,
     (before / file).write_text(text.replace(old, new, 1))
     found = compare(before, after)
     assert (found.same_evidence, "byte for byte" in found.text()) == (False, False)
-    assert [
-        note
-        for note in found.notes
-        if f"{before.name}: its events.jsonl or manifest.json is not as it was written" in note
-    ]
+    assert [note for note in found.notes if f"{before.name}: not as it was written: {file};" in note]
 
 
 def test_every_kind_of_change_is_told_apart(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from harness.report.dossier.tables import fit, write_tables
 from harness.report.dossier.traps import check_notebook
 from harness.report.loading import Run, load
 from harness.report.manifest import MANIFEST
+from harness.report.verifying import altered
 
 __all__ = ["ORDER", "Dossier", "audit", "find_notebooks"]
 
@@ -50,7 +51,8 @@ _MARKS = {
 
 
 class Dossier(Struct, frozen=True):
-    """A dossier on disk. `failures` has one line a notebook whose gate is closed, that broke or was stopped."""
+    """A dossier on disk. `failures` has one line a notebook whose gate is closed, that broke or was stopped; first that of the run
+    itself, where it is not as it was written."""
 
     index: Path
     notebooks: tuple[Executed, ...]
@@ -70,10 +72,12 @@ def audit(
     """Execute the notebooks on `run`, side by side, and write the dossier into `out` (default: RUN/dossier).
 
     `notebooks`: names or paths (default: all); `parameters`: by notebook name, beside `run_path`; `timeout_s`: for each.
-    A closed gate does not raise: it stands in `failures`, and the notebook is kept with what it found.
+    A closed gate does not raise: it stands in `failures`, and the notebook is kept with what it found. So does a run that is not as
+    it was written.
     Raises InputError for an unknown notebook, parameter or type, or a run that cannot be read.
     """
     loaded = load(run)
+    changed = altered(loaded.directory)
     chosen = find_notebooks(notebooks)
     where = (out or loaded.directory / "dossier").resolve()
     with disk_errors(where, option="--out DIR"):
@@ -87,11 +91,11 @@ def audit(
         replace_bytes(where / MANIFEST, (loaded.directory / MANIFEST).read_bytes())
         tables = fit(tables, _size(where) - _LARGEST)
         _copy_page(loaded, where)
-        replace_text(where / "index.html", _index(loaded, executed, tables, where))
+        replace_text(where / "index.html", _index(loaded, executed, tables, where, changed))
         write_sums(where)
-    return Dossier(
-        where / "index.html", tuple(executed), tuple(_failure(e) for e in executed if e.outcome not in _GOOD)
-    )
+    failures = [f"the run is {changed}"] if changed is not None else []
+    failures += [_failure(e) for e in executed if e.outcome not in _GOOD]
+    return Dossier(where / "index.html", tuple(executed), tuple(failures))
 
 
 def _clear(where: Path) -> None:
@@ -185,9 +189,10 @@ def _failure(executed: Executed) -> str:
     return f"{executed.name}: {executed.reason}"
 
 
-def _index(run: Run, executed: Sequence[Executed], tables: Sequence[Path], where: Path) -> str:
+def _index(run: Run, executed: Sequence[Executed], tables: Sequence[Path], where: Path, changed: str | None) -> str:
     closed = [one for one in executed if one.outcome not in _GOOD]
     judged = [one for one in executed if one.outcome != "absent"]
+    remarks = _remarks([*([f"This run is {changed}."] if changed else []), *run.remarks(5)])
     title = f"{len(judged) - len(closed)} of {len(judged)} notebooks passed their gate"
     rows = "".join(
         f'<tr><td class="{one.outcome}">{_MARKS[one.outcome]}</td><td><a href="{one.name}.html">{html.escape(_words(one.name))}</a></td>'
@@ -207,7 +212,7 @@ def _index(run: Run, executed: Sequence[Executed], tables: Sequence[Path], where
     absent = [name for name in TABLES if not any(p.name.startswith(f"{name}.csv") for p in tables)]
     only = f"<p>As Parquet only, so that the dossier can be sent: {', '.join(absent)}.</p>" if absent else ""
     body = (
-        f"<main><p class=muted>Dossier of run {html.escape(run.run_id)}</p><h1>{title}</h1>{_remarks(run)}"
+        f"<main><p class=muted>Dossier of run {html.escape(run.run_id)}</p><h1>{title}</h1>{remarks}"
         f'<table><thead><tr><th scope="col">Gate</th><th scope="col">Notebook</th><th scope="col">Finding</th></tr></thead><tbody>{rows}</tbody></table>'
         f"{whole}<h2>Where this comes from</h2><dl>{_facts(run)}</dl>"
         f'<h2>Tables</h2>{only}<table><thead><tr><th scope="col">File</th><th scope="col" class="num">Bytes</th><th scope="col">SHA-256</th></tr></thead><tbody>{files}</tbody></table></main>'
@@ -223,8 +228,8 @@ def _reason(one: Executed) -> str:
     return "" if one.outcome in _GOOD else f'<br><span class="{one.outcome}">{html.escape(one.reason)}</span>'
 
 
-def _remarks(run: Run) -> str:
-    return "".join(f"<p><strong>{html.escape(note)}</strong></p>" for note in run.remarks(5))
+def _remarks(notes: Sequence[str]) -> str:
+    return "".join(f"<p><strong>{html.escape(note)}</strong></p>" for note in notes)
 
 
 def _facts(run: Run) -> str:
