@@ -134,7 +134,7 @@ def test_a_failure_between_two_migrations_is_no_half_done_one(server: Server, tm
 def test_a_way_back_that_says_nothing_undoes_nothing(rehearse: Rehearse, down: str) -> None:
     sql = f"-- +goose Up\nALTER TABLE orders ADD COLUMN a int;\n{down}\n"
     report = rehearse(sql, name="1_x.sql", runner="auto", phases=("observe", "way back"))
-    assert of(report, "down.not-exact").evidence.startswith("1 differences to the schema before")
+    assert of(report, "down.not-exact").evidence.startswith("1 difference to the schema before")
 
 
 @pytest.mark.parametrize(
