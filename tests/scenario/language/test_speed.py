@@ -12,7 +12,7 @@ import yaml
 from harness.scenario.model import Suite
 
 TEXT = Path(__file__).with_name("examples.txt").read_text(encoding="utf-8")
-AT_MOST = 3.5  # measured 1.9: parsed, checked, compiled; the plain loader only parses
+AT_MOST = 5  # measured 1.7 to 3.8 as busy as the machine was: parsed, checked, compiled; the plain loader only parses
 
 
 def costs(*acts: Callable[[], object]) -> list[float]:
