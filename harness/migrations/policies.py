@@ -15,6 +15,7 @@ from harness.migrations.findings import Finding, Severity
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.running import run_units
 from harness.migrations.schema import Schema, quoted_label
+from harness.migrations.statements import Statement
 from harness.migrations.telling import finding
 from harness.migrations.tracing import Failure, execute, failure_of
 
@@ -142,42 +143,33 @@ def _joined(before: Schema, after: Schema, table: str) -> list[str]:
 
 
 def _shown(rehearsal: Rehearsal, table: str, evidence: str) -> Finding:
-    statement = rehearsal.altering(table.rsplit(".", maxsplit=1)[-1], "policy")
     remedy = (
         "-- look whether these rows are meant to be seen; a policy that all others must agree with keeps them back\n"
         f"CREATE POLICY … ON {quoted_label(table)} AS RESTRICTIVE USING (…);"
     )
-    return finding(
-        "compat.rows-shown",
-        Severity.MEDIUM,
-        PHASE,
-        statement,
-        evidence,
-        table=table,
-        status="predicted",
-        remedy=remedy,
-    )
+    return _told("compat.rows-shown", rehearsal.altering(_bare(table), "policy"), table, evidence, remedy)
 
 
 def _hidden(rehearsal: Rehearsal, table: str, condition: str, told: str) -> Finding:
     evidence = (
         f"whoever does not own {table} finds only rows with {condition}: {told}; does the running release fit to that?"
     )
-    statement = rehearsal.altering(table.rsplit(".", maxsplit=1)[-1], "policy", "row level security")
     remedy = (
         "-- first release code whose sessions fit to the policies; as its login\n"
         f"SELECT count(*) FROM {quoted_label(table)} WHERE NOT coalesce({condition}, false);"
     )
-    return finding(
-        "compat.rows-hidden",
-        Severity.MEDIUM,
-        PHASE,
-        statement,
-        evidence,
-        table=table,
-        status="predicted",
-        remedy=remedy,
+    return _told(
+        "compat.rows-hidden", rehearsal.altering(_bare(table), "policy", "row level security"), table, evidence, remedy
     )
+
+
+def _bare(table: str) -> str:
+    return table.rsplit(".", maxsplit=1)[-1]
+
+
+def _told(hazard: str, statement: Statement, table: str, evidence: str, remedy: str) -> Finding:
+    """What nobody has read rows for: a prediction."""
+    return finding(hazard, Severity.MEDIUM, PHASE, statement, evidence, table=table, status="predicted", remedy=remedy)
 
 
 def _shown_if(schema: Schema, table: str) -> _Asked | None:
