@@ -117,7 +117,8 @@ class Compiled:
     def _append(self, shown: str, entry: _Entry, packed: bytes) -> None:
         if self._new is None:
             self.path.parent.mkdir(exist_ok=True)
-            self._new = self._half.open("wb")
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+            self._new = os.fdopen(os.open(self._half, flags, 0o600), "wb")  # what scenarios keep secret stands in it
         self._fresh[shown] = replace(entry, start=self._new.tell())
         self._new.write(packed)
 

@@ -1,16 +1,18 @@
 """What a scenario file means, typed: features, scenarios, steps, checks, and the cases that are run.
 
-Of a scenario that is kept compiled, its script, nearly all that is read of it, is held packed: thousands are loaded, and one runs
-at a time.
+Of a scenario that is kept compiled, its script, nearly all that is read of it, is held packed, together with those that stand
+around it: thousands are loaded, and one runs at a time.
 """
 
 from __future__ import annotations
 
 import copyreg
 import pickle
-from collections.abc import Callable, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct, field
@@ -158,6 +160,8 @@ class Script(Struct, frozen=True):
 
 
 _PRIVATE_USE = 240  # of the registered codes, the first that pickle leaves to programs
+_TOGETHER = 32  # scripts packed together: what they have in common, which is most of them, costs once
+_OPEN = 4  # packages that are kept open
 _UNPACKED = 32  # scripts kept as they are: a scenario's cases mostly come one after another
 
 for _code, _kind in enumerate(
@@ -167,10 +171,30 @@ for _code, _kind in enumerate(
     copyreg.add_extension(_kind.__module__, _kind.__qualname__, _code)  # two bytes instead of forty, in each script
 
 
+class Packed(Struct, frozen=True):
+    """A script within a package of some."""
+
+    package: bytes
+    place: int
+
+    @classmethod
+    def together(cls, scripts: Sequence[Script]) -> Iterator[Packed]:
+        """The scripts packed into one package, in their order."""
+        apart = [pickle.dumps(script, pickle.HIGHEST_PROTOCOL) for script in scripts]  # one is unpacked at a time
+        package = zlib.compress(pickle.dumps(apart, pickle.HIGHEST_PROTOCOL), 1)
+        return (cls(package, place) for place in range(len(apart)))
+
+
 @lru_cache(_UNPACKED)
-def _unpacked(packed: bytes) -> Script:
-    script: Script = pickle.loads(packed)  # noqa: S301 - packed by this process, or kept as `harness.scenario.compiled` does
+def _unpacked(packed: Packed) -> Script:
+    script: Script = pickle.loads(_opened(packed.package)[packed.place])  # noqa: S301 - packed by this process, or kept as `harness.scenario.compiled` does
     return script
+
+
+@lru_cache(_OPEN)
+def _opened(package: bytes) -> list[bytes]:
+    scripts: list[bytes] = pickle.loads(zlib.decompress(package))  # noqa: S301 - as above
+    return scripts
 
 
 class Scenario(Struct, frozen=True):
@@ -180,7 +204,7 @@ class Scenario(Struct, frozen=True):
     file: str  # relative to the project, with slashes
     position: Position
     feature: str
-    held: Script | bytes  # what it does, as it was read or packed
+    held: Script | Packed  # what it does, as it was read or packed
     id: str | None = None
     tags: tuple[str, ...] = ()
     covers: tuple[str, ...] = ()
@@ -195,11 +219,7 @@ class Scenario(Struct, frozen=True):
     @property
     def script(self) -> Script:
         """What it does."""
-        return _unpacked(self.held) if isinstance(self.held, bytes) else self.held
-
-    def packed(self) -> Scenario:
-        """The same with its script in a tenth of the memory, unpacked whenever it is asked for."""
-        return replace(self, held=pickle.dumps(self.script, pickle.HIGHEST_PROTOCOL))
+        return _unpacked(self.held) if isinstance(self.held, Packed) else self.held
 
     @property
     def stem(self) -> str:
@@ -273,8 +293,12 @@ class Feature(Struct, frozen=True):
     scenarios: tuple[Scenario, ...]
 
     def packed(self) -> Feature:
-        """The same with its scenarios packed."""
-        return replace(self, scenarios=tuple(scenario.packed() for scenario in self.scenarios))
+        """The same with the scripts of its scenarios in a twentieth of the memory, unpacked whenever one is asked for."""
+        scripts = [scenario.script for scenario in self.scenarios]
+        parts = (scripts[start : start + _TOGETHER] for start in range(0, len(scripts), _TOGETHER))
+        packed = chain.from_iterable(map(Packed.together, parts))
+        scenarios = (replace(scenario, held=held) for scenario, held in zip(self.scenarios, packed, strict=True))
+        return replace(self, scenarios=tuple(scenarios))
 
 
 class Invariant(Struct, frozen=True):

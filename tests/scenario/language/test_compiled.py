@@ -206,6 +206,12 @@ def test_what_a_killed_writer_left_goes_and_another_at_work_is_left_alone(projec
     assert new.exists()
 
 
+def test_only_its_owner_may_read_what_is_kept(project: Project) -> None:
+    """Scenarios' own secrets stand in it, in whatever folder others may look into."""
+    project.load()
+    assert (project.root / ".harness" / "compiled").stat().st_mode & 0o777 == 0o600
+
+
 def test_where_nothing_may_be_written_files_are_read_each_time(project: Project) -> None:
     (project.root / ".harness").write_text("a file where the folder would be")
     project.load()
