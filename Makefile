@@ -31,7 +31,7 @@ run: $(READY) ## run the whole suite against the reference
 
 test: $(READY) ## lint, types and the test suite
 	@$(MAKE) --no-print-directory lint types
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -q -m "not slow" $(ARGS)
 
 soak: $(READY) ## the long tests: 20,000 requests, 20,000 mutated files, races repeated; the suite 200 times, shuffled
 	@$(BIN)/python -m pytest -q -m slow --timeout 3600

@@ -30,6 +30,6 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with a `long` test are begun first, in whatever order chance gave them: two workers then end together."""
+    """Files with a `long` test are begun first, in whatever order chance gave them: the workers then end together."""
     long = {item.path for item in items if item.get_closest_marker("long")}
     items.sort(key=lambda item: item.path not in long)

@@ -25,6 +25,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.scenario.model import Feature
+from harness.scenario.packing import Scenarios
 
 __all__ = ["Compiled", "compiled_of", "context", "digest"]
 
@@ -85,7 +86,7 @@ class Compiled:
 
     def keep(self, shown: str, key: str, uses: Mapping[str, str], feature: Feature) -> Feature:
         """Keeps what was read without a mistake, and gives it as the next reader will have it: packed."""
-        feature = feature.packed()
+        feature = replace(feature, scenarios=Scenarios.of(feature.scenarios))
         packed = pickle.dumps(feature, pickle.HIGHEST_PROTOCOL)
         if not self._refused:
             with self._unless_refused():

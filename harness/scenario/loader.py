@@ -17,7 +17,7 @@ from harness.scenario.filereader import FileReader
 from harness.scenario.files import Place, find_files, read_bytes, split_place
 from harness.scenario.fragments import DEEPEST, Fragment
 from harness.scenario.invariants import load_invariants
-from harness.scenario.model import Feature, Invariant, Scenario, Suite
+from harness.scenario.model import Feature, Invariant, Suite
 from harness.scenario.registry import Registry, builtin_registry
 from harness.scenario.rules import load_rules
 from harness.scenario.scenarioreader import Known
@@ -339,13 +339,13 @@ class Loading:
 
     def same_ids(self, features: Iterable[Feature]) -> None:
         """Two cases may not have one id."""
-        first: dict[str, Scenario] = {}
+        first: dict[str, Position] = {}
         for feature in features:
             for scenario in feature.scenarios:
-                other = first.setdefault(scenario.stem, scenario)
-                if other is not scenario and scenario.stem:
+                other = first.setdefault(scenario.stem, scenario.position)
+                if other != scenario.position and scenario.stem:
                     word = "id" if scenario.id else "title"
-                    what = f"Another scenario has this {word}, at {other.position}."
+                    what = f"Another scenario has this {word}, at {other}."
                     self.problems.append(Problem(scenario.position, what, f"Give one of them another {word}."))
 
     def attempt(self, act: Any) -> None:

@@ -1,7 +1,7 @@
 """What a scenario file means, typed: features, scenarios, steps, checks, and the cases that are run.
 
-Of a scenario that is kept compiled, its script, nearly all that is read of it, is held packed, together with those that stand
-around it: thousands are loaded, and one runs at a time.
+The scenarios of a suite are held packed (`harness.scenario.packing`); the script of one, nearly all that is read of it, is unpacked
+when it runs.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from harness.errors import Position
 from harness.scenario.values import ListPattern, MapPattern, Matcher, Opaque, Pattern, Reference, Template
@@ -24,6 +22,7 @@ from harness.scenario.values import Literal as Plain
 
 if TYPE_CHECKING:
     from harness.scenario.expand import Cases
+    from harness.scenario.packing import Scenarios
     from harness.scenario.registry import Registry
 
 __all__ = [
@@ -160,7 +159,6 @@ class Script(Struct, frozen=True):
 
 
 _PRIVATE_USE = 240  # of the registered codes, the first that pickle leaves to programs
-_TOGETHER = 32  # scripts packed together: what they have in common, which is most of them, costs once
 _OPEN = 4  # packages that are kept open
 _UNPACKED = 32  # scripts kept as they are: a scenario's cases mostly come one after another
 
@@ -290,15 +288,7 @@ class Feature(Struct, frozen=True):
 
     name: str
     file: str
-    scenarios: tuple[Scenario, ...]
-
-    def packed(self) -> Feature:
-        """The same with the scripts of its scenarios in a twentieth of the memory, unpacked whenever one is asked for."""
-        scripts = [scenario.script for scenario in self.scenarios]
-        parts = (scripts[start : start + _TOGETHER] for start in range(0, len(scripts), _TOGETHER))
-        packed = chain.from_iterable(map(Packed.together, parts))
-        scenarios = (replace(scenario, held=held) for scenario, held in zip(self.scenarios, packed, strict=True))
-        return replace(self, scenarios=tuple(scenarios))
+    scenarios: Sequence[Scenario]
 
 
 class Invariant(Struct, frozen=True):
@@ -320,17 +310,19 @@ class Suite(Struct, frozen=True, dict=True):
     rules: Mapping[str, str] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def scenarios(self) -> Iterator[Scenario]:
+    @cached_property
+    def scenarios(self) -> Scenarios:
         """Every scenario in the order of the files."""
-        return (scenario for feature in self.features for scenario in feature.scenarios)
+        from harness.scenario.packing import Scenarios
+
+        return Scenarios.joined(feature.scenarios for feature in self.features)
 
     @cached_property
     def cases(self) -> Cases:
         """Every case in the order of the files."""
         from harness.scenario.expand import Cases
 
-        return Cases.of(tuple(self.scenarios))
+        return Cases.of(self.scenarios)
 
     @cached_property
     def tags(self) -> frozenset[str]:

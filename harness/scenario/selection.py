@@ -13,7 +13,7 @@ from typing import overload
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.errors import InputError, NothingSelected
+from harness.errors import InputError, NothingSelected, Position
 from harness.project import located, relative
 from harness.scenario.expand import Cases
 from harness.scenario.files import Place
@@ -80,7 +80,7 @@ def _wishes(suite: Suite, selection: Selection, project: Path) -> Iterable[Wish]
 
 
 def _at_places(suite: Suite, places: Sequence[Place], project: Path) -> Callable[[Case], bool]:
-    wanted: set[int] = set()
+    wanted: set[Position] = set()
     for place in places:
         file = relative(located(place.path, project), project)
         here = [
@@ -95,8 +95,8 @@ def _at_places(suite: Suite, places: Sequence[Place], project: Path) -> Callable
                 if first and place.line > last:
                     remedy = f"The file ends at line {last}."
                 raise InputError(f"No scenario stands at line {place.line} of {file}.", remedy)
-        wanted |= {id(each) for each in here}
-    return lambda case: id(case.scenario) in wanted
+        wanted |= {each.position for each in here}
+    return lambda case: case.scenario.position in wanted
 
 
 def _covering(suite: Suite, rules: Sequence[str]) -> Callable[[Case], bool]:
