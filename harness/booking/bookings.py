@@ -12,7 +12,7 @@ from .claims import Claim
 from .context import Context, unknown_booking
 from .identity import Caller
 from .machine import Who
-from .machine_table import Event, State
+from .machine_table import BEFORE_SCHEDULING, Event, State
 from .parked import apply_waiting
 from .progress import Progress
 from .records import Booking, SessionType
@@ -43,9 +43,9 @@ class Bookings:
         booking_id = asked.booking_id or parts.new_id()
         with context.engine.begin() as connection:
             parts.store.hold(connection, f"booking {booking_id}")
-            existing = parts.store.booking(connection, booking_id)
+            existing = parts.store.lock(connection, booking_id)
             if existing:
-                return self._begun_already(existing, session, caller)
+                return self._begun_already(connection, existing, session, caller, asked)
             progress = self._new(booking_id, owner, session, caller)
             progress.set(client_timezone=asked.client_timezone, pathway=asked.pathway)
             progress.fire(Event.SELECT_SESSION_TYPE, who=Who.VISITOR)
@@ -61,8 +61,10 @@ class Bookings:
         named = self._scheduling.named(asked.calendly_event_uri, asked.calendly_invitee_uri)
         wanted = parts.booking_ids.from_answers(asked.custom_question_response) or asked.booking_id
         with context.reader.connect() as connection:
-            session = self._session(connection, caller, asked.session_type_id, asked.builder_id)
+            session = parts.store.session_type(connection, asked.session_type_id)
             existing = parts.store.named(connection, wanted, [named.uri])
+        if session is None or not parts.claims.is_made(existing, named.uri, session, asked.builder_id, caller):
+            session = parts.session_rules.check(caller, session, asked.builder_id)
         claim = self._claim(existing, wanted, named.uri, session, caller)
         pathway = asked.pathway or (claim.begun or claim.repeated or NO_BOOKING).pathway
         parts.session_rules.check_pathway(session, pathway)
@@ -172,11 +174,20 @@ class Bookings:
         """The booking's token again, for who names its id as well: the invitee's URI alone is enough to look (B16)."""
         return self._answer(booking, caller) if named == booking.id else self._parts.presenter.outcome(booking)
 
-    def _begun_already(self, booking: Booking, session: SessionType, caller: Caller) -> dict[str, Any]:
-        own = self._context.may_move(caller, booking) and booking.client_id == caller.user_id
+    def _begun_already(
+        self, connection: Connection, booking: Booking, session: SessionType, caller: Caller, asked: Initialize
+    ) -> dict[str, Any]:
+        """The booking that the caller has begun. Until it is scheduled, another pathway or zone may be chosen for it."""
+        context = self._context
+        own = context.may_move(caller, booking) and booking.client_id == caller.user_id
         if not own or booking.session_type_id != session.id or booking.status == "CANCELLED":
             raise conflict("booking_id_in_use", "This booking id is in use. Start again with a new one.")
-        return self._answer(booking, caller)
+        progress = context.progress(booking, caller.name)
+        if progress.state in BEFORE_SCHEDULING:
+            told = {"pathway": asked.pathway, "client_timezone": asked.client_timezone}
+            progress.set(**self._parts.rows.chosen(booking, **told))
+            context.save(connection, progress)
+        return self._answer(progress.booking, caller)
 
     def _new(self, booking_id: str, owner: str | None, session: SessionType, caller: Caller) -> Progress:
         context = self._context

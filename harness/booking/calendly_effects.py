@@ -82,7 +82,7 @@ class CalendlyEffects:
             return self._applied(progress, "rescheduled")
         if progress.booking.calendly_invitee_uri not in (None, news.invitee.uri):
             return self._elsewhere(progress, news)
-        if progress.machine.states[progress.state].terminal:
+        if progress.machine.states[progress.state].terminal or self._is_stopped(progress):
             return self._applied(progress, "already_over")
         recover(progress)
         by = news.canceled_by if news.canceled_by in ("invitee", "host") else "calendly"
@@ -126,6 +126,10 @@ class CalendlyEffects:
 
     def _is_over(self, progress: Progress) -> bool:
         return progress.booking.status in ("CANCELLED", "COMPLETED")
+
+    def _is_stopped(self, progress: Progress) -> bool:
+        """Whether a cancellation stopped at an error, its refund say: who recovers it asks for the money again."""
+        return progress.state == State.ERROR and progress.booking.status == "CANCELLED"
 
     def _applied(self, progress: Progress, reason: str | None = None) -> Outcome:
         return Outcome(APPLIED, reason, progress.booking.id)

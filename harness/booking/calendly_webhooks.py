@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection
@@ -43,7 +44,7 @@ class CalendlyWebhooks:
         envelope = self._parts.json.read_delivery(raw)
         event, occurred_at = self._parts.calendly_reader.event(envelope)
         if event not in KNOWN:
-            return self._unknown(event, f"{event} {occurred_at.isoformat()}", envelope)
+            return self._unknown(event, f"{event} {occurred_at.isoformat()} {sha256(raw).hexdigest()}", envelope)
         news = self._parts.calendly_reader.read(envelope, self._parts.booking_ids, settings.calendly_base)
         outcome, progress = self._take(news, envelope)
         if outcome is None:

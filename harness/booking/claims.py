@@ -43,6 +43,16 @@ class Claims:
                 return self.same_id(booking, session, is_own)
         return Claim()
 
+    def is_made(
+        self, existing: Iterable[Booking], invitee_uri: str, session: SessionType, builder_id: str, caller: Caller
+    ) -> bool:
+        """Whether the caller has this booking already: whether the session is still offered does not matter any more."""
+        made = (invitee_uri, session.id, builder_id, caller.user_id)
+        return any(
+            (booking.calendly_invitee_uri, booking.session_type_id, booking.builder_id, booking.client_id) == made
+            for booking in existing
+        )
+
     def same_invitee(self, booking: Booking, wanted: str | None, session: SessionType, caller: Caller) -> Claim:
         """The invitee has a booking: the same call again is answered with it, any other is refused."""
         same_call = wanted in (None, booking.id) and booking.session_type_id == session.id

@@ -84,7 +84,7 @@ class Booking:
     @property
     def is_free(self) -> bool:
         """Nothing is to be paid for it."""
-        return not self.amount
+        return self.amount is None or self.amount <= 0
 
 
 def changed(booking: Booking, values: Mapping[str, Any]) -> Booking:

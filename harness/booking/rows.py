@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from .records import Booking, SessionType
+from .records import Booking, SessionType, changed
 
 __all__ = ["RowBuilder", "Scheduled"]
 
@@ -87,6 +87,11 @@ class RowBuilder:
     def details(self, booking: Booking, **given: Any) -> dict[str, Any]:
         """The columns that describe the booking (B10, P2): `given` fills what the row lacks and overwrites nothing."""
         return {name: value for name, value in given.items() if value is not None and getattr(booking, name) is None}
+
+    def chosen(self, booking: Booking, **given: Any) -> dict[str, Any]:
+        """The same for what a visitor says before scheduling: the last word counts, also over an earlier one."""
+        told = [name for name, value in given.items() if value is not None]
+        return self.details(changed(booking, dict.fromkeys(told)), **given)
 
     def contact(self, booking: Booking, name: str | None, email: str | None) -> dict[str, Any]:
         """`stateData` with the contact of an anonymous invitee; a client's is the user's own (A9)."""

@@ -45,12 +45,14 @@ class SchedulingService:
         rows, booking = self._parts.rows, progress.booking
         progress.fire(Event.SCHEDULE_EVENT, who=who)
         progress.set(**rows.scheduling(scheduled))
-        details = {
+        told = {
             "pathway": given.get("pathway"),
-            "client_timezone": given.get("timezone") or scheduled.timezone,
-            "custom_question_response": given.get("answers") or scheduled.answers or None,
+            "client_timezone": given.get("timezone"),
+            "custom_question_response": given.get("answers") or None,
         }
-        progress.set(**rows.details(booking, **details))
+        known = {"client_timezone": scheduled.timezone, "custom_question_response": scheduled.answers or None}
+        progress.set(**rows.chosen(booking, **told))
+        progress.set(**rows.details(progress.booking, **known))
         contact = rows.contact(booking, given.get("name") or scheduled.name, given.get("email") or scheduled.email)
         progress.note(**contact)
         self._parts.confirming.after_scheduling(progress)

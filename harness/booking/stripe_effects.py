@@ -24,6 +24,9 @@ __all__ = ["PaymentMatcher", "StripeEffects"]
 AWAITING = frozenset({State.PAYMENT_PENDING, State.PAYMENT_PROCESSING})
 
 
+RETURNED = "returnedPayments"  # the payment pages whose money goes back: each once, however many events tell of it
+
+
 class PaymentMatcher:
     """Whether a payment page pays this booking (W13): paid, the whole amount, in its currency."""
 
@@ -57,8 +60,10 @@ class StripeEffects:
     def paid(self, progress: Progress, news: StripeNews, currency: str, new_id: Callable[[], str]) -> Outcome:
         """Confirms the booking. Money for one that is cancelled, or paid already, goes back."""
         booking = progress.booking
-        if booking.payment_status == "PAID" and booking.stripe_session_id == news.session_id:
+        if booking.payment_status in ("PAID", "REFUNDED") and booking.stripe_session_id == news.session_id:
             return self._applied(progress, "already_paid")
+        if news.session_id in booking.data.get(RETURNED, ()):
+            return self._applied(progress, "already_returned")
         if booking.status == "CANCELLED" or booking.payment_status != "UNPAID":
             return self._back(progress, news, currency, new_id)
         recover(progress)
@@ -99,6 +104,7 @@ class StripeEffects:
         row = refund_row(booking, new_id(), Due(100, booking.amount or Decimal(0)), "not_owed", progress.now)
         row |= {"paymentIntent": news.payment_intent, "currency": currency}
         progress.after_save.append(lambda connection: write_refund(connection, row))
+        progress.note(**{RETURNED: [*booking.data.get(RETURNED, ()), news.session_id]})
         return self._applied(progress, "paid_back")
 
     def _applied(self, progress: Progress, reason: str | None = None) -> Outcome:
