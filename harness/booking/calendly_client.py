@@ -47,18 +47,19 @@ class CalendlyClient:
         """GET /scheduled_events/{event}/invitees/{invitee}: the resource."""
         return _resource(self._read(f"/scheduled_events/{event_id}/invitees/{invitee_id}"))
 
+    def active_invitees(self, event_id: str) -> list[dict[str, Any]]:
+        """GET /scheduled_events/{id}/invitees: those who have a place, as many as one answer holds."""
+        return self._collection(f"/scheduled_events/{event_id}/invitees", {"status": "active", "count": "100"})
+
     def event_type(self, event_type_id: str) -> dict[str, Any]:
         """GET /event_types/{id}: the resource."""
         return _resource(self._read(f"/event_types/{event_type_id}"))
 
     def available_times(self, event_type_uri: str, start: str, end: str) -> list[dict[str, Any]]:
         """GET /event_type_available_times: the collection."""
-        found = self._read(
+        return self._collection(
             "/event_type_available_times", {"event_type": event_type_uri, "start_time": start, "end_time": end}
-        ).get("collection")
-        if not isinstance(found, list):
-            raise provider_failed(502, PROVIDER, "answer_unreadable")
-        return found
+        )
 
     def cancel(self, event_id: str, reason: str | None) -> None:
         """POST /scheduled_events/{id}/cancellation. Raises CalendlyRefused, or a Refusal when nobody knows."""
@@ -67,6 +68,12 @@ class CalendlyClient:
     def close(self) -> None:
         """Closes the connections."""
         self._session.close()
+
+    def _collection(self, path: str, params: dict[str, str]) -> list[dict[str, Any]]:
+        found = self._read(path, params).get("collection")
+        if not isinstance(found, list):
+            raise provider_failed(502, PROVIDER, "answer_unreadable")
+        return [item for item in found if isinstance(item, dict)]
 
     def _read(self, path: str, params: dict[str, str] | None = None) -> dict[str, Any]:
         for _ in range(self._attempts - 1):

@@ -10,7 +10,7 @@ from .instants import iso
 from .machine import Guard
 from .machine_table import Event, State
 from .progress import Progress
-from .records import SessionType
+from .records import Booking, SessionType
 from .rows import RowBuilder
 
 if TYPE_CHECKING:
@@ -45,7 +45,11 @@ class CalendlyEffects:
         if booking.calendly_invitee_uri not in (None, news.invitee.uri):
             return self.overtaken(progress, news)
         if self._is_over(progress):
-            return self._applied(progress, "already_over")
+            return (
+                self._flagged(progress, "expired")
+                if self._has_expired(booking)
+                else self._applied(progress, "already_over")
+            )
         self._describe(progress, news, parts.rows)
         self._forward(progress, news)
         if booking.calendly_invitee_uri is None:
@@ -126,6 +130,10 @@ class CalendlyEffects:
 
     def _is_over(self, progress: Progress) -> bool:
         return progress.booking.status in ("CANCELLED", "COMPLETED")
+
+    def _has_expired(self, booking: Booking) -> bool:
+        """Whether it was given up before its event was scheduled (B21): now somebody is expected whom nobody knows of."""
+        return booking.calendly_invitee_uri is None and booking.data.get("cancellation", {}).get("by") == "system"
 
     def _is_stopped(self, progress: Progress) -> bool:
         """Whether a cancellation stopped at an error, its refund say: who recovers it asks for the money again."""

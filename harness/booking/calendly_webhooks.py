@@ -12,7 +12,7 @@ from .calendly_news import CANCELED, KNOWN, News
 from .cancelling import Cancelling
 from .context import Context
 from .deliveries import APPLIED, FLAGGED, IGNORED, PARKED, Outcome
-from .machine import IllegalTransition
+from .hearing import hear
 from .machine_table import State
 from .parked import apply_waiting
 from .progress import Progress
@@ -102,13 +102,10 @@ class CalendlyWebhooks:
             return self._without_booking(news), None
         session = parts.store.session_type(connection, booking.session_type_id) if booking.session_type_id else None
         progress = context.progress(booking, PROVIDER)
-        try:
-            outcome = parts.calendly_effects.apply(progress, news, session, parts)
-        except IllegalTransition:
-            return Outcome(FLAGGED, "not_possible", booking.id), None
-        context.save(connection, progress)
-        if outcome.outcome == APPLIED:
-            apply_waiting(context, connection, progress, session)
+        outcome = hear(context, connection, progress, news, session)
+        if outcome.outcome != APPLIED:
+            return outcome, None
+        apply_waiting(context, connection, progress, session)
         return outcome, progress
 
     def _finish(self, progress: Progress) -> None:

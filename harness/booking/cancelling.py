@@ -136,9 +136,27 @@ class Cancelling:
         return refused.status == 404 or refused.message in ("Event is already canceled", "Event in the past")
 
     def _is_shared(self, booking: Booking) -> bool:
-        """Whether others are booked on the same event."""
+        """Whether others are booked on the same event, here or, in a group, at Calendly only: their news may be to come."""
+        store = self._parts.store
         with self._context.reader.connect() as connection:
-            return self._parts.store.shares_event(connection, booking)
+            if store.shares_event(connection, booking):
+                return True
+            session = store.session_type(connection, booking.session_type_id or "")
+            if session is None or not session.is_group:
+                return False
+        there = self._at_calendly(booking.calendly_event_id or "") - {booking.calendly_invitee_uri}
+        with self._context.reader.connect() as connection:
+            ours = {known.calendly_invitee_uri for known in store.named(connection, None, sorted(there))}
+        return bool(there - ours)  # ours have cancelled here, and keep their place at Calendly
+
+    def _at_calendly(self, event_id: str) -> set[str]:
+        """The invitees who have a place in the event."""
+        try:
+            found = self._context.calendly.active_invitees(event_id)
+        except CalendlyRefused:
+            return set()
+        named = (invitee_uri(str(item.get("uri")), self._context.settings.calendly_base) for item in found)
+        return {invitee.uri for invitee in named if invitee}
 
     def _by(self, caller: Caller, booking: Booking) -> str:
         if self._parts.access.is_builder(caller, booking):

@@ -49,7 +49,7 @@ class Offers:
             found = context.calendly.available_times(uri, iso(start), iso(end))
         except CalendlyRefused:
             raise provider_failed(502, "calendly", "refused") from None
-        return {"success": True, "times": [_time(item) for item in found if isinstance(item, dict)]}
+        return {"success": True, "times": [_time(item) for item in found]}
 
     def _span(self, start: datetime, end: datetime) -> tuple[datetime, datetime]:
         """Calendly refuses a start in the past, so today begins now."""

@@ -6,8 +6,8 @@ from sqlalchemy import Connection
 
 from .calendly_news import News
 from .context import Context
-from .deliveries import FLAGGED, PARKED, Outcome
-from .machine import IllegalTransition
+from .deliveries import APPLIED, PARKED, Outcome
+from .hearing import hear
 from .progress import Progress
 from .records import SessionType
 
@@ -39,10 +39,7 @@ def _apply(
 ) -> Outcome:
     """What became of one delivery. One that is not possible any more is left to a person, and changes nothing."""
     attempt = context.progress(progress.booking, "calendly")
-    try:
-        outcome = context.parts.calendly_effects.apply(attempt, news, session, context.parts)
-    except IllegalTransition:
-        return Outcome(FLAGGED, "not_possible", progress.booking.id)
-    context.save(connection, attempt)
-    progress.adopt(attempt)
+    outcome = hear(context, connection, attempt, news, session)
+    if outcome.outcome == APPLIED:
+        progress.adopt(attempt)
     return outcome

@@ -133,9 +133,11 @@ class Store:
     def hold(self, connection: Connection, *names: str) -> None:
         """Holds `names` against everybody else who holds one of them, until the transaction ends.
 
-        A calendar, a booking id, an invitee: what is free (B07, B09) or not there yet (W05) stays so meanwhile.
+        A calendar, a booking id, an invitee: what is free (B07, B09) or not there yet (W05) stays so meanwhile. Everybody
+        takes them in one order, calendars last: a webhook learns only from the booking whose calendar it needs.
         """
-        connection.execute(HOLD, {"keys": sorted(_key(name) for name in names)})
+        ordered = sorted(names, key=lambda name: (name.startswith("calendar "), _key(name)))
+        connection.execute(HOLD, {"keys": [_key(name) for name in ordered]})
 
     def named(self, connection: Connection, booking_id: str | None, invitee_uris: Sequence[str]) -> list[Booking]:
         """The bookings with this id or one of these Calendly invitees."""
