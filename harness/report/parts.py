@@ -10,7 +10,7 @@ import re
 import sys
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import lru_cache, partial
 from pathlib import Path
@@ -36,7 +36,7 @@ _BODY_ID = b'"body_id":"'
 _CACHED_BODIES = 256
 _LAST = ("\U0010ffff", 0)
 _HASH = 16  # hexadecimal digits of a body's id that tell it apart: 64 bits
-_UNFINISHED = -1
+_HASHES = 2**64 - 1
 
 Key = tuple[str, int]
 """A scenario's id and the attempt."""
@@ -98,17 +98,20 @@ class _Bodies:
 class Parts:
     """Where the lines of each execution stand, and each body, in the parts laid end to end. `notes` say what was damaged.
 
-    Of an execution some two hundred bytes are held, however many lines it has.
+    Of an execution half a hundred bytes are held, however many lines it has, and none of its id: lines and results are found by
+    64 bits of the id's hash, as bodies are.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.notes: list[str] = []
         self.paths = paths
         self._begins: list[int] = []  # of each part
-        self._numbers: dict[Key | str, int] = {}  # a first attempt, as nearly all are, is found by its scenario's id
-        self._regions = array("Q")  # of each: the number of its execution, start, end
-        self._places: dict[tuple[str, int], int] = {}
-        self._place_of = array("l")  # of each execution: where its scenario stands
+        self._attempts: set[int] = set()
+        self._regions = array("Q")  # of each: the hash of its execution, start, end
+        self._results = array(
+            "Q"
+        )  # of each: the hash of its execution, the number of its scenario's file, the line there
+        self._files: dict[str, int] = {}
         self._bodies = _Bodies()
 
     def begin_part(self, start: int) -> None:
@@ -117,31 +120,31 @@ class Parts:
 
     def note_region(self, key: Key, start: int, end: int) -> None:
         """The lines between are of the execution `key`, the bodies that it brought among them."""
-        number = self._number(key)
-        if self._regions and self._regions[-3] == number and self._regions[-1] == start:
+        hashed = _hash(key)
+        if self._regions and self._regions[-3] == hashed and self._regions[-1] == start:
             self._regions[-1] = end
         else:
-            self._regions.extend((number, start, end))
+            self._regions.extend((hashed, start, end))
+            self._attempts.add(key[1])
 
     def note_record(self, record: Record, start: int) -> None:
         """`record`, a body or a result, stands at `start`."""
         if isinstance(record, Body):
             self._bodies.add(record.body_id, start)
         elif isinstance(record, Scenario):
-            place = self._places.setdefault((sys.intern(record.file), record.line), len(self._places))
-            self._place_of[self._number((record.scenario_id, record.attempt))] = place
+            file = self._files.setdefault(record.file, len(self._files))
+            self._results.extend((_hash((record.scenario_id, record.attempt)), file, min(max(record.line, 0), _HASHES)))
 
     def executions(self, planned: Sequence[str] = ()) -> Iterator[Execution]:
         """Every execution: in the order of `planned`, the others after them by file and line."""
         self._bodies.sort()
-        regions_of = self._regions_of()
+        regions, results = _Found(self._regions), _Found(self._results)
         written = bytearray(len(self._bodies))
         with ExitStack() as stack:
             streams = [stack.enter_context(path.open("rb")) for path in self.paths]
             body_at = lru_cache(_CACHED_BODIES)(partial(self._body, streams))
-            for key in self._ordered(planned):
-                number = self._numbers[_short(key)]
-                lines = b"".join([self._read(streams, *region) for region in regions_of(number)])[:-1].split(b"\n")
+            for key in self._ordered(planned, regions, results, streams):
+                lines = b"".join([self._read(streams, *region) for region in regions.of(key)])[:-1].split(b"\n")
                 own = [line for line in lines if not line.startswith(_BODY)]
                 if not own:
                     continue
@@ -156,41 +159,28 @@ class Parts:
                     else:
                         new.append(_head_of(key) + (brought.get(body_id) or _body_of(body_at(at))[1]))
                         written[at] = True
-                yield Execution(key[0], key[1], self._place_of[number] != _UNFINISHED, [*new, *own], known)
+                yield Execution(key[0], key[1], bool(results.of(key)), [*new, *own], known)
 
-    def _number(self, key: Key) -> int:
-        number = self._numbers.setdefault(_short(key), len(self._numbers))
-        if number == len(self._place_of):
-            self._place_of.append(_UNFINISHED)
-        return number
-
-    def _regions_of(self) -> Callable[[int], list[list[int]]]:
-        """What gives the regions of an execution, start and end of each, by its number."""
-        import numpy as np
-
-        every = np.array(self._regions, np.int64).reshape(-1, 3)
-        every = every[every[:, 0].argsort(kind="stable")]
-        firsts = every[:, 0].searchsorted(np.arange(len(self._numbers) + 1))
-
-        def regions(number: int) -> list[list[int]]:
-            found: list[list[int]] = every[firsts[number] : firsts[number + 1], 1:].tolist()
-            return found
-
-        return regions
-
-    def _ordered(self, planned: Sequence[str]) -> Iterator[Key]:
-        every, known = partial(map, _long, self._numbers), set(planned)
-        attempts, others = sorted({attempt for _, attempt in every()}), [key for key in every() if key[0] not in known]
-        del known  # of a long run it is large
+    def _ordered(
+        self, planned: Sequence[str], regions: _Found, results: _Found, streams: Sequence[IO[bytes]]
+    ) -> Iterator[Key]:
+        attempts = sorted(self._attempts)
         for scenario_id in planned:
-            yield from (key for attempt in attempts if _short(key := (scenario_id, attempt)) in self._numbers)
-        places = list(self._places)
+            yield from (key for attempt in attempts if regions.take(key := (scenario_id, attempt)))
+        files = list(self._files)
 
         def place(key: Key) -> tuple[str, int]:
-            number = self._place_of[self._numbers[_short(key)]]
-            return _LAST if number == _UNFINISHED else places[number]
+            found = results.of(key)
+            return (files[found[-1][0]], found[-1][1]) if found else _LAST
 
+        others = [self._key_at(streams, *region) for region in regions.left()]
         yield from sorted(others, key=lambda key: (place(key), key))
+
+    def _key_at(self, streams: Sequence[IO[bytes]], start: int, end: int) -> Key:
+        head = _HEAD.match(self._read(streams, start, end))
+        key = None if head is None else _key_of(head)
+        assert key is not None  # or its lines had not been noted
+        return key
 
     def _read(self, streams: Sequence[IO[bytes]], start: int, end: int) -> bytes:
         stream, begin = self._part(streams, start)
@@ -206,6 +196,47 @@ class Parts:
     def _part(self, streams: Sequence[IO[bytes]], offset: int) -> tuple[IO[bytes], int]:
         part = bisect_right(self._begins, offset) - 1
         return streams[part], self._begins[part]
+
+
+class _Found:
+    """What was noted of each execution, two numbers each time, found by the execution's hash: in the order in which it was noted."""
+
+    def __init__(self, noted: array[int]) -> None:
+        import numpy as np
+
+        rows = np.frombuffer(noted, np.uint64).reshape(-1, 3) if noted else np.empty((0, 3), np.uint64)
+        order = rows[:, 0].argsort(kind="stable")
+        self._hashes: Any = rows[order, 0]
+        self._pairs: Any = rows[order, 1:]
+        self._taken = bytearray(len(rows))
+
+    def of(self, key: Key) -> list[list[int]]:
+        """The pairs of the execution `key`."""
+        import numpy as np
+
+        hashed = np.uint64(_hash(key))
+        first, end = self._hashes.searchsorted(hashed), self._hashes.searchsorted(hashed, "right")
+        found: list[list[int]] = self._pairs[first:end].tolist()
+        return found
+
+    def take(self, key: Key) -> bool:
+        """Whether anything was noted of `key`, the first time that it is asked for."""
+        import numpy as np
+
+        hashed = np.uint64(_hash(key))
+        first = int(self._hashes.searchsorted(hashed))
+        if first == len(self._hashes) or self._hashes[first] != hashed or self._taken[first]:
+            return False
+        self._taken[first] = True
+        return True
+
+    def left(self) -> Iterator[list[int]]:
+        """The first pair of each execution that was not taken."""
+        before = None
+        for at, hashed in enumerate(self._hashes):
+            if hashed != before and not self._taken[at]:
+                yield self._pairs[at].tolist()
+            before = hashed
 
 
 def read_parts(directory: Path) -> Parts:
@@ -325,12 +356,9 @@ class _Block(Struct):
         return _key_of(head)
 
 
-def _short(key: Key) -> Key | str:
-    return key[0] if key[1] == 1 else key
-
-
-def _long(key: Key | str) -> Key:
-    return (key, 1) if isinstance(key, str) else key
+def _hash(key: Key) -> int:
+    """64 bits that tell an execution from the others of its run: two alike would be as likely as a lost bit in memory."""
+    return hash(key) & _HASHES
 
 
 def _key_of(head: re.Match[bytes]) -> Key | None:
