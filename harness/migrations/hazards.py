@@ -158,6 +158,11 @@ HAZARDS: dict[str, Hazard] = {
         "What policies keep apart is seen together as soon as they are off, ask for less, or are for more roles.",
         "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;  -- or revoke what their readers may not see",
     ),
+    "compat.rows-writable": Hazard(
+        "What policies kept from being written can be written as soon as they ask for less, or are for more roles: "
+        "UPDATE and DELETE reach rows of others, INSERT makes them.",
+        "-- look whether these rows are meant to be written\nCREATE POLICY {name_new} ON {table} AS RESTRICTIVE USING (…);",
+    ),
     "compat.writes-lost": Hazard(
         "The write succeeds and nothing is written: no error tells the running release that its rows are gone.",
         "-- refuse what must not be written, so that somebody hears of it\nREVOKE {command} ON {table} FROM …;  -- or a trigger that raises an exception",

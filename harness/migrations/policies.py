@@ -1,16 +1,14 @@
-"""What row level security shows after the migration and showed before: counted on made-up rows, as no owner sees it."""
+"""What row level security lets through after the migration and did before: counted on made-up rows, as no owner sees it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
-from pglast import ast, parse_sql
-from pglast.enums import BoolExprType
-from pglast.stream import RawStream
 
+from harness.migrations.access import ACCESSES, OWNER, Access, Asked, asked_of, roles_of, wider
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.running import run_units
@@ -22,164 +20,165 @@ from harness.migrations.tracing import Failure, execute, failure_of
 __all__ = ["check_policies"]
 
 PHASE = "schema"
-_EVERY_ROW = "true"
+_MOST = 1000  # rows that conditions are tried on
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """Conditions of policies: one of `permitting` must hold, and all of `restricting`."""
+class _Change:
+    """Commands of which policies of a table ask one thing before, and another after the migration."""
 
-    permitting: frozenset[str]
-    restricting: frozenset[str]
+    table: str
+    then: str
+    now: str
+    accesses: tuple[Access, ...]
+    role: str
 
     @property
-    def sql(self) -> str:
-        parts = [] if _EVERY_ROW in self.permitting else [" OR ".join(sorted(self.permitting))]
-        parts += sorted(self.restricting)
-        return " AND ".join(f"({part})" for part in parts) if len(parts) > 1 else "".join(parts) or _EVERY_ROW
+    def commands(self) -> str:
+        return ", ".join(dict.fromkeys(access.words for access in self.accesses))
 
-    def narrower(self, then: _Asked) -> bool:
-        """Whether it may hide what was shown."""
-        wider = _EVERY_ROW in self.permitting or self.permitting >= then.permitting
-        return not (wider and self.restricting <= then.restricting)
+    @property
+    def who(self) -> str:
+        who = {"PUBLIC": f"whoever does not own {self.table}", OWNER: f"the owner of {self.table}"}
+        return who.get(self.role, f"role {self.role}")
+
+    def reads(self) -> bool:
+        return any(access.words == "SELECT" for access in self.accesses)
 
 
 def check_policies(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
-    """Tables of which a SELECT finds fewer rows, or others, since their policies ask for another thing than they did."""
-    yield from _less(rehearsal, after)
-    yield from _more(rehearsal, after)
-
-
-def _less(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
-    """Tables of which a SELECT finds fewer rows."""
+    """Tables of which a command reaches other rows since their policies ask for another thing than they did."""
     before = rehearsal.before
-    asked: dict[str, tuple[str, str]] = {}
-    for table in sorted(after.tables):
-        then, now = _shown_if(before, table), _shown_if(after, table)
-        if before.is_table(table) and after.is_table(table) and then and now and now.narrower(then):
-            asked[table] = then.sql, now.sql
-    if not asked:
+    kept = [table for table in sorted(after.tables) if before.is_table(table) and after.is_table(table)]
+    less = [change for table in kept for change in _changes(before, after, table, less=True)]
+    more = [change for table in kept for change in _changes(before, after, table, less=False)]
+    if not less and not more:
         return
-    template = rehearsal.sized(min(rehearsal.options.rows, 1000))
+    template = rehearsal.sized(min(rehearsal.options.rows, _MOST))
     with rehearsal.clone(template) as database, database.connect() as connection:
-        counts = {table: _count(connection, table, then) for table, (then, _) in asked.items()}
+        counts = [_count(connection, change.table, change.then) for change in less]
         run_units(connection, rehearsal.units)
-        for table, (_, condition) in asked.items():
-            found, kept = counts[table], _count(connection, table, condition)
-            if isinstance(found, Failure) or not found:
-                if _wider(asked[table][0], condition):
-                    continue
-                told = "no made-up row passed before, so what is hidden cannot be counted here"
-            elif isinstance(kept, Failure):
-                told = f"a session that sets nothing is told {kept}"
-            else:
-                told = f"{found - kept:,} of {found:,} made-up rows do not pass in a session that sets nothing"
-            if isinstance(found, Failure) or isinstance(kept, Failure) or not found or kept < found:
-                yield _hidden(rehearsal, table, condition, told)
+        hidden = ((c, _kept_back(connection, c, found)) for c, found in zip(less, counts, strict=True))
+        for change, told in _once(hidden):
+            yield _hidden(rehearsal, after, change, told)
+        for change, told in _once((c, _let_through(connection, c)) for c in more):
+            yield _shown(rehearsal, after, change, told)
 
 
-def _more(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
-    """Tables of which a SELECT finds rows that policies kept back: theirs ask for less, or are for more roles."""
-    before = rehearsal.before
-    asked: dict[str, tuple[str, str]] = {}
-    for table in sorted(after.tables):
-        on = all(schema.tables.get(table, {}).get("row_security") for schema in (before, after))
-        then, now = _shown_if(before, table), _shown_if(after, table)
-        if on and then and now and then.narrower(now):
-            asked[table] = then.sql, now.sql
-        elif on and (joined := _joined(before, after, table)):
-            yield _shown(rehearsal, table, f"policies of {table} are for {', '.join(joined)} too from now on")
-    if not asked:
-        return
-    template = rehearsal.sized(min(rehearsal.options.rows, 1000))
-    with rehearsal.clone(template) as database, database.connect() as connection:
-        run_units(connection, rehearsal.units)
-        for table, (then_asked, condition) in asked.items():
-            shown = _count(connection, table, f"({condition}) AND NOT coalesce(({then_asked}), false)")
-            passing = _count(connection, table, condition)
-            if isinstance(shown, Failure) or not passing:  # what a session sets decides: the words alone can tell
-                if _wider(condition, then_asked):
-                    continue
-                told = "how many rows that are depends on what a session sets, and cannot be counted here"
-            elif shown:
-                told = f"{shown:,} made-up row{'s' * (shown != 1)} that did not pass before do now in a session that sets nothing"
-            else:
-                continue
-            evidence = f"policies of {table} asked for {then_asked} and ask for {condition}: {told}"
-            yield _shown(rehearsal, table, evidence)
+def _changes(before: Schema, after: Schema, table: str, *, less: bool) -> list[_Change]:
+    """Commands that reach fewer rows (`less`), or more, by role: everybody first."""
+    grouped: dict[tuple[str, str, str], list[Access]] = {}
+    for role in roles_of(table, before, after):
+        for access in ACCESSES:
+            then, now = (asked_of(schema, table, access, role) for schema in (before, after))
+            if _to_tell(before, after, table, access, less=less) and _differs(then, now, less=less):
+                grouped.setdefault((role, then.sql, now.sql), []).append(access)
+    return [_Change(table, then, now, tuple(found), role) for (role, then, now), found in grouped.items()]
 
 
-def _wider(then: str, now: str) -> bool:
-    """Whether its words alone say that a condition hides nothing more: alternatives were added, or demands left out."""
-    any_of, all_of = BoolExprType.OR_EXPR, BoolExprType.AND_EXPR
-    return _parts(then, any_of) <= _parts(now, any_of) or _parts(now, all_of) <= _parts(then, all_of)
+def _once(changes: Iterable[tuple[_Change, str]]) -> Iterator[tuple[_Change, str]]:
+    """Changes of which there is something to tell, a command of a table once: of the first role for which it is so."""
+    known: set[tuple[str, Access]] = set()
+    for change, told in changes:
+        left = tuple(access for access in change.accesses if (change.table, access) not in known)
+        if told and left:
+            known |= {(change.table, access) for access in left}
+            yield replace(change, accesses=left), told
 
 
-def _parts(condition: str, kind: BoolExprType) -> set[str]:
-    """What AND or OR joins at the top of a condition."""
-    select: Any = parse_sql(f"SELECT WHERE {condition}")[0].stmt
-    pending: list[Any] = [select.whereClause]
-    parts: set[str] = set()
-    while pending:
-        each = pending.pop()
-        if isinstance(each, ast.BoolExpr) and each.boolop == kind:
-            pending += each.args or ()
-        else:
-            parts.add(RawStream()(each))
-    return parts
+def _differs(then: Asked, now: Asked, *, less: bool) -> bool:
+    return then.sql != now.sql and (now.narrower(then) if less else then.narrower(now))
 
 
-def _joined(before: Schema, after: Schema, table: str) -> list[str]:
-    """Roles that a permissive policy of that name was not for."""
-    return sorted(
-        {
-            role
-            for name, policy in after.policies.items()
-            if policy["table"] == table and policy["permissive"] and policy["command"] in {"*", "r"}
-            for role in policy["roles"] or ()
-            if (old := before.policies.get(name)) and not {role, "PUBLIC"} & set(old["roles"] or ())
-        }
+def _to_tell(before: Schema, after: Schema, table: str, access: Access, *, less: bool) -> bool:
+    """What nobody may any more, and policies that are switched off altogether, are told where the schema is inspected."""
+    if not less:
+        return bool(before.tables[table]["row_security"] and after.tables[table]["row_security"])
+    return any(asked_of(after, table, access, role).permitting for role in roles_of(table, after) if role != OWNER)
+
+
+def _kept_back(connection: psycopg.Connection[Any], change: _Change, found: int | Failure) -> str:
+    """How many rows that passed before do not now; empty where none is kept back."""
+    kept = _count(connection, change.table, change.now)
+    if isinstance(found, Failure) or not found:
+        if wider(change.then, change.now):
+            return ""
+        return "no made-up row passed before, so what is hidden cannot be counted here"
+    if isinstance(kept, Failure):
+        return f"a session that sets nothing is told {kept}"
+    if kept < found:
+        return f"{found - kept:,} of {found:,} made-up rows do not pass in a session that sets nothing"
+    return ""
+
+
+def _let_through(connection: psycopg.Connection[Any], change: _Change) -> str:
+    """How many rows pass that did not before; empty where none does."""
+    shown = _count(connection, change.table, f"({change.now}) AND NOT coalesce(({change.then}), false)")
+    passing = _count(connection, change.table, change.now)
+    if not isinstance(shown, Failure) and shown:
+        return (
+            f"{shown:,} made-up row{'s' * (shown != 1)} that did not pass before do now in a session that sets nothing"
+        )
+    if wider(change.now, change.then):
+        return ""
+    if isinstance(shown, Failure) or not passing:  # what a session sets decides: the words alone can tell
+        return "how many rows that are depends on what a session sets, and cannot be counted here"
+    return "no made-up row is among those that pass now and did not before" if wider(change.then, change.now) else ""
+
+
+def _shown(rehearsal: Rehearsal, after: Schema, change: _Change, told: str) -> Finding:
+    table = change.table
+    asked = "let nothing through" if change.then == "false" else f"asked for {change.then}"
+    evidence = f"policies of {table} {asked} and ask for {change.now}: {told} ({change.commands} by {change.who})"
+    if change.reads():
+        hazard, remedy = "compat.rows-shown", "-- look whether these rows are meant to be seen"
+    else:
+        hazard, remedy = "compat.rows-writable", "-- look whether these rows are meant to be written"
+    remedy += (
+        "; a policy that all others must agree with keeps them back\n"
+        f"CREATE POLICY … ON {quoted_label(table)} AS RESTRICTIVE{_for(change)} {_clause(change)} (…);"
     )
+    return _told(hazard, _cause(rehearsal, after, table), table, evidence, remedy)
 
 
-def _shown(rehearsal: Rehearsal, table: str, evidence: str) -> Finding:
-    remedy = (
-        "-- look whether these rows are meant to be seen; a policy that all others must agree with keeps them back\n"
-        f"CREATE POLICY … ON {quoted_label(table)} AS RESTRICTIVE USING (…);"
-    )
-    return _told("compat.rows-shown", rehearsal.altering(_bare(table), "policy"), table, evidence, remedy)
+def _for(change: _Change) -> str:
+    return "" if "," in change.commands else f" FOR {change.commands}"
 
 
-def _hidden(rehearsal: Rehearsal, table: str, condition: str, told: str) -> Finding:
-    evidence = (
-        f"whoever does not own {table} finds only rows with {condition}: {told}; does the running release fit to that?"
-    )
+def _clause(change: _Change) -> str:
+    return "WITH CHECK" if all(access.becoming for access in change.accesses) else "USING"
+
+
+def _hidden(rehearsal: Rehearsal, after: Schema, change: _Change, told: str) -> Finding:
+    table = change.table
+    if all(access.becoming for access in change.accesses):
+        hazard = "compat.old-app-write-fails"
+        evidence = f"{change.who} writes only rows with {change.now} ({change.commands}): {told}; does the running release fit to that?"
+    else:
+        hazard = "compat.rows-hidden"
+        evidence = f"{change.who} finds only rows with {change.now} ({change.commands}): {told}; does the running release fit to that?"
     remedy = (
         "-- first release code whose sessions fit to the policies; as its login\n"
-        f"SELECT count(*) FROM {quoted_label(table)} WHERE NOT coalesce({condition}, false);"
+        f"SELECT count(*) FROM {quoted_label(table)} WHERE NOT coalesce({change.now}, false);"
     )
-    return _told(
-        "compat.rows-hidden", rehearsal.altering(_bare(table), "policy", "row level security"), table, evidence, remedy
-    )
+    return _told(hazard, _cause(rehearsal, after, table), table, evidence, remedy)
 
 
-def _bare(table: str) -> str:
-    return table.rsplit(".", maxsplit=1)[-1]
+def _cause(rehearsal: Rehearsal, after: Schema, table: str) -> Statement:
+    """The last statement that names a policy which is another now, else the last about policies of the table."""
+    bare = table.rsplit(".", maxsplit=1)[-1]
+    then, now = rehearsal.before.policies, after.policies
+    changed = {key for key in then.keys() | now.keys() if then.get(key) != now.get(key)}
+    names = [key.removeprefix(f"{table}.").lower() for key in changed if key.startswith(f"{table}.")]
+    words = [f"policy {name}" for name in names] + [f'policy "{name}"' for name in names]
+    if any(word in s.text.lower() for s in rehearsal.lasting for word in words):
+        return rehearsal.altering(bare, *words)
+    return rehearsal.altering(bare, "policy", "row level security")
 
 
 def _told(hazard: str, statement: Statement, table: str, evidence: str, remedy: str) -> Finding:
     """What nobody has read rows for: a prediction."""
     return finding(hazard, Severity.MEDIUM, PHASE, statement, evidence, table=table, status="predicted", remedy=remedy)
-
-
-def _shown_if(schema: Schema, table: str) -> _Asked | None:
-    """What SELECT asks of a row, whatever the role; None where nothing permits any."""
-    if not schema.tables.get(table, {}).get("row_security"):
-        return _Asked(frozenset({_EVERY_ROW}), frozenset())
-    mine = [p for p in schema.policies.values() if p["table"] == table and p["command"] in {"*", "r"}]
-    permitting = frozenset(p["using"] or _EVERY_ROW for p in mine if p["permissive"])
-    restricting = frozenset(p["using"] for p in mine if not p["permissive"] and p["using"]) - {_EVERY_ROW}
-    return _Asked(permitting, restricting) if permitting else None
 
 
 def _count(connection: psycopg.Connection[Any], table: str, condition: str) -> int | Failure:

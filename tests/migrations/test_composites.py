@@ -1,4 +1,4 @@
-"""Composite types that gain or lose attributes, policies that show more, keys that empty what takes no NULL."""
+"""Composite types that gain or lose attributes, keys that empty what takes no NULL."""
 
 from __future__ import annotations
 
@@ -13,11 +13,6 @@ from tests.migrations.places import ids, of
 PLACES = (
     "CREATE TYPE place AS (street text, town text); CREATE TABLE shop (id int PRIMARY KEY, lies place, was place[]);"
 )
-NOTES = (
-    "CREATE TABLE note (id int PRIMARY KEY, who text NOT NULL, open boolean NOT NULL); "
-    "ALTER TABLE note ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON note TO clerk USING ({using});"
-)
-TENANT = "who = current_setting('app.who')"
 PARENTS = "CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (id int PRIMARY KEY, parent_id int{required});"
 
 
@@ -56,40 +51,6 @@ def test_an_attribute_of_a_type_that_no_column_has_is_no_finding(rehearse: Rehea
     baseline.write_text("CREATE TYPE place AS (street text, town text);")
     sql = "ALTER TYPE place RENAME ATTRIBUTE town TO city;"
     assert ids(rehearse(sql, baseline=baseline, phases=("schema",))) == set()
-
-
-@pytest.mark.parametrize(
-    ("then", "sql", "told"),
-    [
-        (TENANT, "ALTER POLICY own ON note USING (true)", {"compat.rows-shown"}),
-        ("NOT open", "ALTER POLICY own ON note USING (true)", {"compat.rows-shown"}),
-        (TENANT, f"ALTER POLICY own ON note USING ({TENANT} OR open)", {"compat.rows-shown"}),
-        (TENANT, f"ALTER POLICY own ON note USING ({TENANT} AND open)", {"compat.rows-hidden"}),
-        (
-            f"{TENANT} AND id > 0",
-            f"ALTER POLICY own ON note USING ({TENANT})",
-            {"compat.rows-shown"},
-        ),
-        (
-            TENANT,
-            f"ALTER POLICY own ON note USING (({TENANT} AND id > 0) OR open)",
-            {"compat.rows-shown", "compat.rows-hidden"},
-        ),
-        (TENANT, "ALTER POLICY own ON note TO PUBLIC", {"compat.rows-shown"}),
-        (TENANT, "CREATE POLICY all_of_them ON note USING (true)", {"compat.rows-shown"}),
-        (TENANT, "CREATE POLICY fewer ON note AS RESTRICTIVE USING (open)", {"compat.rows-hidden"}),
-        (TENANT, "CREATE POLICY adding ON note FOR INSERT WITH CHECK (open)", set()),
-        (TENANT, "ALTER POLICY own ON note RENAME TO mine", set()),
-        ("true", "ALTER POLICY own ON note USING (open)", {"compat.rows-hidden"}),
-    ],
-)
-def test_policies_that_show_more_are_told(
-    rehearse: Rehearse, baseline: Path, then: str, sql: str, told: set[str]
-) -> None:
-    baseline.write_text(NOTES.format(using=then))
-    report = rehearse(f"SELECT 1;\n{sql};", baseline=baseline, phases=("schema",))
-    assert ids(report) == told
-    assert [f.position.line for f in report.findings] == [2] * len(told)
 
 
 @pytest.mark.parametrize(
