@@ -56,6 +56,7 @@ _RENAMES = {
     "OBJECT_TABCONSTRAINT": "rename_constraint",
     "OBJECT_INDEX": "rename_index",
     "OBJECT_TYPE": "rename_type",
+    "OBJECT_ATTRIBUTE": "rename_attribute",
 }
 _DROPS = {
     "OBJECT_TABLE": "drop_table",
@@ -187,6 +188,8 @@ def actions(statement: Statement) -> tuple[Action, ...]:
     node, kind = statement.node, statement.kind
     if kind == "AlterTableStmt":
         table = _range(node["relation"])
+        if node.get("objtype") == "OBJECT_TYPE":
+            return tuple(_attribute(table, entry["AlterTableCmd"]) for entry in node.get("cmds", ()))
         found = [action for entry in node.get("cmds", ()) for action in _command(table, entry["AlterTableCmd"])]
         return tuple(found)
     if kind == "RenameStmt":
@@ -239,6 +242,16 @@ def _command(table: Name, command: Mapping[str, Any]) -> Iterator[Action]:
         name = name or body.get("ATAlterConstraint", {}).get("conname", "")
         named = {"name": name} if kind in {"validate", "drop_constraint", "alter_constraint"} else {"column": name}
         yield Action(kind, table, cascade=cascade, if_exists=missing_ok, node=command, **named)
+
+
+def _attribute(type_: Name, command: Mapping[str, Any]) -> Action:
+    """Of a composite type: the parser has the same commands for it as for a table."""
+    subtype = command.get("subtype", "AT_AddColumn")
+    added = command.get("def", {}).get("ColumnDef", {}).get("colname", "")
+    kind = {"AT_AddColumn": "add_attribute", "AT_DropColumn": "drop_attribute"}.get(subtype, "alter_attribute")
+    named = (command.get("name") or added,)
+    missing_ok = bool(command.get("missing_ok"))
+    return Action(kind, name=type_.name, columns=named, values=(type_.sql,), if_exists=missing_ok, node=command)
 
 
 def _add_column(table: Name, column: Mapping[str, Any], missing_ok: bool) -> Iterator[Action]:

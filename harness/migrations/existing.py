@@ -13,6 +13,7 @@ from harness.migrations import fingerprints
 from harness.migrations.actions import Action, actions, quoted, subjects, walk
 from harness.migrations.advice import safe_way
 from harness.migrations.alike import alike, apart_first
+from harness.migrations.attributes import about_attributes, kept_as_text
 from harness.migrations.batches import Unit
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.fingerprints import Change
@@ -214,6 +215,7 @@ def _of_change(rehearsal: Rehearsal, change: Change, run: _Run) -> Finding | Non
         table=change.table,
         names=names,
         status="predicted" if not lost and overwrites(statement) else "measured",
+        remedy=kept_as_text(rehearsal.before, change) if change.kind == "attributes gone" else "",
         about=change.column,
     )
 
@@ -224,6 +226,8 @@ def _last_name(function: Statement) -> str:
 
 def _cause(rehearsal: Rehearsal, change: Change) -> Statement:
     """The statement that names the column, else the table, else the first."""
+    if change.kind == "attributes gone":
+        return about_attributes(rehearsal, "DROP", "drop", "Drop")
     by_table: list[Statement] = []
     for statement in rehearsal.lasting:
         for action in actions(statement):

@@ -12,12 +12,21 @@ from typing import Any
 
 import psycopg
 
-from harness.migrations.schema import Column, Schema, bare_type, quoted_label, quoted_name
+from harness.migrations.schema import Column, Schema, quoted_label, quoted_name
 from harness.migrations.settings import with_settings
 
 __all__ = ["JSONB_KEEPS", "Change", "ColumnPrint", "Prints", "compare", "take"]
 
 JSONB_KEEPS = "jsonb keeps neither the order of keys, nor a key that is said twice, nor blanks"
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """Of a column of a composite type, or of arrays of one: its attributes however deep, and what stands in them."""
+
+    attributes: tuple[str, ...]
+    values: int
+    digest: int  # an attribute without a value counts as one that is not there
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,7 @@ class ColumnPrint:
     through: int | None = None
     lossy: int = 0
     unspaced: int | None = None
+    within: Within | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +58,7 @@ class Prints:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference. `kind`: table gone, rows gone, column gone, values lost, values changed, representation."""
+    """One difference. `kind`: table gone, rows gone, column gone, attributes gone, values lost, values changed."""
 
     kind: str
     table: str
@@ -66,7 +76,7 @@ def take(connection: psycopg.Connection[Any], schema: Schema, after: Schema | No
                 continue
             oid = int(entry["oid"])
             labels[oid] = table
-            rows[oid], prints = _table(connection, schema, table, _coming_types(after, oid), after)
+            rows[oid], prints = _table(connection, schema, table, _coming_types(after, oid))
             columns.update({(oid, number): entry for number, entry in prints.items()})
     oids = {table: int(entry["oid"]) for table, entry in schema.tables.items()}
     partitions = {oids[child]: oids[parent] for child, parent in schema.partitions.items()}
@@ -170,11 +180,23 @@ def _columns(before: Prints, after: Prints, oid: int, blanks: bool) -> list[Chan
         elif old.lossy:
             text = f"{old.lossy:,} values of {label}.{old.name} do not survive {old.type} → {new.type} and back"
             changes.append(Change("values lost", label, old.name, old.lossy, text))
+        elif same_rows and (gone := _attributes_gone(old, new)):
+            text = f"{gone:,} values within {label}.{old.name} are gone with their attribute"
+            changes.append(Change("attributes gone", label, old.name, gone, text))
+        elif same_rows and old.within and new.within and old.within.digest == new.within.digest:
+            continue  # however its text is written with attributes more
         elif same_rows and new.digest not in {old.digest, old.through} and (blanks or not _spaced_otherwise(old, new)):
             why = "" if blanks or old.type != "json" else f"; {JSONB_KEEPS}"
             text = f"values of {label}.{old.name} changed ({old.values:,} before, {new.values:,} after){why}"
             changes.append(Change("values changed", label, old.name, old.values, text))
     return changes
+
+
+def _attributes_gone(old: ColumnPrint, new: ColumnPrint) -> int:
+    """How many values went with attributes that a composite type has no more."""
+    if not old.within or not new.within or set(old.within.attributes) <= set(new.within.attributes):
+        return 0
+    return max(0, old.within.values - new.within.values)
 
 
 def _spaced_otherwise(old: ColumnPrint, new: ColumnPrint) -> bool:
@@ -198,7 +220,7 @@ def _coming_types(after: Schema | None, oid: int) -> dict[int, str]:
 
 
 def _table(
-    connection: psycopg.Connection[Any], schema: Schema, table: str, coming: Mapping[int, str], after: Schema | None
+    connection: psycopg.Connection[Any], schema: Schema, table: str, coming: Mapping[int, str]
 ) -> tuple[int, dict[int, ColumnPrint]]:
     columns = schema.columns_of(table)
     parts = ["count(*)"]
@@ -211,11 +233,16 @@ def _table(
     prints = {}
     for place, column in enumerate(columns):
         through, lossy = _through(connection, table, column, coming.get(column.number, column.type))
-        if through is None and after is not None and (more := _attributes_added(schema, after, column)):
-            through = _lengthened(connection, table, column, more)
         values, digest, unspaced = (int(part) for part in row[1 + 3 * place : 4 + 3 * place])
         prints[column.number] = ColumnPrint(
-            column.name, column.type, values, digest, through, lossy, unspaced if column.type == "json" else None
+            column.name,
+            column.type,
+            values,
+            digest,
+            through,
+            lossy,
+            unspaced if column.type == "json" else None,
+            _within(connection, schema, table, column),
         )
     return int(row[0]), prints
 
@@ -238,16 +265,15 @@ def _through(connection: psycopg.Connection[Any], table: str, column: Column, co
     return int(row[0]), int(row[1])
 
 
-def _attributes_added(schema: Schema, after: Schema, column: Column) -> int:
-    """How many attributes a column's composite type has more of than it had; 0 for another type."""
-    then, now = (each.attributes.get(bare_type(column.type)) for each in (schema, after))
-    return len(now) - len(then) if then and now and now[: len(then)] == then else 0
-
-
-def _lengthened(connection: psycopg.Connection[Any], table: str, column: Column, more: int) -> int:
-    """Digest of a composite value as it is written when its type has `more` attributes, of which it holds none."""
-    text = f"regexp_replace({quoted_name(column.name)}::text, '[)]$', '{',' * more})')"
-    return int(_row(connection, f"SELECT {_digest(text)} FROM {quoted_label(table)}")[0])
+def _within(connection: psycopg.Connection[Any], schema: Schema, table: str, column: Column) -> Within | None:
+    """What stands in the attributes of a composite type; None for another type."""
+    attributes = tuple(schema.attributes_within(column.type))
+    if not attributes:
+        return None
+    value = f"jsonb_strip_nulls(to_jsonb({quoted_name(column.name)}))"
+    leaves = f"(SELECT count(*) FROM jsonb_path_query({value}, 'strict $.**') AS v WHERE jsonb_typeof(v) NOT IN ('object', 'array'))"
+    row = _row(connection, f"SELECT coalesce(sum({leaves}), 0), {_digest(f'{value}::text')} FROM {quoted_label(table)}")
+    return Within(attributes, int(row[0]), int(row[1]))
 
 
 def _digest(expression: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import InputError
-from harness.migrations.schema import TABLE_MARKS, Schema, granted
+from harness.migrations.schema import TABLE_MARKS, Schema, granted, shapes
 from harness.migrations.statements import without_passwords
 
 __all__ = ["Identity", "identify", "lines_of"]
@@ -116,6 +116,7 @@ def lines_of(schema: Schema, tables: Collection[str] | None, *, owners: bool = F
     for index in schema.indexes.values():
         lines.append(f"{index['table']}: index {index['definition']}{'' if index['valid'] else ' (invalid)'}")
     lines += [f"{name}: enum {', '.join(labels)}" for name, labels in schema.enums.items()]
+    lines += [f"{name}: composite type {text}" for name, text in shapes(schema).items()]
     lines += [f"{name}: view {text}" for name, text in schema.views.items()]
     lines += [f"{name}: function {digest}" for name, digest in schema.functions.items()]
     lines += [f"{name}: sequence" for name in schema.sequences]

@@ -70,17 +70,18 @@ def _along(each: Sequence[Sequence[Action]], schemas: Sequence[Schema]) -> set[i
     along: set[int] = set()
     for mine, schema in zip(each, schemas, strict=True):
         for action in mine:
-            table = (_label(action), "")
-            column = (_label(action), action.column)
+            owner = _label(action) or f"type {action.name}"
+            part = action.column or "".join(action.columns[:1] if action.kind.endswith("_attribute") else ())
+            table, column = (owner, ""), (owner, part)
             if action.kind in {"rename_table", "rename_column"}:
                 _renamed(new, action)
             elif action.kind == "create_table" and table[0] not in schema.tables:
                 new[table] = action
-            elif action.kind == "add_column" and table not in new and column not in schema.columns:
+            elif action.kind in {"add_column", "add_attribute"} and table not in new and column not in schema.columns:
                 new[column] = action
-            elif table in new or (action.column and column in new):
+            elif table in new or (part and column in new):
                 along.add(id(action))
-                if action.kind in {"drop_table", "drop_column"}:
+                if action.kind in {"drop_table", "drop_column", "drop_attribute"}:
                     gone = new.pop(table if action.kind == "drop_table" else column, None)
                     along |= {id(gone)} if gone else set()
             elif action.kind == "update" and all((table[0], name) in new for name in _targets(action)):
@@ -300,6 +301,17 @@ def _type_again(action: Action, before: Schema, _after: Schema) -> str | None:
     return f"CREATE TYPE {quoted(action.name)} AS ENUM ({values})"
 
 
+def _attribute_back(action: Action, before: Schema, _after: Schema) -> str | None:
+    """Of a composite type; one that comes back stands last, and has no value."""
+    there = dict(zip(before.attributes.get(action.name) or (), before.composites.get(action.name) or (), strict=True))
+    (name,), (written,) = action.columns, action.values
+    if action.kind == "add_attribute":
+        return f"ALTER TYPE {written} DROP ATTRIBUTE {quoted(name)}"
+    if name not in there:
+        return "" if action.if_exists else None
+    return f"ALTER TYPE {written} ADD ATTRIBUTE {quoted(name)} {there[name]}"
+
+
 def _drop_trigger(action: Action, before: Schema, _after: Schema) -> str | None:
     table = action.table.sql if action.table else ""
     there = f"{_label(action)}.{action.name}" in before.triggers
@@ -323,6 +335,8 @@ def _rename_back(action: Action, _before: Schema, _after: Schema) -> str | None:
         return f"ALTER INDEX {quoted(new)} RENAME TO {quoted(old)}"
     if action.kind == "rename_type":
         return f"ALTER TYPE {quoted(new)} RENAME TO {quoted(old)}"
+    if action.kind == "rename_attribute":
+        return f"ALTER TYPE {table} RENAME ATTRIBUTE {quoted(new)} TO {quoted(old)}"
     what = "CONSTRAINT" if action.kind == "rename_constraint" else "COLUMN"
     return f"ALTER TABLE {table} RENAME {what} {quoted(new)} TO {quoted(old)}"
 
@@ -372,6 +386,9 @@ _MAKERS: dict[str, _Maker] = {
     "rename_index": _rename_back,
     "rename_type": _rename_back,
     "rename_enum_value": _value_back,
+    "rename_attribute": _rename_back,
+    "add_attribute": _attribute_back,
+    "drop_attribute": _attribute_back,
 }
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "granted",
     "quoted_label",
     "quoted_name",
+    "shapes",
     "snapshot",
 ]
 
@@ -86,6 +87,9 @@ SELECT json_build_object(
       FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)), '{}')
     FROM pg_type t JOIN spaces n ON n.oid = t.typnamespace JOIN pg_class c ON c.oid = t.typrelid WHERE t.typtype = 'c' AND c.relkind = 'c'),
  'attributes', (SELECT coalesce(json_object_agg(t.typname, (SELECT json_agg(a.attname ORDER BY a.attnum)
+      FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)), '{}')
+    FROM pg_type t JOIN spaces n ON n.oid = t.typnamespace JOIN pg_class c ON c.oid = t.typrelid WHERE t.typtype = 'c' AND c.relkind = 'c'),
+ 'attribute_numbers', (SELECT coalesce(json_object_agg(t.typname, (SELECT json_agg(a.attnum ORDER BY a.attnum)
       FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)), '{}')
     FROM pg_type t JOIN spaces n ON n.oid = t.typnamespace JOIN pg_class c ON c.oid = t.typrelid WHERE t.typtype = 'c' AND c.relkind = 'c'),
  'views', (SELECT coalesce(json_object_agg(r.label, pg_get_viewdef(r.oid)), '{}') FROM relations r WHERE r.relkind IN ('v', 'm')),
@@ -160,6 +164,7 @@ class Schema:
     types: Mapping[str, Mapping[str, Any]]
     composites: Mapping[str, list[str] | None]
     attributes: Mapping[str, list[str] | None]  # of composite types, their names
+    attribute_numbers: Mapping[str, list[int] | None]  # which no other attribute of the type ever has
     views: Mapping[str, str]
     functions: Mapping[str, str]
     triggers: Mapping[str, str]
@@ -210,6 +215,19 @@ class Schema:
         """The domain of that name, quoted and qualified or not; None for another type."""
         entry = self.types.get(type_name.partition("(")[0].rpartition(".")[2].strip('"'))
         return entry if entry is not None and entry["kind"] == "d" else None
+
+    def composites_within(self, type_name: str) -> list[str]:
+        """Composite types that a type is, or has values of however deep: through arrays, domains and other composites."""
+        bare = bare_type(type_name)
+        if (domain := self.domain(bare)) and domain["base"]:
+            return self.composites_within(str(domain["base"]))
+        below = [name for each in self.composites.get(bare) or () for name in self.composites_within(each)]
+        return [bare, *below] if bare in self.composites else below
+
+    def attributes_within(self, type_name: str) -> list[str]:
+        """Their attributes, told apart whatever they are called; empty for a type that has none."""
+        types = self.composites_within(type_name)
+        return [f"{each}.{number}" for each in types for number in self.attribute_numbers[each] or ()]
 
     def requires(self, column: Column) -> bool:
         """Whether it takes no NULL, by itself or by its domain."""
@@ -264,6 +282,7 @@ def differences(before: Schema, after: Schema) -> list[str]:
         "policies",
     ):
         lines += _mapping_difference(what, getattr(before, what), getattr(after, what), gone | new)
+    lines += _mapping_difference("composites", shapes(before), shapes(after), set())
     then, now = granted(before), granted(after)
     lines += [
         f"{line}: {'new' if line in now else 'gone'}"
@@ -278,6 +297,14 @@ def differences(before: Schema, after: Schema) -> list[str]:
             f"{word} {name}: new" for name in right if name not in left
         ]
     return lines
+
+
+def shapes(schema: Schema) -> dict[str, str]:
+    """Composite types with their attributes, as words."""
+    pairs = {
+        name: zip(names or (), schema.composites[name] or (), strict=True) for name, names in schema.attributes.items()
+    }
+    return {name: f"({', '.join(' '.join(pair) for pair in found)})" for name, found in pairs.items()}
 
 
 def granted(schema: Schema) -> set[str]:

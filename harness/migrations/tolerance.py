@@ -96,6 +96,8 @@ def _of_alter_table(statement: Statement, text: str) -> str:
         that = f"conname = '{_literal(action.name)}'" if action.name else ""
         that = that or ("contype = 'p'" if action.kind == "add_primary_key" else "")
         return _unless(text, _CONSTRAINT.format(table=_table(action), that=that), there=False) if that else _WORDS
+    if kinds == {"drop_attribute"}:
+        return re.sub(r"\bdrop\s+attribute\b(?!\s+if\b)", "DROP ATTRIBUTE IF EXISTS", text, flags=re.I) + ";"
     if single and "drop_constraint" in kinds:
         return re.sub(r"\bdrop\s+constraint\b(?!\s+if\b)", "DROP CONSTRAINT IF EXISTS", text, count=1, flags=re.I) + ";"
     for kind, words in _COLUMNS.items():

@@ -10,6 +10,7 @@ import psycopg
 from harness.errors import InputError
 from harness.migrations import fingerprints
 from harness.migrations.actions import quoted
+from harness.migrations.attributes import about_attributes, kept_as_text
 from harness.migrations.compatibility import new_kinds
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.generator import row_sql
@@ -153,7 +154,10 @@ def _restored(
         if change.kind != "rows gone" or given
     ]
     for change in lost[:3]:
-        statement = _about(rehearsal, change.table, change.column)
+        within = change.kind == "attributes gone"
+        statement = (
+            about_attributes(rehearsal, "DROP", "drop") if within else _about(rehearsal, change.table, change.column)
+        )
         if any(fills_gaps(s) for s in rehearsal.statements if change.table in s.text):
             continue
         keyed = change.kind == "values changed" and overwrites(statement)
@@ -165,6 +169,7 @@ def _restored(
             f"after up and down: {change.text}{'; does production have rows with these keys?' * keyed}",
             table=change.table,
             status="predicted" if keyed else "measured",
+            remedy=kept_as_text(rehearsal.before, change) if within else "",
             about=change.column,
         )
     yield from () if given else _with_what_came(rehearsal, after, now)

@@ -22,10 +22,52 @@ def baseline(tmp_path: Path) -> Path:
     return tmp_path / "baseline.sql"
 
 
-def test_an_attribute_more_changes_no_value(rehearse: Rehearse, baseline: Path) -> None:
-    baseline.write_text(PLACES.replace(", was place[]", ""))
-    report = rehearse("ALTER TYPE place ADD ATTRIBUTE zip text;", baseline=baseline, phases=("data", "schema"))
-    assert ids(report) == set()
+NESTED = (
+    "CREATE TYPE place AS (street text, town text); CREATE TYPE firm AS (name text, at place); "
+    "CREATE TABLE shop (id int PRIMARY KEY, lies firm, was firm[]);"
+)
+DOMAIN = (
+    "CREATE TYPE place AS (street text, town text); CREATE DOMAIN there AS place; "
+    "CREATE TABLE shop (id int PRIMARY KEY, lies there, was there[]);"
+)
+SHAPES = pytest.mark.parametrize("schema", [PLACES, NESTED, DOMAIN], ids=["arrays", "nested", "domains"])
+
+
+@SHAPES
+def test_an_attribute_more_changes_no_value_and_refuses_what_is_written_without_it(
+    rehearse: Rehearse, baseline: Path, schema: str
+) -> None:
+    baseline.write_text(schema)
+    sql = "SELECT 1;\nALTER TYPE place ADD ATTRIBUTE zip text;"
+    report = rehearse(sql, baseline=baseline, phases=("data", "way back", "schema"))
+    assert ids(report) == {"compat.old-app-write-fails"}
+    found = of(report, "compat.old-app-write-fails")
+    assert (found.severity, found.position.line) == (Severity.MEDIUM, 2)
+    assert "type place has zip too, and shop.lies, shop.was is of it" in found.evidence
+    assert report.way_back == ["ALTER TYPE place DROP ATTRIBUTE zip"]
+
+
+@SHAPES
+@pytest.mark.parametrize("change", ["DROP ATTRIBUTE town", "ADD ATTRIBUTE zip text, DROP ATTRIBUTE town"])
+def test_what_stands_in_an_attribute_that_is_dropped_is_lost(
+    rehearse: Rehearse, baseline: Path, schema: str, change: str
+) -> None:
+    baseline.write_text(schema)
+    report = rehearse(
+        f"SELECT 1;\nALTER TYPE place {change};", baseline=baseline, phases=("data", "way back", "schema")
+    )
+    assert ids(report) == {"data.loss", "down.loses-data", "compat.old-app-read-fails"}
+    assert {f.position.line for f in report.findings} == {2}
+    found = of(report, "data.loss")
+    assert found.severity is Severity.BLOCKER
+    assert "values within shop.lies are gone with their attribute" in found.evidence
+    assert 'SELECT "id", to_jsonb("lies") AS "lies" FROM "public"."shop"' in found.remedy  # a copy would lose it too
+
+
+def test_an_attribute_that_no_value_has_is_not_lost(rehearse: Rehearse, baseline: Path) -> None:
+    baseline.write_text("CREATE TYPE place AS (street text, town text); CREATE TABLE shop (id int, lies place);")
+    sql = "ALTER TYPE place ADD ATTRIBUTE zip text;\nALTER TYPE place DROP ATTRIBUTE zip;"
+    assert ids(rehearse(sql, baseline=baseline, phases=("data", "way back", "schema"))) == set()
 
 
 def test_an_attribute_more_and_a_value_that_is_written_is_told(rehearse: Rehearse, baseline: Path) -> None:
