@@ -36,6 +36,7 @@ def inspect_schema(rehearsal: Rehearsal) -> list[Finding]:
         return []
     return [
         *_keys(rehearsal, after),
+        *_unproved(rehearsal, after),
         *_types(rehearsal, after),
         *_book(rehearsal),
         *check_stepped_over(rehearsal, after),
@@ -171,6 +172,19 @@ def _keys(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
                 table=key["table"],
                 names={"name": quoted(key["name"])},
             )
+
+
+def _unproved(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
+    """NOT NULL on columns that may hold NULL all the same."""
+    for name, key in after.unproved.items():
+        if name in rehearsal.before.unproved:
+            continue
+        table = str(key["table"])
+        evidence = f"{key['name']} on {table} is NOT VALID after this migration: {key['column']} may hold NULL, though it is called NOT NULL"
+        statement = rehearsal.altering(table.rsplit(".", maxsplit=1)[-1], str(key["name"]).lower(), "not valid")
+        names = {"name": quoted(str(key["name"]))}
+        hazard = "schema.invalid-constraint"
+        yield finding(hazard, Severity.INFO, PHASE, statement, evidence, table=table, names=names)
 
 
 def _unenforced(rehearsal: Rehearsal, key: Any, new: bool) -> Finding:

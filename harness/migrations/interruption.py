@@ -11,6 +11,7 @@ import psycopg
 
 from harness.migrations import fingerprints
 from harness.migrations.actions import Name, subjects
+from harness.migrations.advice import half_detached
 from harness.migrations.batches import Unit, refuses_transaction
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.rehearsal import Rehearsal, ordered_labels
@@ -53,6 +54,8 @@ def check_interruption(rehearsal: Rehearsal) -> list[Finding]:
     for unit in rehearsal.units:
         if unit.transaction is None and (table := _built_on(rehearsal, unit.statement)):
             found += _failed_build(rehearsal, unit, table)
+        if unit.transaction is None and half_detached(unit.statement):
+            found += _failed_detach(rehearsal, unit)
     return found
 
 
@@ -212,6 +215,35 @@ def _failed_build(rehearsal: Rehearsal, unit: Unit, table: str) -> Iterator[Find
             evidence += f"the second run said {again.failure}" if again.failure else "the second run built it"
             hazard, severity = "index.invalid-left", Severity.LOW
         yield finding(hazard, severity, PHASE, unit.statement, evidence, table=table, names=names)
+
+
+def _failed_detach(rehearsal: Rehearsal, unit: Unit) -> Iterator[Finding]:
+    """End DETACH … CONCURRENTLY where it waits for those who read the table: the partition is neither in it nor free."""
+    (parent,) = {
+        label for name in subjects(unit.statement)[:1] if (label := rehearsal.label(name.name, name.schema))
+    } or {""}
+    if not parent:
+        return
+    with rehearsal.clone(rehearsal.widest) as database, database.connect() as connection:
+        run_units(connection, rehearsal.units[: rehearsal.units.index(unit)])
+        with database.connect() as reader:
+            reader.execute("BEGIN")
+            execute(reader, f"LOCK TABLE {quoted_label(parent)} IN ACCESS SHARE MODE")
+            connection.execute("SET lock_timeout = '60ms'")
+            failed = run_units(connection, [unit])
+            reader.execute("ROLLBACK")
+        connection.execute("SET lock_timeout = 0")
+        pending = connection.execute(
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhdetachpending"
+        ).fetchone()
+        again = run_units(connection, [unit])
+    if failed.failure and pending and again.failure:
+        evidence = (
+            f"a detach that failed with {failed.failure} left {pending[0]} pending: its rows are missed in {parent} already, "
+            f"and a second run says {again.failure}"
+        )
+        remedy = half_detached(unit.statement)
+        yield finding("rerun.stuck", Severity.MEDIUM, PHASE, unit.statement, evidence, table=parent, remedy=remedy)
 
 
 def _invalid(schema: Schema, before: Schema) -> list[str]:

@@ -68,6 +68,9 @@ SELECT json_build_object(
                   JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.num),
       'on_delete', k.confdeltype, 'on_update', k.confupdtype)), '{}')
     FROM relations r JOIN pg_constraint k ON k.conrelid = r.oid WHERE k.contype IN ('c', 'f', 'p', 'u', 'x') AND k.conparentid = 0),
+ 'unproved', (SELECT coalesce(json_object_agg(r.label || '.' || k.conname, json_build_object('table', r.label, 'name', k.conname, 'column', a.attname)), '{}')
+    FROM relations r JOIN pg_constraint k ON k.conrelid = r.oid JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = k.conkey[1]
+    WHERE k.contype = 'n' AND NOT k.convalidated AND k.coninhcount = 0),
  'indexes', (SELECT coalesce(json_object_agg(r.label || '.' || x.relname, json_build_object(
       'table', r.label, 'name', x.relname, 'oid', x.oid::int8, 'definition', pg_get_indexdef(i.indexrelid), 'unique', i.indisunique, 'valid', i.indisvalid,
       'primary', i.indisprimary, 'identity', i.indisreplident, 'immediate', i.indimmediate, 'partial', i.indpred IS NOT NULL, 'expression', i.indexprs IS NOT NULL,
@@ -159,6 +162,7 @@ class Schema:
     tables: Mapping[str, Mapping[str, Any]]
     columns: Mapping[tuple[str, str], Column]
     constraints: Mapping[str, Mapping[str, Any]]
+    unproved: Mapping[str, Mapping[str, Any]]  # NOT NULL that no row was held against, from PostgreSQL 18 on
     indexes: Mapping[str, Mapping[str, Any]]
     enums: Mapping[str, list[str]]
     types: Mapping[str, Mapping[str, Any]]
