@@ -86,10 +86,23 @@ def _views(
             evidence = f"{view} was read with the rights of its caller and is with those of its owner: policies of its tables do not hold"
             remedy = f"ALTER VIEW {quoted_label(view)} SET (security_invoker = true);"
             found.append(("compat.rows-shown", evidence, remedy))
+        found += _checked_writes(view, *(schema.tables[view]["checked"] for schema in (rehearsal.before, new)))
         for hazard, evidence, advice in found:
             yield finding(
                 hazard, Severity.MEDIUM, PHASE, cause, evidence, table=view, status="predicted", remedy=advice
             )
+
+
+def _checked_writes(view: str, was: str | None, now: str | None) -> Iterator[tuple[str, str, str]]:
+    """What WITH CHECK OPTION refuses, or no longer does."""
+    if now and now != was:
+        evidence = f"{view} has WITH CHECK OPTION from now on: a row written through it that it does not show is refused (44000)"
+        yield "compat.old-app-write-fails", evidence, "-- first release code that writes through it only what it shows"
+    elif was and not now:
+        evidence = (
+            f"{view} had WITH CHECK OPTION and has it no more: rows that it does not show can be written through it"
+        )
+        yield "compat.rows-writable", evidence, f"ALTER VIEW {quoted_label(view)} SET (check_option = {was});"
 
 
 def _rows(

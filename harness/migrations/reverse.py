@@ -290,7 +290,9 @@ def _view_again(action: Action, before: Schema, after: Schema) -> str | None:
         return f"DROP {kind} IF EXISTS {written}"
     head = f"DROP {kind} IF EXISTS {written}; " if name in after.views else ""
     indexes = "; ".join(str(i["definition"]) for i in before.indexes.values() if i["table"] == name)
-    return f"{head}CREATE {kind} {written} AS {before.views[name].rstrip(';')}" + (f"; {indexes}" if indexes else "")
+    return f"{head}CREATE {kind} {written}{before.view_options(name)} AS {before.views[name].rstrip(';')}" + (
+        f"; {indexes}" if indexes else ""
+    )
 
 
 def _type_again(action: Action, before: Schema, _after: Schema) -> str | None:

@@ -48,7 +48,8 @@ SELECT json_build_object(
  'tables', (SELECT coalesce(json_object_agg(r.label, json_build_object('oid', r.oid::int8, 'kind', r.relkind,
       'unlogged', r.relpersistence = 'u', 'bound', pg_get_partition_constraintdef(r.oid), 'unreplicated', r.relreplident = 'n' OR r.relreplident = 'i' AND NOT EXISTS (
         SELECT FROM pg_index i WHERE i.indrelid = r.oid AND i.indisreplident), 'invoker', EXISTS (
-        SELECT FROM pg_options_to_table(r.reloptions) WHERE option_name = 'security_invoker' AND option_value::boolean), 'unvacuumed', EXISTS (
+        SELECT FROM pg_options_to_table(r.reloptions) WHERE option_name = 'security_invoker' AND option_value::boolean), 'checked', (
+        SELECT option_value FROM pg_options_to_table(r.reloptions) WHERE option_name = 'check_option'), 'unvacuumed', EXISTS (
         SELECT FROM pg_options_to_table(r.reloptions) WHERE option_name = 'autovacuum_enabled' AND NOT option_value::boolean), 'row_security', r.relrowsecurity, 'forced', r.relforcerowsecurity)), '{}')
             FROM relations r WHERE r.relkind IN ('r', 'p', 'm', 'v', 'f')),
  'columns', (SELECT coalesce(json_agg(json_build_object(
@@ -133,6 +134,7 @@ TABLE_MARKS = {
     "unvacuumed": "no autovacuum",
     "row_security": "row level security",
     "invoker": "the privileges of its caller",
+    "checked": "a check of what is written through it",
     "forced": "row level security for the owner",
 }
 
@@ -189,6 +191,13 @@ class Schema:
     def kind(self, table: str) -> str:
         """`r` table, `p` partitioned, `m` materialized view, `v` view, `f` foreign; empty when unknown."""
         return str(self.tables.get(table, {}).get("kind", ""))
+
+    def view_options(self, view: str) -> str:
+        """What stands between a view's name and AS, a blank before it; empty for one without options."""
+        entry = self.tables[view]
+        options = ["security_invoker = true"] * bool(entry["invoker"])
+        options += [f"check_option = {entry['checked']}"] if entry["checked"] else []
+        return f" WITH ({', '.join(options)})" if options else ""
 
     def is_table(self, table: str) -> bool:
         """Whether rows are stored under that name."""

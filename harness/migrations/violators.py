@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +82,8 @@ def _repeated(action: Action) -> str:
     if (action.node or {}).get("without_overlaps"):
         operators = ["="] * (len(action.columns) - 1) + ["&&"]
         return _beside_another(action.table, list(zip(action.columns, operators, strict=True)))
+    if (action.node or {}).get("nulls_not_distinct"):
+        return _alike([*map(quoted, action.columns)], action.table.sql)
     names = ", ".join(map(quoted, action.columns))
     repeated = f"({names}) IN (SELECT {names} FROM {action.table.sql} GROUP BY {names} HAVING count(*) > 1)"
     if action.kind == "add_primary_key":
@@ -117,9 +119,20 @@ def _repeated_in_index(action: Action, statement: Statement) -> str:
     keys = [quoted(key.name) if key.name else f"({RawStream()(key.expr)})" for key in index.indexParams or ()]
     names = ", ".join(keys)
     some = f" WHERE {RawStream()(index.whereClause)}" if index.whereClause else ""
+    if index.nulls_not_distinct:
+        rows = _alike(keys, f"{action.table.sql}{some}")
+        return f"{rows} AND ({some.removeprefix(' WHERE ')})" if some else rows
     row = names if len(keys) == 1 and names.startswith("(") else f"({names})"
     rows = f"{row} IN (SELECT {names} FROM {action.table.sql}{some} GROUP BY {names} HAVING count(*) > 1)"
     return f"{rows} AND ({some.removeprefix(' WHERE ')})" if some else rows
+
+
+def _alike(keys: Sequence[str], rows: str) -> str:
+    """Where NULL is like NULL too: IN says nothing of it."""
+    names = [f"key_{number}" for number, _ in enumerate(keys, start=1)]
+    same = " AND ".join(f"{key} IS NOT DISTINCT FROM {name}" for key, name in zip(keys, names, strict=True))
+    several = f"SELECT {', '.join(keys)} FROM {rows} GROUP BY {', '.join(keys)} HAVING count(*) > 1"
+    return f"EXISTS (SELECT FROM ({several}) AS several ({', '.join(names)}) WHERE {same})"
 
 
 def _orphans(columns: tuple[str, ...], parent: str, keys: tuple[str, ...]) -> str:

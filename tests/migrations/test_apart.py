@@ -45,6 +45,30 @@ def test_rows_beside_each_other_are_counted(rehearse: Rehearse, server: Server, 
     assert not [f for f in report.findings if f.id == "compat.old-app-write-fails" and f.status == "measured"]
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "ALTER TABLE person ADD CONSTRAINT k UNIQUE NULLS NOT DISTINCT (firm, phone);",
+        "CREATE UNIQUE INDEX k ON person (firm, phone) NULLS NOT DISTINCT WHERE firm > 0;",
+        "CREATE UNIQUE INDEX k ON person (firm, lower(phone)) NULLS NOT DISTINCT;",
+    ],
+)
+def test_rows_that_are_alike_by_having_no_value_are_counted(
+    rehearse: Rehearse, server: Server, baseline: Path, sql: str
+) -> None:
+    table = "CREATE TABLE person (id int PRIMARY KEY, firm int NOT NULL, phone text);"
+    baseline.write_text(table)
+    report = rehearse(sql, baseline=baseline, phases=("observe", "data"))
+    query = of(report, "data.fails-on-existing").evidence.rpartition("production's decide: ")[2]
+    database = server.create_database()
+    with database.connect() as connection:
+        connection.execute(f"{table} INSERT INTO person VALUES (1, 1, '5'), (2, 1, NULL), (3, 2, NULL)".encode())
+        assert _number(connection, query) == 0
+        connection.execute("INSERT INTO person VALUES (4, 2, NULL)")
+        assert _number(connection, query) == 2
+    database.drop()
+
+
 def _number(connection: psycopg.Connection[object], query: str) -> int:
     row = connection.execute(query.encode()).fetchone()
     return int(str(row[0])) if isinstance(row, tuple) else -1

@@ -47,6 +47,9 @@ def test_what_no_row_decides_is_a_refusal(rehearse: Rehearse) -> None:
         ("CREATE OR REPLACE VIEW open_orders AS SELECT id, customer_id, total, code FROM orders", ""),
         ("ALTER VIEW open_orders SET (security_invoker = true)", "compat.privileges-lost"),
         ("CREATE OR REPLACE VIEW guarded AS SELECT id, code FROM orders", "compat.rows-shown"),
+        ("ALTER VIEW open_orders SET (check_option = cascaded)", "compat.old-app-write-fails"),
+        ("CREATE OR REPLACE VIEW held AS SELECT id, code FROM orders WHERE id > 0", "compat.rows-writable"),
+        ("CREATE OR REPLACE VIEW held AS SELECT id, code FROM orders WHERE id > 0 WITH LOCAL CHECK OPTION", ""),
     ],
 )  # fmt: skip
 def test_a_view_that_shows_less_or_asks_others_is_told(
@@ -54,11 +57,21 @@ def test_a_view_that_shows_less_or_asks_others_is_told(
 ) -> None:
     baseline.write_text(
         SHOP.read_text() + "CREATE VIEW guarded WITH (security_invoker = true) AS SELECT id, code FROM orders;"
+        "CREATE VIEW held AS SELECT id, code FROM orders WHERE id > 0 WITH LOCAL CHECK OPTION;"
     )
     report = rehearse(f"SELECT 1;\n{sql};", baseline=baseline, phases=("compatibility",))
     assert ids(report) == ({hazard} if hazard else set())
     if hazard:
         assert of(report, hazard).position.line == 2
+
+
+def test_a_view_is_made_again_with_its_options(rehearse: Rehearse, baseline: Path) -> None:
+    """Without them the way back would show what policies keep back, and let be written what the view does not show."""
+    options = "WITH (security_invoker = true, check_option = local)"
+    baseline.write_text(SHOP.read_text() + f"CREATE VIEW held {options} AS SELECT id, code FROM orders WHERE id > 0;")
+    report = rehearse("DROP VIEW held;", baseline=baseline, phases=("way back",))
+    assert f"CREATE VIEW held {options} AS" in " ".join(report.way_back[0].split())
+    assert not report.notes
 
 
 @pytest.mark.parametrize(("collation", "told"), [('COLLATE "C"', True), ("", False)])
