@@ -11,7 +11,7 @@ from harness.migrations.attributes import check_attributes
 from harness.migrations.bookkeeping import applied, stuck
 from harness.migrations.computed import check_computed
 from harness.migrations.findings import Finding, Severity
-from harness.migrations.policies import check_policies
+from harness.migrations.policies import check_policies, check_views_over
 from harness.migrations.publications import check_publications
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.schema import Schema
@@ -44,6 +44,7 @@ def inspect_schema(rehearsal: Rehearsal) -> list[Finding]:
         *_hidden(rehearsal, after),
         *_shown(rehearsal, after),
         *check_policies(rehearsal, after),
+        *check_views_over(rehearsal, after),
         *_unlogged(rehearsal, after),
         *check_upkeep(rehearsal, after),
         *check_publications(rehearsal, after),

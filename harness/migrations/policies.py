@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
+from pglast.parser import parse_sql_json
 
 from harness.migrations.access import ACCESSES, OWNER, Access, Asked, asked_of, roles_of, wider
+from harness.migrations.actions import Name, walk
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.running import run_units
@@ -17,7 +20,7 @@ from harness.migrations.statements import Statement
 from harness.migrations.telling import finding
 from harness.migrations.tracing import Failure, execute, failure_of
 
-__all__ = ["check_policies"]
+__all__ = ["check_policies", "check_views_over"]
 
 PHASE = "schema"
 _MOST = 1000  # rows that conditions are tried on
@@ -63,6 +66,37 @@ def check_policies(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
             yield _hidden(rehearsal, after, change, told)
         for change, told in _once((c, _let_through(connection, c)) for c in more):
             yield _shown(rehearsal, after, change, told)
+
+
+def check_views_over(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
+    """New views of tables with policies: what is read through them is read with the rights of their owner."""
+    for view, text in sorted(after.views.items()):
+        if view in rehearsal.before.tables or after.tables[view]["invoker"]:
+            continue
+        tree = json.loads(parse_sql_json(text))
+        names = [Name(body["relname"], body.get("schemaname", "")) for kind, body in walk(tree) if kind == "RangeVar"]
+        held = [label for name in names if (label := _held(rehearsal.before, after, name))]
+        if not held:
+            continue
+        stored = after.kind(view) == "m"
+        evidence = (
+            f"{view} shows rows of {held[0]} {'as they were stored' if stored else 'with the rights of its owner'}: "
+            f"policies of {held[0]} do not hold for whoever may read {view}"
+        )
+        remedy = f"ALTER VIEW {quoted_label(view)} SET (security_invoker = true);" if not stored else ""
+        remedy = (
+            remedy
+            or f"-- no policy can be on it: let only those read it who may see every row\nREVOKE ALL ON {quoted_label(view)} FROM PUBLIC;"
+        )
+        statement = rehearsal.altering(_bare(view), "view")
+        yield _told("compat.rows-shown", statement, view, evidence, remedy)
+
+
+def _held(before: Schema, after: Schema, name: Name) -> str:
+    """The table of that name whose policies hold before and after for others than its owner; empty for another."""
+    label = name.name if name.schema in {"", "public"} else f"{name.schema}.{name.name}"
+    tables = [schema.tables.get(label, {}) for schema in (before, after)]
+    return label if all(entry.get("row_security") and not entry["forced"] for entry in tables) else ""
 
 
 def _changes(before: Schema, after: Schema, table: str, *, less: bool) -> list[_Change]:
@@ -166,7 +200,7 @@ def _hidden(rehearsal: Rehearsal, after: Schema, change: _Change, told: str) -> 
 
 def _cause(rehearsal: Rehearsal, after: Schema, table: str) -> Statement:
     """The last statement that names a policy which is another now, else the last about policies of the table."""
-    bare = table.rsplit(".", maxsplit=1)[-1]
+    bare = _bare(table)
     then, now = rehearsal.before.policies, after.policies
     changed = {key for key in then.keys() | now.keys() if then.get(key) != now.get(key)}
     names = [key.removeprefix(f"{table}.").lower() for key in changed if key.startswith(f"{table}.")]
@@ -174,6 +208,10 @@ def _cause(rehearsal: Rehearsal, after: Schema, table: str) -> Statement:
     if any(word in s.text.lower() for s in rehearsal.lasting for word in words):
         return rehearsal.altering(bare, *words)
     return rehearsal.altering(bare, "policy", "row level security")
+
+
+def _bare(label: str) -> str:
+    return label.rsplit(".", maxsplit=1)[-1]
 
 
 def _told(hazard: str, statement: Statement, table: str, evidence: str, remedy: str) -> Finding:

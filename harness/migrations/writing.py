@@ -33,6 +33,7 @@ _OTHER = {
     "boolean": "NOT {0}",
     **dict.fromkeys(("timestamp without time zone", "timestamp with time zone"), "{0} + interval '1 day'"),
 }  # another value of a column, by its type
+_UNTIDY = dict.fromkeys(("text", "character varying"), "' ' || {0} || 'X '")  # which triggers like to tidy up
 _MAKERS = {"RuleStmt", "CreateTrigStmt", "CreateFunctionStmt"}
 _MEANT = {
     "INSERT": Severity.BLOCKER,
@@ -148,7 +149,7 @@ class Writes:
                 changed.setdefault(name, []).append(command)
         for name, commands in changed.items():
             evidence = (
-                f"the running release gives a value for {table}.{name} with {' and '.join(commands)}, and another is stored, "
+                f"the running release gives a value for {table}.{name} with {' and '.join(dict.fromkeys(commands))}, and another is stored, "
                 "without an error"
             )
             yield finding(
@@ -173,7 +174,8 @@ class Writes:
             name = quoted_name(column.name)
             if insert:
                 yield "INSERT", column.name, f"{insert} RETURNING {name}"
-            if other := _OTHER.get(SIZE.sub("", base_type(column.type, self.old))):
+            kind = SIZE.sub("", base_type(column.type, self.old))
+            for other in filter(None, (_OTHER.get(kind), _UNTIDY.get(kind))):
                 yield "UPDATE", column.name, f"UPDATE {label} SET {name} = {other.format(name)} RETURNING {name}"
 
     def _trials(self, table: str) -> Iterator[tuple[str, str, bool]]:

@@ -167,6 +167,8 @@ TRIGGER = (
     ("body", "on", "told"),
     [
         ("NEW.code := upper(NEW.code);", "INSERT OR UPDATE", "orders.code with INSERT and UPDATE"),
+        ("NEW.note := lower(NEW.note);", "INSERT OR UPDATE", "orders.note with UPDATE"),
+        ("NEW.note := trim(NEW.note);", "UPDATE", "orders.note with UPDATE"),
         ("NEW.paid_at := now();", "UPDATE", "orders.paid_at with UPDATE"),
         ("NEW.coupon := coalesce(NEW.coupon, 'none');", "INSERT", ""),
         ("IF NEW.total < 0 THEN RAISE EXCEPTION 'no'; END IF;", "INSERT", ""),

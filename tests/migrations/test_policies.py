@@ -118,3 +118,20 @@ def test_a_condition_that_no_made_up_row_tells_apart_is_told_by_its_words(rehear
     baseline.write_text(NOTES.format(using="who <> 'locked'"))
     report = rehearse("ALTER POLICY own ON note USING (true);", baseline=baseline, phases=("schema",))
     assert ids(report) == {"compat.rows-shown"}
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("CREATE VIEW notes AS SELECT n.id FROM note AS n", "with the rights of its owner"),
+        ("CREATE VIEW notes WITH (security_invoker = true) AS SELECT id FROM note", ""),
+        ("CREATE MATERIALIZED VIEW notes AS SELECT * FROM public.note", "as they were stored"),
+        ("CREATE VIEW notes AS SELECT * FROM other", ""),
+    ],
+)
+def test_a_new_view_past_policies_is_told(rehearse: Rehearse, baseline: Path, sql: str, told: str) -> None:
+    baseline.write_text(NOTES.format(using=TENANT) + "CREATE TABLE other (id int PRIMARY KEY);")
+    report = rehearse(f"SELECT 1;\n{sql};", baseline=baseline, phases=("schema",))
+    assert ids(report) == ({"compat.rows-shown"} if told else set())
+    for found in report.findings:
+        assert (told in found.evidence, found.position.line) == (True, 2)
