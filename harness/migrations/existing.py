@@ -80,18 +80,40 @@ def _run(rehearsal: Rehearsal, template: Template, rows: str) -> _Run:
         violators.append(count_violators(unit.statement, connection))
 
     with rehearsal.clone(template) as database, database.connect() as connection:
-        before = fingerprints.take(connection, rehearsal.before, rehearsal.after)
+        computed = _computed(rehearsal)
+        before = fingerprints.take(connection, rehearsal.before, rehearsal.after, computed=computed)
         then = now = positions(connection, rehearsal.before)
         outcome = run_units(connection, rehearsal.units, inspect)
         changes: list[Change] = []
         lacking: list[str] = []
         if outcome.complete:
             after = snapshot(connection)
-            changes = list(fingerprints.compare(before, fingerprints.take(connection, after)))
+            changes = list(fingerprints.compare(before, fingerprints.take(connection, after, computed=computed)))
             now = positions(connection, after)
             if rehearsal.after is not None:
                 lacking = [line for line in differences(rehearsal.after, after) if line.endswith(": gone")]
     return _Run(rows, outcome, tuple(changes), violators[0] if violators else None, tuple(lacking), (then, now))
+
+
+def _computed(rehearsal: Rehearsal) -> set[tuple[int, int]]:
+    """Columns, by table OID and number, for which USING says more than a cast."""
+    found = set()
+    for action in (each for statement in rehearsal.statements for each in actions(statement)):
+        using = (action.node or {}).get("def", {}).get("ColumnDef", {}).get("raw_default", {})
+        inside = {name for name, _ in walk(using)}
+        if (
+            action.kind == "alter_type"
+            and action.table
+            and inside
+            and (_COMPUTES & inside or "ColumnRef" not in inside)
+        ):
+            for label in rehearsal.labels(action.table):
+                if column := rehearsal.before.columns.get((label, action.column)):
+                    found.add((int(rehearsal.before.tables[label]["oid"]), column.number))
+    return found
+
+
+_COMPUTES = {"A_Expr", "FuncCall", "CaseExpr", "CoalesceExpr", "BoolExpr", "NullTest", "MinMaxExpr", "SubLink"}
 
 
 def _failures(rehearsal: Rehearsal, runs: Mapping[str, _Run]) -> Iterator[Finding]:

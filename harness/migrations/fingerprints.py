@@ -6,7 +6,7 @@ compared through its new type, and there and back, which shows what the new type
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,7 @@ class ColumnPrint:
     lossy: int = 0
     unspaced: int | None = None
     within: Within | None = None
+    distinct: int | None = None  # different values, of a column that USING computes anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,17 @@ class Change:
     text: str
 
 
-def take(connection: psycopg.Connection[Any], schema: Schema, after: Schema | None = None) -> Prints:
-    """Fingerprints of every table of `schema`; `after` is the one to come, for columns whose type will change."""
+def take(
+    connection: psycopg.Connection[Any],
+    schema: Schema,
+    after: Schema | None = None,
+    *,
+    computed: Collection[tuple[int, int]] = (),
+) -> Prints:
+    """Fingerprints of every table of `schema`; `after` is the one to come, for columns whose type will change.
+
+    `computed` are the columns, by table OID and number, whose values an expression takes over: a cast does not say all that it loses.
+    """
     labels, rows, columns = {}, {}, {}
     with with_settings(connection, TimeZone="UTC"):  # instants are compared, not how a session spells them
         for table, entry in schema.tables.items():
@@ -76,7 +86,9 @@ def take(connection: psycopg.Connection[Any], schema: Schema, after: Schema | No
                 continue
             oid = int(entry["oid"])
             labels[oid] = table
-            rows[oid], prints = _table(connection, schema, table, _coming_types(after, oid))
+            rows[oid], prints = _table(
+                connection, schema, table, _coming_types(after, oid), {n for relation, n in computed if relation == oid}
+            )
             columns.update({(oid, number): entry for number, entry in prints.items()})
     oids = {table: int(entry["oid"]) for table, entry in schema.tables.items()}
     partitions = {oids[child]: oids[parent] for child, parent in schema.partitions.items()}
@@ -180,6 +192,9 @@ def _columns(before: Prints, after: Prints, oid: int, blanks: bool) -> list[Chan
         elif old.lossy:
             text = f"{old.lossy:,} values of {label}.{old.name} do not survive {old.type} → {new.type} and back"
             changes.append(Change("values lost", label, old.name, old.lossy, text))
+        elif same_rows and (fewer := (old.distinct or 0) - (new.distinct or 0)) > 0:
+            text = f"{old.distinct:,} different values of {label}.{old.name} are {new.distinct or 0:,} after {old.type} → {new.type}"
+            changes.append(Change("values lost", label, old.name, fewer, text))
         elif same_rows and (gone := _attributes_gone(old, new)):
             text = f"{gone:,} values within {label}.{old.name} are gone with their attribute"
             changes.append(Change("attributes gone", label, old.name, gone, text))
@@ -220,7 +235,11 @@ def _coming_types(after: Schema | None, oid: int) -> dict[int, str]:
 
 
 def _table(
-    connection: psycopg.Connection[Any], schema: Schema, table: str, coming: Mapping[int, str]
+    connection: psycopg.Connection[Any],
+    schema: Schema,
+    table: str,
+    coming: Mapping[int, str],
+    computed: Collection[int],
 ) -> tuple[int, dict[int, ColumnPrint]]:
     columns = schema.columns_of(table)
     parts = ["count(*)"]
@@ -243,6 +262,7 @@ def _table(
             lossy,
             unspaced if column.type == "json" else None,
             _within(connection, schema, table, column),
+            _distinct(connection, table, column) if column.number in computed else None,
         )
     return int(row[0]), prints
 
@@ -274,6 +294,11 @@ def _within(connection: psycopg.Connection[Any], schema: Schema, table: str, col
     leaves = f"(SELECT count(*) FROM jsonb_path_query({value}, 'strict $.**') AS v WHERE jsonb_typeof(v) NOT IN ('object', 'array'))"
     row = _row(connection, f"SELECT coalesce(sum({leaves}), 0), {_digest(f'{value}::text')} FROM {quoted_label(table)}")
     return Within(attributes, int(row[0]), int(row[1]))
+
+
+def _distinct(connection: psycopg.Connection[Any], table: str, column: Column) -> int:
+    value = f"{quoted_name(column.name)}::text"
+    return int(_row(connection, f"SELECT count(DISTINCT {value}) FROM {quoted_label(table)}")[0])
 
 
 def _digest(expression: str) -> str:
