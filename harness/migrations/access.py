@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from pglast.visitors import Visitor
 
 from harness.migrations.schema import Schema
 
-__all__ = ["ACCESSES", "OWNER", "Access", "Asked", "asked_of", "roles_of", "wider"]
+__all__ = ["ACCESSES", "OWNER", "Access", "Asked", "asked_of", "functions_in", "roles_of", "wider"]
 
 OWNER = "its owner"
 EVERYBODY = "PUBLIC"
@@ -58,6 +59,20 @@ class Asked:
         wide = _EVERY_ROW in self.permitting or self.permitting >= then.permitting
         return bool(then.permitting) and not (wide and self.restricting <= then.restricting)
 
+    def renamed(self, columns: Mapping[str, str]) -> Asked:
+        """The same where columns have other names."""
+        if not columns:
+            return self
+        return Asked(
+            *(frozenset(_renamed(each, columns) for each in part) for part in (self.permitting, self.restricting))
+        )
+
+
+def _renamed(condition: str, columns: Mapping[str, str]) -> str:
+    """Written as PostgreSQL writes conditions, so far as only names differ."""
+    name = re.compile(r"'(?:[^']|'')*'|\b(?<![\"'])[a-z_][a-z0-9_$]*\b(?!\s*\()(?!\.)")
+    return name.sub(lambda found: columns.get(found[0], found[0]), condition)
+
 
 EVERYTHING = Asked(frozenset({_EVERY_ROW}))
 
@@ -81,6 +96,13 @@ def asked_of(schema: Schema, table: str, access: Access, role: str) -> Asked:
     permitting = frozenset(_condition(p, access) for p in mine if p["permissive"])
     restricting = frozenset(_condition(p, access) for p in mine if not p["permissive"]) - {_EVERY_ROW}
     return Asked(permitting, restricting)
+
+
+def functions_in(schema: Schema, table: str, functions: Iterable[str]) -> list[str]:
+    """Those functions (as the schema calls them) which policies of a table ask."""
+    asked = " ".join(f"{p['using'] or ''} {p['check'] or ''}" for p in _policies(schema, table))
+    names = {each: each.partition("(")[0].rpartition(".")[2] for each in functions}
+    return sorted(each for each, name in names.items() if f"{name}(" in asked)
 
 
 def _policies(schema: Schema, table: str) -> Iterable[Mapping[str, Any]]:

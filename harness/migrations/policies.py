@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 from pglast.parser import parse_sql_json
 
-from harness.migrations.access import ACCESSES, OWNER, Access, Asked, asked_of, roles_of, wider
-from harness.migrations.actions import Name, walk
+from harness.migrations.access import ACCESSES, OWNER, Access, Asked, asked_of, functions_in, roles_of, wider
+from harness.migrations.actions import Name, quoted, walk
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.running import run_units
@@ -32,6 +32,7 @@ class _Change:
 
     table: str
     then: str
+    then_now: str  # with the names that columns have after it
     now: str
     accesses: tuple[Access, ...]
     role: str
@@ -53,6 +54,9 @@ def check_policies(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
     """Tables of which a command reaches other rows since their policies ask for another thing than they did."""
     before = rehearsal.before
     kept = [table for table in sorted(after.tables) if before.is_table(table) and after.is_table(table)]
+    for table in kept:
+        if before.tables[table]["row_security"] and after.tables[table]["row_security"]:
+            yield from _asked_anew(rehearsal, after, table)
     less = [change for table in kept for change in _changes(before, after, table, less=True)]
     more = [change for table in kept for change in _changes(before, after, table, less=False)]
     if not less and not more:
@@ -66,6 +70,21 @@ def check_policies(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
             yield _hidden(rehearsal, after, change, told)
         for change, told in _once((c, _let_through(connection, c)) for c in more):
             yield _shown(rehearsal, after, change, told)
+
+
+def _asked_anew(rehearsal: Rehearsal, after: Schema, table: str) -> Iterator[Finding]:
+    """Functions that policies ask, and that have another body: no condition differs, and other rows pass."""
+    then, now = rehearsal.before.functions, after.functions
+    changed = [name for name, digest in now.items() if then.get(name, digest) != digest]
+    for function in functions_in(after, table, changed):
+        evidence = (
+            f"policies of {table} ask {function}, which has another body now: does it let pass what it let pass before?"
+        )
+        bare = _bare(function.partition("(")[0])
+        remedy = (
+            f"-- compare, as the application's login, before and after\nSELECT count(*) FROM {quoted_label(table)};"
+        )
+        yield _told("compat.rows-shown", rehearsal.altering(bare, "function"), table, evidence, remedy)
 
 
 def check_views_over(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
@@ -101,13 +120,24 @@ def _held(before: Schema, after: Schema, name: Name) -> str:
 
 def _changes(before: Schema, after: Schema, table: str, *, less: bool) -> list[_Change]:
     """Commands that reach fewer rows (`less`), or more, by role: everybody first."""
-    grouped: dict[tuple[str, str, str], list[Access]] = {}
+    grouped: dict[tuple[str, str, str, str], list[Access]] = {}
+    names = _new_names(before, after, table)
     for role in roles_of(table, before, after):
         for access in ACCESSES:
             then, now = (asked_of(schema, table, access, role) for schema in (before, after))
-            if _to_tell(before, after, table, access, less=less) and _differs(then, now, less=less):
-                grouped.setdefault((role, then.sql, now.sql), []).append(access)
-    return [_Change(table, then, now, tuple(found), role) for (role, then, now), found in grouped.items()]
+            same = then.renamed(names)
+            if _to_tell(before, after, table, access, less=less) and _differs(same, now, less=less):
+                grouped.setdefault((role, then.sql, same.sql, now.sql), []).append(access)
+    return [_Change(table, then, same, now, tuple(found), role) for (role, then, same, now), found in grouped.items()]
+
+
+def _new_names(before: Schema, after: Schema, table: str) -> dict[str, str]:
+    """Columns that have another name, by the old one."""
+    if before.tables[table]["oid"] != after.tables[table]["oid"]:
+        return {}
+    now = {column.number: quoted(column.name) for column in after.columns_of(table)}
+    names = {column.name: now.get(column.number, column.name) for column in before.columns_of(table)}
+    return {old: new for old, new in names.items() if old != new}
 
 
 def _once(changes: Iterable[tuple[_Change, str]]) -> Iterator[tuple[_Change, str]]:
@@ -135,7 +165,7 @@ def _kept_back(connection: psycopg.Connection[Any], change: _Change, found: int 
     """How many rows that passed before do not now; empty where none is kept back."""
     kept = _count(connection, change.table, change.now)
     if isinstance(found, Failure) or not found:
-        if wider(change.then, change.now):
+        if wider(change.then_now, change.now):
             return ""
         return "no made-up row passed before, so what is hidden cannot be counted here"
     if isinstance(kept, Failure):
@@ -147,17 +177,19 @@ def _kept_back(connection: psycopg.Connection[Any], change: _Change, found: int 
 
 def _let_through(connection: psycopg.Connection[Any], change: _Change) -> str:
     """How many rows pass that did not before; empty where none does."""
-    shown = _count(connection, change.table, f"({change.now}) AND NOT coalesce(({change.then}), false)")
+    shown = _count(connection, change.table, f"({change.now}) AND NOT coalesce(({change.then_now}), false)")
     passing = _count(connection, change.table, change.now)
     if not isinstance(shown, Failure) and shown:
         return (
             f"{shown:,} made-up row{'s' * (shown != 1)} that did not pass before do now in a session that sets nothing"
         )
-    if wider(change.now, change.then):
+    if wider(change.now, change.then_now):
         return ""
     if isinstance(shown, Failure) or not passing:  # what a session sets decides: the words alone can tell
         return "how many rows that are depends on what a session sets, and cannot be counted here"
-    return "no made-up row is among those that pass now and did not before" if wider(change.then, change.now) else ""
+    return (
+        "no made-up row is among those that pass now and did not before" if wider(change.then_now, change.now) else ""
+    )
 
 
 def _shown(rehearsal: Rehearsal, after: Schema, change: _Change, told: str) -> Finding:

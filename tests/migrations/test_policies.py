@@ -135,3 +135,21 @@ def test_a_new_view_past_policies_is_told(rehearse: Rehearse, baseline: Path, sq
     assert ids(report) == ({"compat.rows-shown"} if told else set())
     for found in report.findings:
         assert (told in found.evidence, found.position.line) == (True, 2)
+
+
+@pytest.mark.parametrize("then", [TENANT, "open", "who <> 'who'"])
+def test_a_policy_of_a_column_that_is_renamed_is_the_same(rehearse: Rehearse, baseline: Path, then: str) -> None:
+    baseline.write_text(NOTES.format(using=then))
+    sql = 'ALTER TABLE note RENAME COLUMN who TO "Owner";\nALTER TABLE note RENAME COLUMN open TO shut;'
+    assert ids(rehearse(sql, baseline=baseline, phases=("schema",))) == set()
+
+
+@pytest.mark.parametrize(("body", "told"), [("SELECT true", True), ("SELECT $1 = current_user", False)])
+def test_a_function_that_policies_ask_and_that_is_another_is_told(
+    rehearse: Rehearse, baseline: Path, body: str, told: bool
+) -> None:
+    function = "CREATE OR REPLACE FUNCTION mine(text) RETURNS boolean LANGUAGE sql STABLE AS $$ {} $$;"
+    baseline.write_text(function.format("SELECT $1 = current_user") + NOTES.format(using="mine(who)"))
+    report = rehearse(f"SELECT 1;\n{function.format(body)}", baseline=baseline, phases=("schema",))
+    assert ids(report) == ({"compat.rows-shown"} if told else set())
+    assert all(f.position.line == 2 and "mine(text)" in f.evidence for f in report.findings)
