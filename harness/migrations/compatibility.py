@@ -7,6 +7,7 @@ the model knows, write a row with all of them, write a row with only what is req
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -110,6 +111,9 @@ def _length(kind: str) -> int | None:
     return int(inside) if inside.isdigit() and kind.startswith("character") else None
 
 
+_LITERAL = re.compile(r"'(?:[^']|'')*'")
+
+
 class _Models:
     """The model before and the model after, each on both databases."""
 
@@ -204,9 +208,12 @@ class _Models:
                 tried.append(
                     (f"a row with {gone[0]!r} in {column.name}", {column.name: f"'{gone[0]}'"}, False, Severity.BLOCKER)
                 )
+        listed = {f"a row with {value} in {name}": {name: value} for name, value in self._listed_no_more(table)}
+        tried += [(words, values, False, Severity.MEDIUM) for words, values in listed.items()]
         for words, values, minimal, severity in tried:
             failure = self._old_write_fails(table, values, minimal)
-            if failure and not (failure.sqlstate == _CHECK_REFUSED and not self._by_defaults(table, failure, minimal)):
+            certain = words in listed or not failure or self._by_defaults(table, failure, minimal)
+            if failure and (certain or failure.sqlstate != _CHECK_REFUSED):
                 named = next((n for (t, n) in self.new.columns if t == table and f'"{n}"' in failure.message), "…")
                 evidence = f"the running release writes {words} into {table}; the new schema says {failure}"
                 found = self._found(
@@ -220,6 +227,14 @@ class _Models:
                 yield found if failure.sqlstate == _NULL_REFUSED else replace(found, remedy=_CODE_FIRST)
                 if failure.sqlstate != _SERVERS:
                     return
+
+    def _listed_no_more(self, table: str) -> Iterator[tuple[str, str]]:
+        """Columns with values that a check of theirs named before, and none names now."""
+        now = " ".join(_checks(self.new, table).values())
+        for key in self.old.constraints.values():
+            if key["table"] == table and key["kind"] == "c" and len(key["columns"] or ()) == 1:
+                named = dict.fromkeys(_LITERAL.findall(str(key["definition"])))
+                yield from ((key["columns"][0], value) for value in [v for v in named if v not in now][:3])
 
     def _old_write_fails(self, table: str, values: dict[str, str], minimal: bool) -> Failure | None:
         try:

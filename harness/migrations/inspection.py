@@ -162,7 +162,7 @@ def _keys(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
             yield from _emptying(rehearsal, after, name, key)
         if not key["enforced"] and (new or before.constraints[name]["enforced"]):
             yield _unenforced(rehearsal, key, new)
-        elif new and not key["valid"]:
+        elif not key["valid"] and (new or before.constraints[name]["valid"]):
             evidence = f"{key['name']} on {key['table']} is NOT VALID after this migration"
             yield finding(
                 "schema.invalid-constraint",

@@ -65,6 +65,24 @@ def test_a_view_that_shows_less_or_asks_others_is_told(
         assert of(report, hazard).position.line == 2
 
 
+@pytest.mark.parametrize(("values", "told"), [("'a', 'b'", True), ("'a', 'b', 'c', 'd'", False)])
+@pytest.mark.parametrize("valid", ["", " NOT VALID"])
+def test_a_value_that_a_check_names_no_more_is_told(
+    rehearse: Rehearse, baseline: Path, values: str, told: bool, valid: str
+) -> None:
+    baseline.write_text(
+        "CREATE TABLE box (id int PRIMARY KEY, kind text NOT NULL CONSTRAINT k CHECK (kind IN ('a', 'b', 'c')));"
+    )
+    sql = f"ALTER TABLE box DROP CONSTRAINT k;\nALTER TABLE box ADD CONSTRAINT k CHECK (kind IN ({values})){valid};"
+    report = rehearse(sql, baseline=baseline, phases=("data", "compatibility", "schema"))
+    hazard = "compat.old-app-write-fails" if valid else "data.fails-on-existing"
+    assert (hazard in ids(report)) is told
+    assert any(f.id == "schema.invalid-constraint" for f in report.findings) is bool(valid)
+    if told and valid:
+        found = of(report, "compat.old-app-write-fails")
+        assert "the running release writes a row with 'c' in kind into box; the new schema says 23514" in found.evidence
+
+
 def test_a_view_is_made_again_with_its_options(rehearse: Rehearse, baseline: Path) -> None:
     """Without them the way back would show what policies keep back, and let be written what the view does not show."""
     options = "WITH (security_invoker = true, check_option = local)"
