@@ -77,6 +77,7 @@ class CalendlyEffects:
         if progress.machine.states[progress.state].holds_slot:
             progress.fire(Event.CALENDLY_WEBHOOK_RECEIVED, holds=frozenset({Guard.MOVED}))
         progress.set(**rows.scheduling(news.scheduled))
+        progress.note(noShow=None, noShowHeardAt=None)  # of the time that was left
         self._forward(progress, news)
         return self._applied(progress, "rescheduled")
 
@@ -97,10 +98,13 @@ class CalendlyEffects:
         return self._applied(progress)
 
     def no_show(self, progress: Progress, news: News) -> Outcome:
-        """Marks and unmarks (W09)."""
+        """Marks and unmarks (W09). Of the two the later counts, in whichever order they come."""
         if progress.booking.calendly_invitee_uri != news.invitee.uri:
             return self._elsewhere(progress, news)
-        progress.note(noShow={"at": iso(news.occurred_at)} if news.event == NO_SHOW else None)
+        at = iso(news.occurred_at)
+        if at < progress.booking.data.get("noShowHeardAt", ""):
+            return self._applied(progress, "overtaken")
+        progress.note(noShow={"at": at} if news.event == NO_SHOW else None, noShowHeardAt=at)
         return self._applied(progress)
 
     def _elsewhere(self, progress: Progress, news: News) -> Outcome:
