@@ -18,7 +18,16 @@ from urllib.parse import quote, quote_plus
 
 from harness.jsontext import parse
 
-__all__ = ["EMAIL_MASK", "MASK", "SHORTEST_SECRET", "Redactor", "mask_address", "mask_command", "passwords_in"]
+__all__ = [
+    "EMAIL_MASK",
+    "MASK",
+    "SHORTEST_SECRET",
+    "Redactor",
+    "mask_address",
+    "mask_command",
+    "mask_word",
+    "passwords_in",
+]
 
 MASK = "***"
 EMAIL_MASK = "***@***"
@@ -63,9 +72,14 @@ _CREDENTIALS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     ),
     (("sk_", "rk_", "pk_", "whsec_"), re.compile(r"\b(?:sk|rk|pk|whsec)_(?:test_|live_)?[A-Za-z0-9]{6,}"), MASK),
     (
-        ("assword",),
-        re.compile(r"""(\bpassword\s*=\s*)(?!\*)(?:'(?:[^'\\]|\\.)*'|[^\s'"&;]+)"""),
+        ("assword", "ASSWORD"),
+        re.compile(r"""((?i:\b(?:ssl)?password)\s*=\s*)(?!\*)(?:'(?:[^'\\]|\\.)*'|[^\s'"&;]+)"""),
         rf"\1{MASK}",
+    ),
+    (  # of SQL: of a role, of a user mapping
+        ("assword", "ASSWORD"),
+        re.compile(r"""((?i:\bpassword)\s+)E?'(?!\*\*\*')(?:[^']|'')+'"""),
+        rf"\1'{MASK}'",
     ),
     (  # of a database up to the last `@`: passwords hold `/`, `?`, `#` and `@` that nobody escaped
         ("postgres",),
@@ -87,6 +101,13 @@ _HINTS = ("@", "%40", *(hint for hints, _, _ in _CREDENTIALS for hint in hints i
 # of it (libpq reads `sec:p/ss@host` as the host `sec`). In a query a `&` without a name after it belongs to the value.
 _ADDRESS = re.compile(r"//[^:]*+:(?P<password>.*)(?=@)", re.DOTALL)
 _QUERY_PASSWORD = re.compile(r"[?&](?:ssl)?password=(?P<password>(?:(?!&\w+=).)+)", re.DOTALL | re.IGNORECASE)
+
+# What a command line gives to a variable or an option whose name says that it is secret.
+_ASSIGNED = re.compile(
+    r"""((?<![\w-])(?:[\w-]*(?:pass(?:word|wd|phrase)?|secret|token|[_-]key)=|--?[\w-]*(?:pass(?:word|wd|phrase)?|secret|token|[_-]key)\s+)["']?)"""
+    r"""[^\s"']+""",
+    re.IGNORECASE,
+)
 
 
 class Redactor:
@@ -228,7 +249,12 @@ def _passwords(address: str) -> list[re.Match[str]]:
 
 def mask_command(words: Iterable[str]) -> str:
     """A command line as it may be recorded: word by word, since quotes of the shell would hide where an address ends."""
-    return shlex.join(Redactor().text(mask_address(word)) for word in words)
+    return shlex.join(map(mask_word, words))
+
+
+def mask_word(word: str) -> str:
+    """One word of a command line as it may be shown; it may be a command line itself, as that of `--start`."""
+    return Redactor().text(_ASSIGNED.sub(rf"\1{MASK}", mask_address(word)))
 
 
 def _derived(value: str) -> set[str]:

@@ -68,6 +68,10 @@ def address(text: str) -> URL:
         ) from None
     if url.drivername not in DRIVERS:
         raise ConfigurationError(f"database_url (DATABASE_URL) is for {url.drivername}; the flow needs postgresql://…")
+    if "@" in (url.host or ""):  # what is taken for the host is a piece of the password, and no message may show it
+        raise ConfigurationError(
+            "database_url (DATABASE_URL) has more than one @. In a password write @ as %40, / as %2F and % as %25"
+        )
     return url.set(drivername=DRIVER)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import timedelta
@@ -95,7 +96,8 @@ class Settings:
         if name == "sign_in_url" and not text:
             return
         if not _is_address(text):
-            raise ConfigurationError(f"{name} ({variable_of(name)}) is no address like https://host: {text!r}")
+            shown = re.sub("//.*@", "//…@", text)  # a password may stand before the @
+            raise ConfigurationError(f"{name} ({variable_of(name)}) is no address like https://host: {shown!r}")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:

@@ -137,9 +137,12 @@ def _fault(error: Exception) -> int:
 
     if os.environ.get("HARNESS_DEBUG"):
         raise error
+    from harness.redaction import Redactor
+
+    mask = Redactor().text  # it goes into a bug report, and a driver's error may quote an address with its password
     with tempfile.NamedTemporaryFile("w", prefix="harness-fault-", suffix=".txt", delete=False) as file:
-        traceback.print_exception(error, file=file)
-    first = (str(error).splitlines() or [""])[0]
+        file.write(mask("".join(traceback.format_exception(error))))
+    first = mask((str(error).splitlines() or [""])[0])
     print(f"harness: a fault of the harness itself: {type(error).__name__}: {first}", file=sys.stderr)
     print(f"harness: please report it with {file.name} (HARNESS_DEBUG=1 shows it here)", file=sys.stderr)
     return _exit_codes().FAULT

@@ -6,6 +6,7 @@ What it is told, it is told by its environment (see `environment`); it is reache
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import socket
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 
 from harness.errors import InputError, MachineError
 from harness.postgres import Database
+from harness.redaction import mask_word
 from harness.scenario.credentials import (
     CALENDLY_TOKEN,
     CALENDLY_WEBHOOK_KEYS,
@@ -109,7 +111,7 @@ class Deployment:
         except (OSError, IndexError) as error:
             self._output.close()
             raise InputError(
-                f"--start {command!r} cannot be run: {error}.", "Give a command that serves the URL."
+                f"--start {mask_word(command)!r} cannot be run: {error}.", "Give a command that serves the URL."
             ) from error
         try:
             self._await(command)
@@ -123,7 +125,7 @@ class Deployment:
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 raise InputError(
-                    f"--start {command!r} ended with exit code {self._process.returncode} before it answered at {self._url}:"
+                    f"--start {mask_word(command)!r} ended with exit code {self._process.returncode} before it answered at {self._url}:"
                     f" {self._last_lines()}"
                 )
             try:
@@ -134,12 +136,17 @@ class Deployment:
             probe.close()
             return
         raise MachineError(
-            f"--start {command!r} does not answer at {self._url} within {PATIENCE_S:.0f} s.", self._last_lines()
+            f"--start {mask_word(command)!r} does not answer at {self._url} within {PATIENCE_S:.0f} s.",
+            self._last_lines(),
         )
 
     def _last_lines(self) -> str:
         self._output.seek(0)
-        return self._output.read().decode(errors="replace")[-600:].strip() or "it printed nothing"
+        whole = self._output.read().decode(errors="replace").strip()
+        last = whole[-600:]
+        if len(last) < len(whole):  # not from within a word: of a secret cut short nobody could tell that it is one
+            last = re.sub(r"\A\S+", "…", last)
+        return last or "it printed nothing"
 
     def close(self) -> None:
         """End the command and everything that it started."""

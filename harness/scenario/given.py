@@ -13,7 +13,7 @@ from harness.scenario.arguments import DURATION, INSTANT
 from harness.scenario.checkshapes import TEXT
 from harness.scenario.model import DEFAULT_CLOCK, DeliveryPolicy, Given, Step
 from harness.scenario.scope import resolve
-from harness.scenario.shapes import Choice, Free, Kind, Reader
+from harness.scenario.shapes import Choice, Free, Kind, Reader, nothing
 from harness.scenario.stepreader import StepReader
 from harness.scenario.structures import AnyKeys, Either, Field, Items, Keys
 from harness.scenario.suggest import did_you_mean
@@ -36,7 +36,18 @@ def _secret(value: Any) -> str:
     return value
 
 
-SECRET = Kind(
+class _Secret(Kind, frozen=True):
+    """A secret: no message shows what was found in its place, which may be one that wants quotes."""
+
+    def read(self, node: Node, reader: Reader) -> Pattern:
+        if not isinstance(node, ScalarNode) or (isinstance(node.value, str) and len(node.value) >= SHORTEST_SECRET):
+            return super().read(node, reader)
+        told = f"text of {len(node.value)}" if isinstance(node.value, str) else "something else"
+        reader.note(node, f"Expected {self.expected}; found {told}.", "" if told[0] == "t" else "Write it in quotes.")
+        return nothing(node)
+
+
+SECRET = _Secret(
     f"text of at least {SHORTEST_SECRET} characters", _secret, {"type": "string", "minLength": SHORTEST_SECRET}
 )
 DELIVERY = Keys(

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from harness.errors import InputError
+from harness.redaction import mask_word
 from harness.scenario.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -58,9 +59,9 @@ class Target(Struct, frozen=True):
 
     @property
     def chosen(self) -> list[str]:
-        """The options of the command line that choose it again."""
+        """The options of the command line that choose it again, as a report may show them."""
         named = [] if self.name == "reference" else ["--target", self.name]
-        return [*named, "--start", self.start] if self.start else named
+        return [*named, "--start", mask_word(self.start)] if self.start else named
 
     @property
     def schema_key(self) -> str:
@@ -91,7 +92,7 @@ def parse_target(text: str, schema: str | None = None, start: str | None = None)
     Raises:
         InputError: none of these, an unknown defect, or a schema that is neither `before` nor `after`.
     """
-    if schema is None and "@" in text and not text.startswith(("http://", "https://")):
+    if schema is None and "@" in text and "//" not in text:
         text, _, schema = text.partition("@")  # as `name` has it
     if schema not in {None, "before", "after"}:
         raise InputError(f"The schema {schema!r} is neither before nor after.")
@@ -111,7 +112,7 @@ def parse_target(text: str, schema: str | None = None, start: str | None = None)
         url = _url(text)
         return Target(url, "url", _schema(schema, "after"), url=url, start=start)
     known = ("reference", "legacy", "defect:ID", "variant:NAME", "https://…")
-    raise InputError(f"There is no target {text!r}.", did_you_mean(text, known, noun="targets"))
+    raise InputError(f"There is no target {_shown(text)!r}.", did_you_mean(text, known, noun="targets"))
 
 
 def _url(text: str) -> str:
@@ -124,21 +125,25 @@ def _url(text: str) -> str:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise InputError(f"The target {_shown(text)!r} is no URL: {error}.", _URL_REMEDY) from error
+        why = "" if "@" in text else f": {error}"  # it quotes a piece of what may be a password
+        raise InputError(f"The target {_shown(text)!r} is no URL{why}.", _URL_REMEDY) from error
     if not parts.hostname or port == 0 or not text.isascii() or not text.isprintable() or " " in text:
         raise InputError(f"The target {_shown(text)!r} is no URL of a host.", _URL_REMEDY)
-    if parts.username is not None or parts.password is not None:
+    # A password may hold what ends a host: `https://user:12/34@host` is no path on port 12 of the host `user`.
+    if parts.username is not None or parts.password is not None or (parts.port and "@" in text):
         raise InputError(
             "The target's URL names a user, and a report would show it.", "Leave out what stands before the @."
         )
     if parts.query or parts.fragment:
-        raise InputError(f"The target {text!r} does not end with its path: a scenario's paths follow it.", _URL_REMEDY)
+        raise InputError(
+            f"The target {_shown(text)!r} does not end with its path: a scenario's paths follow it.", _URL_REMEDY
+        )
     return text.rstrip("/")
 
 
 def _shown(text: str) -> str:
-    """`text` without what may be a password in it."""
-    return re.sub("//.*@", "//…@", text)
+    """`text` without what may be a password in it, or a token."""
+    return re.sub(r"[?#].*", "…", re.sub("//.*@", "//…@", text))
 
 
 def _schema(wanted: str | None, default: Schema) -> Schema:

@@ -20,6 +20,7 @@ import yaml
 from msgspec import Struct, field
 
 from harness.errors import WIDTH, InputErrors, Position, Problem, around
+from harness.scenario.concealing import without_secrets
 from harness.scenario.yamlmistakes import advice
 
 try:
@@ -57,9 +58,10 @@ class Source(Struct, eq=False):
         self._concealed.add(value)
 
     def line(self, number: int) -> str:
-        """Line `number` (from 1) as a message shows it: no control characters, cut when very long."""
+        """Line `number` (from 1) as a message shows it: no control characters, no secrets."""
         if self._lines is None:
-            self._lines = self.text.splitlines()
+            lines = self.text.splitlines()
+            self._lines = without_secrets(lines) if "secrets" in self.text else lines
         if not 0 < number <= len(self._lines):
             return ""
         line = "".join(char if char.isprintable() else " " for char in self._lines[number - 1])

@@ -139,6 +139,11 @@ def test_what_is_not_set_is_named_all_at_once(refused: Refuse) -> None:
         ({"BOOKING_TOKEN_KEY": " " * 40}, "BOOKING_TOKEN_KEY is not set"),
         ({"DATABASE_URL": f"no address {SECRET}"}, "is no address of a database"),
         ({"DATABASE_URL": f"postgresql://sam:{SECRET}@host:port/x"}, "is no address of a database"),
+        ({"DATABASE_URL": f"postgresql://sam:p@{SECRET}@host/x"}, "has more than one @"),
+        (
+            {"BOOKING_STRIPE_BASE": f"https://sam:{SECRET}@stripe test"},
+            "is no address like https://host: 'https://…@stripe",
+        ),
         ({"DATABASE_URL": f"mysql://sam:{SECRET}@host/x"}, "is for mysql"),
     ],
 )

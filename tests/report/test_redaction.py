@@ -120,6 +120,9 @@ def test_a_secret_inside_longer_base64_does_not_survive(redactor: Redactor, lead
         ("at postgresql://db:5/x?password=s@ss now", f"at postgresql://db:5/x?password={MASK} now"),
         ("host=db password=hunter2 user=u", f"host=db password={MASK} user=u"),
         ("host=db password='hun ter2' user=u", f"host=db password={MASK} user=u"),
+        ("Server=db;Password=hunter2;User=u", f"Server=db;Password={MASK};User=u"),
+        ("ALTER ROLE u PASSWORD 'hun''ter2'", f"ALTER ROLE u PASSWORD '{MASK}'"),
+        ("OPTIONS (user 'u', password E'hunter2')", f"OPTIONS (user 'u', password '{MASK}')"),
         ("write to sam@example.test now", f"write to {EMAIL_MASK} now"),
         ("?email=sam%40example.test&x=1", f"?email={EMAIL_MASK}&x=1"),
         ("https://sam%40example.test@proxy.test/", f"https://{EMAIL_MASK}@proxy.test/"),
@@ -155,6 +158,20 @@ def test_a_recorded_command_holds_no_piece_of_a_password(words: list[str], passw
     said = mask_command(["harness", "run", *(word.format(f"postgresql://sec:{password}@host/db") for word in words)])
     assert "TAIL" not in said
     assert f"postgresql://sec:{MASK}@host/db" in said
+
+
+@pytest.mark.parametrize(
+    "words", ["env STRIPE_KEY=TAIL npm start", "serve --token TAIL", "serve '--db-password=TAIL'", "API_TOKEN='TAIL' x"]
+)
+def test_a_command_within_a_command_holds_no_secret_that_its_names_tell(words: str) -> None:
+    said = mask_command(["harness", "run", "--start", words])
+    assert "TAIL" not in said
+    assert MASK in said
+
+
+@pytest.mark.parametrize("words", ["npm start -- --port 3000", "-k token of a visitor", "PORT=3000 MONKEY=x key"])
+def test_a_command_without_secrets_stays(words: str) -> None:
+    assert mask_command([words]) == shlex.join([words])
 
 
 def test_headers_that_carry_credentials_lose_their_value() -> None:

@@ -133,6 +133,12 @@ def test_a_command_that_does_not_serve_is_told(tmp_path: Path, start: str, said:
         "http://host/?q=1",
         "http://host/#top",
         "https://sam:hunter2-hunter2@host",
+        "https://sam:hunter2/hunter2@host",
+        "https://sam:12#hunter2@host",
+        "https://sam:12?hunter2@host",
+        "https://sam:12/hunter2@host",
+        "http://host/?token=hunter2",
+        "ftp://sam:hunter2@hunter2@host",
     ],
 )
 def test_a_url_that_cannot_be_asked_is_bad_input_and_no_password_is_told(url: str) -> None:
@@ -150,6 +156,23 @@ def test_a_proxy_of_the_environment_is_not_used_and_the_run_says_so(
     result = played(tmp_path, start=START, text=text, listener=heard)
     assert [s.outcome for s in result.scenarios] == ["passed"], result.scenarios[0].failure_text
     assert "the deployment is asked directly: no proxy of the environment is used (HTTP_PROXY)" in heard.notes
+
+
+def test_no_secret_of_the_command_is_told(tmp_path: Path) -> None:
+    start = f"env API_KEY=hunter2-hunter2 {sys.executable} -c 'raise SystemExit(3)' --token hunter2-hunter2"
+    result = played(tmp_path, start=start)
+    first = result.scenarios[0]
+    told = [first.rerun, first.failure_text or "", result.failed_again]
+    assert [text.count("--token ***") for text in told] == [1, 2, 1]
+    assert not [text for text in told if "API_KEY=hunter2" in text or "--token hunter2" in text]
+
+
+def test_what_a_command_printed_last_does_not_begin_within_a_word(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(f"print('{'hunter2' * 50} {'x' * 300}'); raise SystemExit(3)")
+    result = played(tmp_path, start=shlex.join([sys.executable, str(program)]))
+    assert "hunter2" not in (result.scenarios[0].failure_text or "")
+    assert "x" * 300 in (result.scenarios[0].failure_text or "")
 
 
 def test_start_needs_a_url() -> None:
