@@ -15,7 +15,7 @@ from harness.scenario.instants import show_instant
 from harness.scenario.plain import as_data, as_map
 from harness.scenario.show import show
 
-__all__ = ["HttpAnswer", "HttpRequest", "NoAnswer", "joined", "jsonable"]
+__all__ = ["HttpAnswer", "HttpRequest", "NoAnswer", "decoded", "joined", "jsonable"]
 
 
 class HttpRequest(Struct, frozen=True):
@@ -29,7 +29,7 @@ class HttpRequest(Struct, frozen=True):
 
 
 class HttpAnswer(Struct, frozen=True, dict=True):
-    """What came back. `json` is None when the body is not JSON."""
+    """What came back, its body as it was before its Content-Encoding. `json` is None when the body is not JSON."""
 
     status: int
     headers: Mapping[str, str]
@@ -49,6 +49,32 @@ class HttpAnswer(Struct, frozen=True, dict=True):
 
 class NoAnswer(Exception):
     """The request was sent, or may have been, and no answer came: the outcome is unknown."""
+
+
+def decoded(headers: Mapping[str, str], content: bytes) -> bytes:
+    """The body of an answer without its Content-Encoding (RFC 9110 section 8.4), as a browser's script sees it; of one that
+    is none of these, as it came.
+
+    Raises:
+        NoAnswer: it is not what its headers say.
+    """
+    codings = next((value for name, value in headers.items() if name.lower() == "content-encoding"), "")
+    if not codings or not content:
+        return content
+    import gzip
+    import zlib
+
+    for coding in reversed([word.strip().lower() for word in codings.split(",")]):
+        try:
+            if coding in {"gzip", "x-gzip"}:
+                content = gzip.decompress(content)
+            elif coding == "deflate":  # in zlib's format, but not everybody reads the standard
+                content = zlib.decompress(content, zlib.MAX_WBITS if content[0] & 15 == 8 else -zlib.MAX_WBITS)
+            elif coding != "identity":
+                break
+        except (OSError, EOFError, zlib.error) as error:
+            raise NoAnswer(f"the body is not the {coding} that its Content-Encoding says: {error}") from error
+    return content
 
 
 def joined(fields: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
 from harness.interrupts import AskedToEnd
-from harness.scenario.exchange import HttpAnswer, HttpRequest, NoAnswer, joined
+from harness.scenario.exchange import HttpAnswer, HttpRequest, NoAnswer, decoded, joined
 
 if TYPE_CHECKING:
     from harness.scenario.connection import HttpConnection
@@ -64,7 +64,8 @@ class InProcess:
             close = getattr(chunks, "close", None)
             if close:
                 close()
-        return HttpAnswer(status, joined(headers), b"".join(written))
+        fields = joined(headers)
+        return HttpAnswer(status, fields, decoded(fields, b"".join(written)))
 
     @staticmethod
     def _environ(request: HttpRequest) -> dict[str, Any]:
@@ -112,7 +113,8 @@ class Socket:
 
     def send(self, request: HttpRequest) -> HttpAnswer:
         target = self._prefix + _on_the_wire(request.path)
-        return HttpAnswer(*self._connection().ask(request.method, target, request.headers, request.body))
+        status, fields, content = self._connection().ask(request.method, target, request.headers, request.body)
+        return HttpAnswer(status, fields, decoded(fields, content))
 
     def _connection(self) -> HttpConnection:
         from harness.scenario.connection import HttpConnection

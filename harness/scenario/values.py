@@ -171,7 +171,7 @@ class _Compiler:
         if isinstance(node, ScalarNode):
             return self.scalar(node)
         if isinstance(node, ListNode):
-            return ListPattern(tuple([self.pattern(item, exact=exact) for item in node.items]), node.position)
+            return ListPattern(tuple([self.element(item, exact=exact) for item in node.items]), node.position)
         if len(node.entries) == 1:
             ((word, inner),) = node.entries.items()
             if word in WRAPPERS:
@@ -185,6 +185,17 @@ class _Compiler:
             )
         entries = {key: self.pattern(value, exact=exact) for key, value in node.entries.items()}
         return MapPattern(entries, node.position, exact)
+
+    def element(self, node: Node, *, exact: bool) -> Pattern:
+        """The pattern of an element of a list, which is there: `[<absent>]` would fit an empty list, and no other."""
+        pattern = self.pattern(node, exact=exact)
+        if isinstance(pattern, Matcher) and pattern.name == "absent":
+            self.note(
+                node,
+                "An element of a list is always there, and <absent> fits what is not.",
+                "Leave it out: a list matches exactly. Or write <null>.",
+            )
+        return pattern
 
     def scalar(self, node: ScalarNode) -> Pattern:
         text = node.value
@@ -307,11 +318,11 @@ class _Compiler:
             case "re":
                 return self.regex(inner)
             case "every":
-                return ListPattern((self.pattern(inner, exact=exact),), position, "every")
+                return ListPattern((self.element(inner, exact=exact),), position, "every")
         if not isinstance(inner, ListNode):
             self.note(inner, f"{word} takes a list.", f"Write {{{word}: [a, b]}}.")
             return Literal(None, position)
-        items = tuple(self.pattern(item, exact=exact) for item in inner.items)
+        items = tuple(self.element(item, exact=exact) for item in inner.items)
         return ListPattern(items, position, "any_order" if word == "any_order" else "includes")
 
     def regex(self, inner: Node) -> Pattern:

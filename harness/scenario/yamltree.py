@@ -287,8 +287,8 @@ class _Builder:
         return MapNode(self.source, mark.line + 1, mark.column + 1, entries, keys)
 
     def _good_key(self, key: ScalarNode, keys: dict[str, ScalarNode]) -> bool:
-        if not key.text:
-            self.problems.append(key.problem("A key must be text.", "Write `name: value`."))
+        if not key.text and key.plain:  # in quotes it is one: JSON has maps with the key ""
+            self.problems.append(key.problem("A key is missing before the colon.", "Write `name: value`."))
             return False
         if key.text == "<<" and key.plain:
             self.problems.append(key.problem("`<<` is a merge key.", "Merge keys are left out: use a fragment."))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.errors import InputError, InputErrors
+from harness.errors import InputError, InputErrors, Problem
 from harness.scenario.matching import ABSENT, Comparison, Typed, compare, matches
 from harness.scenario.scope import capture, resolve
 from harness.scenario.show import show
@@ -304,3 +304,15 @@ def test_two_texts_that_look_alike_are_shown_apart(value: str, beside: str, show
 
 def test_what_has_no_text_of_its_own_is_shown_the_same_in_every_run() -> None:
     assert show([object(), "at 0xff"]) == "[<object object>, at 0xff]"
+
+
+@pytest.mark.parametrize(
+    "text", ["[<absent>]", "[1, <absent>]", "{every: <absent>}", "{includes: [<absent>]}", "{any_order: [<absent>]}"]
+)
+def test_no_element_of_a_list_is_absent(text: str) -> None:
+    """`[<absent>]` fitted the empty list, and `[1, <absent>]` a list of one: what a shorter list says in fewer words."""
+    problems: list[Problem] = []
+    compile_node(parse(text), problems=problems)
+    assert [problem.what for problem in problems] == [
+        "An element of a list is always there, and <absent> fits what is not."
+    ]

@@ -88,6 +88,11 @@ def test_a_quoted_merge_key_is_a_key() -> None:
     assert plain(parse('{"<<": 1}')) == {"<<": 1}
 
 
+def test_an_empty_key_is_one_in_quotes_only() -> None:
+    assert value('{"": 1}') == {"": 1}
+    assert refused("? \n: 1") == ["a.yaml:1:2: A key is missing before the colon."]
+
+
 def test_a_byte_order_mark_is_no_mistake() -> None:
     assert plain(parse(b"\xef\xbb\xbfa: 1\n")) == {"a": 1}
 
