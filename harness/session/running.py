@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
@@ -80,6 +80,7 @@ def run(
     started = time.perf_counter()
     directory = reports / run_id
     info = _info(options, plan, run_id, target, workers)
+    started_at = info.started_at
     course = _Course(options, plan, target, directory, run_id, info, result, heard, server_of if workers == 1 else None)
     with _stopping() as stop:
         try:
@@ -96,8 +97,9 @@ def run(
             from harness.report import finish  # what the end of a run needs would keep its first scenario waiting
 
             try:  # also where somebody asks to stop by now: without it nothing says what did not hold
+                ended_at = started_at + timedelta(seconds=result.elapsed_s)  # a clock may go back meanwhile
                 manifest = finish(
-                    directory, ended_at=datetime.now(UTC), interrupted=result.interrupted, with_allure=options.allure
+                    directory, ended_at=ended_at, interrupted=result.interrupted, with_allure=options.allure
                 )
             except MachineError:
                 heard.completed(result)  # what did not hold is not lost with the report

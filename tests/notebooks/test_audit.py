@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from harness.report.dossier.audit import ORDER, find_notebooks
 from harness.report.dossier.render import asks_network
 from harness.report.dossier.tables import fit
 from tests.support.browser import chromium
+from tests.support.commands import harness_process
 
 pytestmark = [pytest.mark.xdist_group("dossier"), pytest.mark.long]
 
@@ -282,6 +284,32 @@ def _command(process: psutil.Process) -> list[str]:
         return list(process.cmdline())
     except psutil.Error:
         return []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_audit_that_is_ended_leaves_no_process(kinds: Path, tmp_path: Path, number: int) -> None:
+    """The signal is for it alone, as a supervisor sends one: what it started used to go on, for minutes."""
+    begun, scratch = tmp_path / "begun", tmp_path / "scratch"
+    scratch.mkdir()
+    name = own_notebook(
+        tmp_path / "endless.ipynb",
+        f"from pathlib import Path\nimport time\nPath({str(begun)!r}).touch()\ntime.sleep(100)",
+    )
+    words = ("audit", str(kinds / "full"), "--out", str(tmp_path / "dossier"), "--notebook", name)
+    process = harness_process(*words, env={"TMPDIR": str(scratch)})
+    deadline = time.monotonic() + 60
+    while not begun.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    started = psutil.Process(process.pid).children(recursive=True)
+    assert len(started) >= 2
+    process.send_signal(number)
+    _, said = process.communicate(timeout=20)
+    _, alive = psutil.wait_procs(started, timeout=20)
+    assert not alive
+    assert process.returncode == (2 if number == signal.SIGINT else -number)
+    assert "Traceback" not in said
+    assert not [each for each in scratch.iterdir() if "notebook" in each.name]
+    assert not (tmp_path / "dossier" / "index.html").exists()
 
 
 def test_unknown_notebooks_and_parameters_are_refused(kinds: Path, tmp_path: Path) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
+import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from tests.support.commands import harness
+from harness.report import load
+from tests.support.commands import harness, harness_process
 from tests.support.projects import FREE_SESSION, make_project
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +50,24 @@ def test_what_is_not_noticed_is_named_at_the_end(project: Path) -> None:
     first, second = done.out.split("Nobody noticed:\n")[1].splitlines()[:2]
     assert first.split()[:2] == ["survived", "A9"]
     assert second.split()[:2] == ["survived", SURVIVES]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_is_interrupted_in_the_run_without_defects_measures_nothing(project: Path, number: int) -> None:
+    slow = FREE_SESSION.replace("covers: [R06]", "repeat: 500")
+    (project / "scenarios" / "one.yaml").write_text(slow)
+    process = harness_process("strength", "--mutants", "0", "-n", "1", "--database", "embedded", cwd=project)
+    events = project / "reports" / "latest" / "events-0.jsonl"
+    deadline = time.monotonic() + 30
+    while not (events.is_file() and events.stat().st_size) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (2, "")
+    assert err.endswith("harness: interrupted\n")
+    assert "survey" not in err
+    assert load(project / "reports").manifest.outcome == "interrupted"
+    assert not list((project / "reports").rglob("strength.parquet"))
 
 
 def test_an_unknown_mutant_is_bad_input_and_told_before_anything_runs(project: Path) -> None:

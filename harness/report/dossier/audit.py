@@ -29,6 +29,7 @@ from harness.report.disk import (
 )
 from harness.report.dossier.execute import Executed, execute
 from harness.report.dossier.files import read_notebook
+from harness.report.dossier.leash import Leash
 from harness.report.dossier.render import page, render
 from harness.report.dossier.tables import fit, write_tables
 from harness.report.dossier.traps import check_notebook
@@ -164,12 +165,18 @@ def _execute_all(
             parameters=values_of[path],
             directory=run.directory,
             timeout_s=timeout_s,
+            leash=leash,
         )
         progress(f"{_MARKS[done.outcome]:14} {done.name}  {duration_text(done.duration_us)}")
         return done
 
+    leash = Leash()
     with ThreadPoolExecutor(max_workers=jobs or min(4, os.cpu_count() or 1)) as pool:
-        return list(pool.map(one, chosen))
+        try:
+            return list(pool.map(one, chosen))
+        except BaseException:  # Ctrl-C too: nobody waits for what else is being executed
+            leash.let_go()
+            raise
 
 
 def _copy_page(run: Run, where: Path) -> None:

@@ -18,6 +18,7 @@ from harness.lazy import leave_out
 from harness.memory import collect_rarely
 from harness.report.analysis.gates import NOTHING
 from harness.report.dossier.files import LEFT_OUT, Notebook, read_notebook, write_notebook
+from harness.report.dossier.leash import Leash, end_when_let_go
 from harness.report.provenance import Scrubber
 
 __all__ = ["Executed", "Outcome", "execute"]
@@ -42,17 +43,19 @@ class Executed(Struct, frozen=True):
 _STILLBORN = "Kernel died before replying"
 
 
-def execute(notebook: Path, out: Path, *, parameters: Mapping[str, Any], directory: Path, timeout_s: float) -> Executed:
-    """Run `notebook` in `directory` and keep what came of it, good or bad, at `out`.
+def execute(
+    notebook: Path, out: Path, *, parameters: Mapping[str, Any], directory: Path, timeout_s: float, leash: Leash
+) -> Executed:
+    """Run `notebook` in `directory` and keep what came of it, good or bad, at `out`; its process ends with the `leash`.
 
     `traps.check_notebook` says beforehand whether it may be run with these parameters.
     """
     write_notebook(out, read_notebook(notebook))
     begun = time.monotonic()
-    said = _run(notebook, out, parameters, directory, timeout_s)
+    said = _run(notebook, out, parameters, directory, timeout_s, leash)
     if said and _STILLBORN in said:  # kernels started side by side can choose the same port; nothing has run yet
         write_notebook(out, read_notebook(notebook))
-        said = _run(notebook, out, parameters, directory, timeout_s)
+        said = _run(notebook, out, parameters, directory, timeout_s, leash)
     took = round((time.monotonic() - begun) * 1_000_000)
     made = read_notebook(out)
     outcome, reason = _verdict(made, said, timeout_s)
@@ -61,12 +64,16 @@ def execute(notebook: Path, out: Path, *, parameters: Mapping[str, Any], directo
     return Executed(notebook.stem, _title(made), outcome, reason, out, took)
 
 
-def _run(notebook: Path, out: Path, parameters: Mapping[str, Any], directory: Path, timeout_s: float) -> str | None:
+def _run(
+    notebook: Path, out: Path, parameters: Mapping[str, Any], directory: Path, timeout_s: float, leash: Leash
+) -> str | None:
     """Execute in a child process; its last words when it did not end well by itself, "" for a timeout."""
-    with tempfile.TemporaryDirectory(prefix="harness-notebook-") as scratch:
-        arguments = [str(notebook), str(out), str(directory), json.dumps(dict(parameters))]
+    with tempfile.TemporaryDirectory(prefix="harness-notebook-") as scratch, leash.end() as held:
+        arguments = [str(notebook), str(out), str(directory), json.dumps(dict(parameters)), scratch]
         command = [sys.executable, "-m", "harness.report.dossier.execute", *arguments]
-        child = subprocess.Popen(command, env=_environment(scratch), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        child = subprocess.Popen(
+            command, env=_environment(scratch), stdin=held, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
         try:
             _, said = child.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
@@ -139,7 +146,8 @@ def _title(made: Notebook) -> str:
     return ""
 
 
-def _main(notebook: str, out: str, directory: str, parameters: str) -> int:
+def _main(notebook: str, out: str, directory: str, parameters: str, scratch: str) -> int:
+    end_when_let_go(scratch)
     collect_rarely()
     leave_out(*LEFT_OUT)
     import papermill
