@@ -236,9 +236,9 @@ class Console:
         """The option that finds this run again, where its report is not in the usual place."""
         import shlex
 
-        if result.report is None or result.report.parents[1].resolve() == Path("reports").resolve():
+        if result.reports is None or result.reports.resolve() == Path("reports").resolve():
             return ""
-        return f" --report {shlex.quote(_shown(result.report.parents[1]))}"
+        return f" --report {shlex.quote(_shown(result.reports))}"
 
 
 def _shown(path: Path) -> str:

@@ -34,6 +34,11 @@ _ADVICE: tuple[tuple[str, str, str], ...] = (
     ("unexpected end of stream", "A quoted text is not closed.", "Add the closing quote."),
     ("unknown escape character", "The escape is unknown.", "Use single quotes, or double the backslash."),
     ("hexdecimal number", "The escape needs hexadecimal digits.", "Use single quotes, or double the backslash."),
+    (
+        "invalid Unicode character escape",
+        "The escape stands for no character.",
+        "Half of a surrogate pair is none: write the character itself, or its whole number as `\\U0001F600`.",
+    ),
     ("undefined tag handle", "A `!` begins a tag.", "Tags are left out: quote the text."),
     (
         "alphabetic or numeric character",

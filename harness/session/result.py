@@ -30,6 +30,7 @@ class RunResult(Struct):
     stopped_early: bool = False
     broken_machine: str | None = None
     died: int = 0  # workers that died: on a case, which is an error then, or between two
+    reports: Path | None = None  # the folder in which the run's own is
     report: Path | None = None
     manifest: dict[str, Any] = field(default_factory=dict)
 

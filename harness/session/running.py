@@ -65,6 +65,7 @@ def run(
         target.name,
         plan.seed,
         planned=len(plan.cases),
+        reports=reports,
         fail_on_flaky=options.fail_on_flaky,
         failed_again=_failed_again(options, target),
     )

@@ -7,6 +7,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -103,8 +104,10 @@ def digest(parts: Iterable[tuple[str, str]], folders: Iterable[Path]) -> str:
 
 
 def store(path: Path, reach: Reach) -> None:
-    """Keep `reach` for the next measurement over the same reference; what was kept longest is let go."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Keep `reach` for the next measurement over the same reference; what was kept longest is let go.
+
+    Where nothing can be kept, as in a project that is read-only, the next measurement takes longer.
+    """
     value = {
         "setup": _packed(reach.setup),
         "cases": {
@@ -118,10 +121,12 @@ def store(path: Path, reach: Reach) -> None:
         },
     }
     fresh = path.with_suffix(".part")
-    fresh.write_text(json.dumps(value), encoding="utf-8")
-    fresh.replace(path)
-    for old in sorted(path.parent.glob("*.json"), key=lambda each: each.stat().st_mtime)[:-KEPT]:
-        old.unlink(missing_ok=True)
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(json.dumps(value), encoding="utf-8")
+        fresh.replace(path)
+        for old in sorted(path.parent.glob("*.json"), key=lambda each: each.stat().st_mtime)[:-KEPT]:
+            old.unlink(missing_ok=True)
 
 
 def load(path: Path) -> Reach | None:

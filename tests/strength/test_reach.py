@@ -48,6 +48,12 @@ def test_it_is_kept_and_read_back(tmp_path: Path) -> None:
     assert load(tmp_path / "deep" / "reach.json") == reach()
 
 
+def test_where_nothing_can_be_kept_the_measurement_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    store(tmp_path / "file" / "deep" / "reach.json", reach())
+    assert load(tmp_path / "file" / "deep" / "reach.json") is None
+
+
 @pytest.mark.parametrize("text", ["", "{", '{"cases": 1}', "[]"])
 def test_what_cannot_be_read_back_is_measured_again(tmp_path: Path, text: str) -> None:
     path = tmp_path / "reach.json"

@@ -93,6 +93,11 @@ def test_an_empty_key_is_one_in_quotes_only() -> None:
     assert refused("? \n: 1") == ["a.yaml:1:2: A key is missing before the colon."]
 
 
+def test_half_a_surrogate_pair_is_told_as_that() -> None:
+    """JSON writes 😀 as two of them."""
+    assert refused(r'v: "\ud83d\ude00"') == ["a.yaml:1:7: The escape stands for no character."]
+
+
 def test_a_byte_order_mark_is_no_mistake() -> None:
     assert plain(parse(b"\xef\xbb\xbfa: 1\n")) == {"a": 1}
 
