@@ -71,7 +71,7 @@ def replay(directory: Path, scenario: str, *, root: Path, database: str) -> Repl
             database=database,
             reports=Path(folder),
         )
-        run(options, Silent())
+        run(options, Silent()).require_whole()
         replayed = load(Path(folder) / "latest")
         again = replayed.scenarios[replayed.scenarios.case_id == row["case_id"]]
         if again.empty:

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from harness.errors import HarnessFault, MachineError
 from harness.session.results import Results
 
 __all__ = ["RunResult"]
@@ -42,6 +43,21 @@ class RunResult(Struct):
             "planned": self.planned,
             **{outcome: counts[outcome] for outcome in ("passed", "failed", "error", "skipped", "flaky")},
         }
+
+    def require_whole(self) -> None:
+        """For whoever draws conclusions from what did not pass: what did not run is no part of that.
+
+        Raises:
+            KeyboardInterrupt: somebody stopped the run; it heard that, and ended in order.
+            MachineError: the machine did not carry it to its end.
+            HarnessFault: something of the plan is missing all the same.
+        """
+        if self.interrupted:
+            raise KeyboardInterrupt
+        if self.broken_machine is not None:
+            raise MachineError(self.broken_machine)
+        if len(self.scenarios) < self.planned:
+            raise HarnessFault(f"Of {self.planned} scenarios, {len(self.scenarios)} ran.")
 
     @property
     def exit_code(self) -> int:

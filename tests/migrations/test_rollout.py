@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Sequence
 
 import pytest
 
-from harness.errors import InputError
+from harness.errors import HarnessFault, InputError, MachineError
 from harness.migrations.checking import check
 from harness.migrations.findings import Finding
 from harness.migrations.reading import plan
 from harness.migrations.rehearsal import Options
 from harness.migrations.rollout import SuiteOutcome, as_document, as_text, rollout
 from harness.postgres import Server
+from harness.session import RunResult
 from tests.migrations.places import ROOT, UPDATE
 
 
@@ -127,3 +130,26 @@ def test_the_motivating_case_with_the_real_suite(findings: list[Finding], monkey
     assert all(outcome.outcome == "passed" for outcome in result.cell("reference", "after").outcomes)
     assert result.order[0].text.startswith("Migrate")
     assert "anonymous visitors" in result.order[1].because
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_cell_that_was_interrupted_is_no_ground_for_an_order(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What did not run looked like what the old code loses: a wrong order, said with exit code 0."""
+    from harness.cli.migrate import _Suite
+
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("harness.session.running._Course.run", lambda *_: os.kill(os.getpid(), number))
+    with pytest.raises(KeyboardInterrupt):
+        _Suite(("scenarios/anonymous/booking.yaml",), (), 1, 1, "embedded")("legacy", "before")
+
+
+@pytest.mark.parametrize(
+    ("result", "raised"),
+    [
+        (RunResult("r", "reference", 1, planned=2, broken_machine="No space left on device."), MachineError),
+        (RunResult("r", "reference", 1, planned=2), HarnessFault),
+    ],
+)
+def test_nor_is_a_run_that_did_not_come_to_its_end(result: RunResult, raised: type[Exception]) -> None:
+    with pytest.raises(raised):
+        result.require_whole()
