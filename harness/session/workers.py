@@ -207,5 +207,8 @@ def _portable(error: Exception) -> HarnessError:
         return MachineError(error.what, error.remedy)
     if isinstance(error, HarnessError):
         return InputError(str(error)) if error.exit_code == InputError.exit_code else HarnessFault(str(error))
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    return HarnessFault(f"A worker failed: {type(error).__name__}: {error} ({where.filename}:{where.lineno}).")
+    if isinstance(error, OSError) and error.errno is not None:  # of the machine, as it is without workers
+        where = f" ({error.filename})" if error.filename else ""
+        return MachineError(f"{error.strerror}{where}.")
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return HarnessFault(f"A worker failed: {type(error).__name__}: {error} ({frame.filename}:{frame.lineno}).")
