@@ -9,9 +9,11 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 __all__ = ["Leash", "end_when_let_go"]
+
+_PATIENCE_S = 5.0
 
 
 class Leash:
@@ -50,11 +52,16 @@ class Leash:
 
 
 def end_when_let_go(scratch: str) -> None:
-    """In a child: from now on it ends when it is let go of, and removes `scratch`. Its kernel notices that it is gone."""
+    """In a child: from now on it ends when it is let go of, with its kernel, and removes `scratch`."""
+    import psutil  # comes with the kernel
 
     def wait() -> None:
         while os.read(0, 1):
             pass
+        for each in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                each.kill()  # one that still starts would make its folder anew
+                each.wait(_PATIENCE_S)
         shutil.rmtree(scratch, ignore_errors=True)
         os._exit(1)
 
