@@ -60,7 +60,7 @@ class Anybodys(Deliveries):
 @BOOK.part(
     "W05-last-first",
     "What waits is applied the last first",
-    seen="A no-show that was taken back is marked.",
+    seen="A booking that is cancelled before it is known here has no event and no time.",
     rules="W05",
 )
 class LastFirst(Deliveries):
