@@ -15,7 +15,7 @@ from harness.migrations.advice import half_detached
 from harness.migrations.batches import Unit, refuses_transaction
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.rehearsal import Rehearsal, ordered_labels
-from harness.migrations.running import run_units
+from harness.migrations.running import Outcome, run_units
 from harness.migrations.schema import Schema, differences, quoted_label, snapshot
 from harness.migrations.sessions import Session, check_session
 from harness.migrations.statements import Statement
@@ -190,13 +190,7 @@ def _failed_build(rehearsal: Rehearsal, unit: Unit, table: str) -> Iterator[Find
     ):
         run_units(connection, rehearsal.units[:position])
         before = snapshot(connection)
-        with database.connect() as writer:
-            writer.execute("BEGIN")
-            execute(writer, f"LOCK TABLE {quoted_label(table)} IN ROW EXCLUSIVE MODE")
-            connection.execute("SET lock_timeout = '60ms'")
-            failed = run_units(connection, [unit])
-            writer.execute("ROLLBACK")
-        connection.execute("SET lock_timeout = 0")
+        failed = _held_up(database, connection, unit, table, "ROW EXCLUSIVE")
         invalid = _invalid(snapshot(connection), before)
         if failed.complete or not invalid:
             return
@@ -217,6 +211,18 @@ def _failed_build(rehearsal: Rehearsal, unit: Unit, table: str) -> Iterator[Find
         yield finding(hazard, severity, PHASE, unit.statement, evidence, table=table, names=names)
 
 
+def _held_up(database: Database, connection: psycopg.Connection[Any], unit: Unit, table: str, mode: str) -> Outcome:
+    """Run `unit` while somebody else holds `table` in `mode`, and lock_timeout ends what waits for them."""
+    with database.connect() as other:
+        other.execute("BEGIN")
+        execute(other, f"LOCK TABLE {quoted_label(table)} IN {mode} MODE")
+        connection.execute("SET lock_timeout = '60ms'")
+        failed = run_units(connection, [unit])
+        other.execute("ROLLBACK")
+    connection.execute("SET lock_timeout = 0")
+    return failed
+
+
 def _failed_detach(rehearsal: Rehearsal, unit: Unit) -> Iterator[Finding]:
     """End DETACH … CONCURRENTLY where it waits for those who read the table: the partition is neither in it nor free."""
     (parent,) = {
@@ -226,13 +232,7 @@ def _failed_detach(rehearsal: Rehearsal, unit: Unit) -> Iterator[Finding]:
         return
     with rehearsal.clone(rehearsal.widest) as database, database.connect() as connection:
         run_units(connection, rehearsal.units[: rehearsal.units.index(unit)])
-        with database.connect() as reader:
-            reader.execute("BEGIN")
-            execute(reader, f"LOCK TABLE {quoted_label(parent)} IN ACCESS SHARE MODE")
-            connection.execute("SET lock_timeout = '60ms'")
-            failed = run_units(connection, [unit])
-            reader.execute("ROLLBACK")
-        connection.execute("SET lock_timeout = 0")
+        failed = _held_up(database, connection, unit, parent, "ACCESS SHARE")
         pending = connection.execute(
             "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhdetachpending"
         ).fetchone()
