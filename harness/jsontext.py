@@ -22,27 +22,28 @@ _decode_exact = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 def parse(text: str | bytes) -> Any:
-    """The value of `text`. ValueError when it is no JSON."""
-    try:
-        return _decode(text)
-    except ValueError:
-        return json.loads(text)
+    """The value of `text`. ValueError when it is no JSON, or nested too deeply to be read."""
+    return _read(_decode, text)
 
 
 def parse_exact(text: str | bytes) -> Any:
     """`parse` with numbers that have a fraction or an exponent as Decimal."""
-    try:
-        return _decode_exact(text)
-    except ValueError:
-        return json.loads(text, parse_float=Decimal)
+    return _read(_decode_exact, text, Decimal)
 
 
 def parse_digits(text: str | bytes) -> Any:
     """`parse` with numbers that have more digits than a float keeps as Decimal."""
+    return _read(_decode_digits, text, _float)
+
+
+def _read(decode: Callable[[Any], Any], text: str | bytes, number: Callable[[str], Any] | None = None) -> Any:
     try:
-        return _decode_digits(text)
-    except ValueError:
-        return json.loads(text, parse_float=_float)
+        try:
+            return decode(text)
+        except ValueError:
+            return json.loads(text, parse_float=number)
+    except RecursionError as error:
+        raise ValueError(str(error)) from error
 
 
 def _float(text: str) -> float | Decimal:

@@ -42,6 +42,13 @@ def test_odd_texts_are_read_alike(text: str | bytes) -> None:
     agrees(text)
 
 
+@pytest.mark.parametrize("how", [parse, parse_exact, parse_digits])
+@pytest.mark.parametrize("text", ["[" * 200_000 + "]" * 200_000, '{"a":' * 200_000, b"[" * 200_000 + b"NaN"])
+def test_what_is_nested_too_deeply_is_a_value_error(how: Callable[[Any], Any], text: str | bytes) -> None:
+    with pytest.raises(ValueError, match="maximum recursion depth exceeded"):
+        how(text)
+
+
 @given(VALUES, st.booleans())
 def test_any_value_is_read_alike(value: Any, ascii_only: bool) -> None:
     agrees(json.dumps(value, ensure_ascii=ascii_only))

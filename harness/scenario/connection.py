@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import select
 import socket
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import httptools
 
 from harness.errors import InputError
-from harness.scenario.exchange import NoAnswer, joined
+from harness.scenario.exchange import LARGEST, NoAnswer, joined
 
 __all__ = ["HttpConnection"]
 
@@ -88,7 +89,7 @@ class HttpConnection:
         """Status, headers and body of the answer.
 
         Raises:
-            NoAnswer: none came, or not the whole of it.
+            NoAnswer: none came, or not the whole of it in time, or it is too large.
             InputError: a header that cannot be sent.
         """
         head = self._head(method, target, headers, len(body))
@@ -105,6 +106,7 @@ class HttpConnection:
 
     def _exchange(self, method: str, head: bytes, body: bytes) -> _Answer:
         connected = self._connected()
+        connected.settimeout(self._timeout)
         try:
             connected.sendall(head + body if len(body) < _PIECE else head)
             if len(body) >= _PIECE:
@@ -117,18 +119,33 @@ class HttpConnection:
         return self._read(connected, method)
 
     def _read(self, connected: socket.socket, method: str) -> _Answer:
-        answer = _Answer(method)
+        answer, read, until = _Answer(method), 0, time.monotonic() + self._timeout
         while not answer.complete:
-            piece = connected.recv(_PIECE)
+            piece = self._piece(connected, answer, until)
             if not piece:
                 self.close()
                 if answer.read_to_the_end():
                     return answer
                 raise ConnectionError(_torn(answer))
             answer.parser.feed_data(piece)
+            read += len(piece)
+            if read > LARGEST:
+                raise NoAnswer(f"the answer is larger than {LARGEST >> 20} MiB")
         if answer.more or not answer.stays:
             self.close()
         return answer
+
+    def _piece(self, connected: socket.socket, answer: _Answer, until: float) -> bytes:
+        """What came next. In time the whole answer must be here: one may come for ever, in a stream or byte by byte."""
+        try:
+            if (left := until - time.monotonic()) <= 0:
+                raise TimeoutError
+            connected.settimeout(left)
+            return connected.recv(_PIECE)
+        except TimeoutError as error:
+            late = f"no whole answer within {self._timeout:g} s"
+            so_far = f", after {answer.length()} bytes of its body" if answer.begun else ""
+            raise TimeoutError(late + so_far) from error
 
     def _head(self, method: str, target: str, headers: Mapping[str, str], length: int) -> bytes:
         given = {name.lower() for name in headers}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from functools import cached_property
@@ -15,7 +16,12 @@ from harness.scenario.instants import show_instant
 from harness.scenario.plain import as_data, as_map
 from harness.scenario.show import show
 
-__all__ = ["HttpAnswer", "HttpRequest", "NoAnswer", "decoded", "joined", "jsonable"]
+__all__ = ["LARGEST", "HttpAnswer", "HttpRequest", "NoAnswer", "decoded", "joined", "jsonable"]
+
+LARGEST = 64 * 2**20
+"""Bytes of an answer that are read and unpacked: a thousandth as many, packed, would else fill the memory."""
+_PIECE = 4096  # bytes unpacked at once: what is left of them is copied for every member that they hold
+_NO_PADDING = re.compile(rb"[^\0]")
 
 
 class HttpRequest(Struct, frozen=True):
@@ -56,25 +62,51 @@ def decoded(headers: Mapping[str, str], content: bytes) -> bytes:
     is none of these, as it came.
 
     Raises:
-        NoAnswer: it is not what its headers say.
+        NoAnswer: it is not what its headers say, or larger than `LARGEST`.
     """
     codings = next((value for name, value in headers.items() if name.lower() == "content-encoding"), "")
     if not codings or not content:
         return content
-    import gzip
     import zlib
 
     for coding in reversed([word.strip().lower() for word in codings.split(",")]):
         try:
             if coding in {"gzip", "x-gzip"}:
-                content = gzip.decompress(content)
+                content = _unpacked(content, 16 + zlib.MAX_WBITS)
             elif coding == "deflate":  # in zlib's format, but not everybody reads the standard
-                content = zlib.decompress(content, zlib.MAX_WBITS if content[0] & 15 == 8 else -zlib.MAX_WBITS)
+                content = _unpacked(content, zlib.MAX_WBITS if content[0] & 15 == 8 else -zlib.MAX_WBITS)
             elif coding != "identity":
                 break
-        except (OSError, EOFError, zlib.error) as error:
+        except (EOFError, zlib.error) as error:
             raise NoAnswer(f"the body is not the {coding} that its Content-Encoding says: {error}") from error
+        if len(content) > LARGEST:
+            raise NoAnswer(f"the body is larger than {LARGEST >> 20} MiB when its {coding} is unpacked")
+        if not content:
+            break
     return content
+
+
+def _unpacked(packed: bytes, bits: int) -> bytes:
+    """What is packed in `packed`, or of what is too large a little more than `LARGEST` bytes. Of gzip all members count."""
+    import zlib
+
+    pieces, room, at = list[bytes](), LARGEST + 1, 0
+    while at < len(packed):
+        member = zlib.decompressobj(bits)
+        while at < len(packed) and room > 0 and not member.eof:
+            piece = packed[at : at + _PIECE]
+            pieces.append(member.decompress(piece, room))
+            room -= len(pieces[-1])
+            at += len(piece) - len(member.unused_data)
+        if room <= 0 or bits <= zlib.MAX_WBITS:
+            break
+        if member.eof and (following := _NO_PADDING.search(packed, at)):
+            at = following.start()
+        elif member.eof:
+            break
+    if room > 0 and not member.eof:
+        raise EOFError("it ends too soon")
+    return b"".join(pieces)
 
 
 def joined(fields: Iterable[tuple[str, str]]) -> dict[str, str]:

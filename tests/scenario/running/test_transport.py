@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import socket
 import threading
-import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,7 +11,7 @@ import pytest
 
 from harness.errors import InputError
 from harness.interrupts import AskedToEnd
-from harness.scenario.transport import HttpAnswer, HttpRequest, InProcess, NoAnswer, Socket
+from harness.scenario.transport import HttpRequest, InProcess, NoAnswer, Socket
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -262,53 +260,3 @@ def test_a_header_that_comes_several_times_is_seen_whole() -> None:
         return [b"{}"]
 
     assert InProcess(application).send(HttpRequest("GET", "/")).headers == {"Set-Cookie": "a=1; Path=/, b=2"}
-
-
-RAW = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-PACKED = {
-    "gzip": gzip.compress(b'{"a": 1}', mtime=0),
-    "X-GZip": gzip.compress(b'{"a": ', mtime=0) + gzip.compress(b"1}", mtime=0),
-    "deflate": zlib.compress(b'{"a": 1}'),
-    "Deflate": RAW.compress(b'{"a": 1}') + RAW.flush(),
-    "deflate, gzip": gzip.compress(zlib.compress(b'{"a": 1}'), mtime=0),
-    "identity": b'{"a": 1}',
-}
-
-
-def answering(coding: str, body: bytes) -> Iterator[Callable[[], HttpAnswer]]:
-    """A deployment, and an application in this process, that answer with `body`, packed as they say."""
-    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-    server = Listening(head + body)
-    transport = Socket(server.url)
-    yield lambda: transport.send(HttpRequest("GET", "/"))
-    transport.close()
-    server.socket.close()
-
-    def application(_: Any, start: Any) -> list[bytes]:
-        start("200 OK", [("content-encoding", coding)])
-        return [body]
-
-    yield lambda: InProcess(application).send(HttpRequest("GET", "/"))
-
-
-@pytest.mark.parametrize(("coding", "body"), PACKED.items(), ids=PACKED)
-def test_a_packed_body_is_seen_as_a_browser_sees_it(coding: str, body: bytes) -> None:
-    for ask in answering(coding, body):
-        answer = ask()
-        assert answer.json == {"a": 1}
-        assert coding in answer.headers.values()
-
-
-@pytest.mark.parametrize(
-    ("coding", "body"),
-    [("gzip", b"{}"), ("gzip", PACKED["gzip"][:-4]), ("gzip", PACKED["gzip"][:12]), ("deflate", b"x{}"), ("deflate", b"xx")],
-)  # fmt: skip
-def test_a_packed_body_that_is_damaged_is_no_answer(coding: str, body: bytes) -> None:
-    for ask in answering(coding, body):
-        with pytest.raises(NoAnswer, match=f"the body is not the {coding} that its Content-Encoding says"):
-            ask()
-
-
-@pytest.mark.parametrize(("coding", "body"), [("gzip", b""), ("br", b"\x0b\x02\x80{}\x03"), ("", b"{}")])
-def test_what_is_empty_or_packed_in_another_way_stays_as_it_came(coding: str, body: bytes) -> None:
-    assert [ask().content for ask in answering(coding, body)] == [body, body]
