@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -16,7 +17,7 @@ from msgspec import Struct, field
 from harness.errors import InputError
 from harness.records import SCHEMA_VERSION
 from harness.report.disk import disk_errors, point, replace_text
-from harness.report.manifest import Manifest, Shard, write_manifest
+from harness.report.manifest import Manifest, Shard, read_manifest, write_manifest
 from harness.report.provenance import Scrubber, Surroundings, input_hashes, surroundings
 
 __all__ = ["PLAN", "RunInfo", "read_plan", "start"]
@@ -55,6 +56,7 @@ def start(directory: Path, info: RunInfo, around: Surroundings | None = None) ->
         schema_version=SCHEMA_VERSION,
         run_id=info.run_id,
         start=info.started_at,
+        ordered=_after_the_latest(directory, info.started_at),
         planned=len(info.planned),
         shard=info.shard,
         seed=info.seed,
@@ -74,6 +76,15 @@ def start(directory: Path, info: RunInfo, around: Surroundings | None = None) ->
     write_manifest(directory, manifest)
     point(directory.parent / "latest", directory.name)
     return manifest
+
+
+def _after_the_latest(directory: Path, began: datetime) -> datetime | None:
+    """The instant after that of the run before, where the clock says that this one began no later."""
+    latest = directory.parent / "latest"
+    with suppress(InputError, OSError, OverflowError):  # none, or one that nobody can read: the clock is all there is
+        if latest.resolve() != directory.resolve() and (before := read_manifest(latest).order) >= began:
+            return before + timedelta(microseconds=1)
+    return None
 
 
 def read_plan(directory: Path) -> list[str]:

@@ -51,7 +51,7 @@ def find_run(path: Path) -> Path:
         return (path / "latest").resolve()
     runs = sorted(found.parent for found in path.glob("*/manifest.json")) if path.is_dir() else []
     if runs:
-        return max(runs, key=lambda run: (read_manifest(run).start, run.name)).resolve()
+        return max(runs, key=lambda run: (read_manifest(run).order, run.name)).resolve()
     what = "holds no run" if path.is_dir() else "is no folder" if path.exists() else "does not exist"
     raise InputError(f"{path} {what}.", "Name a directory under reports/, or run `harness run` first.")
 

@@ -116,11 +116,11 @@ def _runs(
     reports: Path, *, last: int | None = None, target: str | None = None, until: datetime | None = None
 ) -> list[Run]:
     found = dict.fromkeys(path.parent.resolve() for path in reports.glob(f"*/{MANIFEST}"))
-    ordered = sorted(map(opened, found), key=lambda run: (run.manifest.start, run.directory.name))
+    ordered = sorted(map(opened, found), key=lambda run: (run.manifest.order, run.directory.name))
     wanted = [
         run
         for run in ordered
-        if target in (None, run.manifest.target) and (until is None or run.manifest.start <= until)
+        if target in (None, run.manifest.target) and (until is None or run.manifest.order <= until)
     ]
     return wanted[-last:] if last else wanted
 
@@ -162,7 +162,7 @@ def history(runs: Iterable[Run | str | Path]) -> pd.DataFrame:
     loaded = [run if isinstance(run, Run) else load(run) for run in runs]
     if not loaded:
         raise InputError("There is no run to make a history of.", "Name directories under reports/.")
-    loaded.sort(key=lambda run: (run.manifest.start, run.run_id))
+    loaded.sort(key=lambda run: (run.manifest.order, run.run_id))
     return _looked_at(loaded)[1]
 
 

@@ -48,6 +48,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     schema_version: int
     run_id: str
     start: Instant
+    ordered: Instant | None = None
+    """Where it stands among the runs of its folder, when the clock was put back since the one before; None: where `start` says."""
     end: Instant | None = None
     outcome: RunOutcome = "running"
     totals: Mapping[str, int] = field(default_factory=dict)
@@ -73,10 +75,16 @@ class Manifest(Struct, frozen=True, kw_only=True):
     seal: str | None = None
     """SHA-256 of manifest.json itself, as it is with zeros here (see `sealed`); None while the run goes on."""
 
+    @property
+    def order(self) -> datetime:
+        """What runs of a folder are sorted by: it never goes back from one to the next, as a clock may."""
+        return self.ordered or self.start
+
     def as_json(self) -> dict[str, Any]:
         """The manifest as it stands in manifest.json."""
         value = asdict(self)
         value["start"] = instant_text(self.start)
+        value["ordered"] = None if self.ordered is None else instant_text(self.ordered)
         value["end"] = None if self.end is None else instant_text(self.end)
         value["shard"] = None if self.shard is None else asdict(self.shard)
         value |= {name: list(value[name]) for name in _SEQUENCES}

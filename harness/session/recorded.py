@@ -81,7 +81,7 @@ def times_of(reports: Path, cases: Collection[str]) -> Times:
     best = Times()
     for directory in islice(_newest(reports), _LOOKED_AT):
         outcomes = _kept(directory)
-        if outcomes is None or _of_a_shard(directory):
+        if outcomes is None:
             continue
         wanted = set(cases)
         took = {
@@ -97,15 +97,16 @@ def times_of(reports: Path, cases: Collection[str]) -> Times:
 
 
 def _newest(reports: Path) -> Iterator[Path]:
-    """The directories of runs, whose names sort by time."""
+    """The directories of whole runs, which are no shards; what is no run, or cannot be read, has no part in this."""
     found = reports.iterdir() if reports.is_dir() else ()
-    yield from sorted((each for each in found if (each / _FILE).is_file() and not each.is_symlink()), reverse=True)
-
-
-def _of_a_shard(directory: Path) -> bool:
-    with suppress(InputError):  # what is no run, or one that cannot be read, has no part in this
-        return read_manifest(directory).shard is not None
-    return True
+    runs = []
+    for directory in found:
+        if (directory / _FILE).is_file() and not directory.is_symlink():
+            with suppress(InputError):
+                runs.append((read_manifest(directory), directory))
+    for manifest, directory in sorted(runs, key=lambda run: (run[0].order, run[1].name), reverse=True):
+        if manifest.shard is None:
+            yield directory
 
 
 def _kept(directory: Path) -> list[Outcome] | None:

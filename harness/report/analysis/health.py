@@ -86,7 +86,7 @@ def before(run: Run, last: int = 10) -> RunHistory | Shown:
     A note where one of them cannot be read: this run is not worse for it.
     """
     try:
-        return look_back(run.directory.parent, last=last, target=run.manifest.target, until=run.manifest.start)
+        return look_back(run.directory.parent, last=last, target=run.manifest.target, until=run.manifest.order)
     except InputError as error:
         return note(f"Runs before this one could not be read: {error}")
 
