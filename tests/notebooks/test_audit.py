@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import shutil
 import signal
 import threading
@@ -275,6 +276,22 @@ def test_a_notebook_that_hangs_is_stopped_and_leaves_no_process(kinds: Path, tmp
     assert not [p for p in _children() if "ipykernel_launcher" in " ".join(_command(p))]
 
 
+@pytest.mark.parametrize("moment_s", [0.9, 1.3, 1.6, 2.0])
+def test_an_audit_that_is_ended_while_it_begins_leaves_nothing(kinds: Path, tmp_path: Path, moment_s: float) -> None:
+    """Its notebooks are starting then, and their kernels; the signal is for its whole group, as `timeout` sends one."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    words = ("audit", str(kinds / "full"), "--out", str(tmp_path / "dossier"))
+    process = harness_process(*words, env={"TMPDIR": str(scratch)})
+    time.sleep(moment_s)
+    started = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.SIGTERM)
+    process.communicate(timeout=20)
+    _, alive = psutil.wait_procs(started, timeout=20)
+    assert not alive
+    assert not list(scratch.iterdir())
+
+
 def _children() -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if "hangs" in " ".join(_command(process))]
 
@@ -286,9 +303,12 @@ def _command(process: psutil.Process) -> list[str]:
         return []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_an_audit_that_is_ended_leaves_no_process(kinds: Path, tmp_path: Path, number: int) -> None:
-    """The signal is for it alone, as a supervisor sends one: what it started used to go on, for minutes."""
+@pytest.mark.parametrize(
+    ("number", "is_for_all"),
+    [(signal.SIGINT, False), (signal.SIGTERM, False), (signal.SIGKILL, False), (signal.SIGTERM, True)],
+)
+def test_an_audit_that_is_ended_leaves_nothing(kinds: Path, tmp_path: Path, number: int, is_for_all: bool) -> None:
+    """The signal is for it alone, as a supervisor sends one, or for all that it started, as a service manager does."""
     begun, scratch = tmp_path / "begun", tmp_path / "scratch"
     scratch.mkdir()
     name = own_notebook(
@@ -303,12 +323,14 @@ def test_an_audit_that_is_ended_leaves_no_process(kinds: Path, tmp_path: Path, n
     started = psutil.Process(process.pid).children(recursive=True)
     assert len(started) >= 2
     process.send_signal(number)
+    for each in started if is_for_all else ():
+        each.send_signal(number)
     _, said = process.communicate(timeout=20)
     _, alive = psutil.wait_procs(started, timeout=20)
     assert not alive
     assert process.returncode == (2 if number == signal.SIGINT else -number)
     assert "Traceback" not in said
-    assert not [each for each in scratch.iterdir() if "notebook" in each.name]
+    assert not list(scratch.iterdir())
     assert not (tmp_path / "dossier" / "index.html").exists()
 
 

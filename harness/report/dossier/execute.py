@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,12 +20,12 @@ from harness.lazy import leave_out
 from harness.memory import collect_rarely
 from harness.report.analysis.gates import NOTHING
 from harness.report.dossier.files import LEFT_OUT, Notebook, read_notebook, write_notebook
-from harness.report.dossier.leash import Leash, end_when_let_go
+from harness.report.dossier.leash import Held, Leash, end_when_let_go
 from harness.report.provenance import Scrubber
 
 __all__ = ["Executed", "Outcome", "execute"]
 
-_GRACE_S = 5.0
+_GRACE_S = 10.0
 
 Outcome = Literal["passed", "absent", "gate", "failed", "timeout"]
 """`gate`: the last cell says that the data does not hold. `absent`: there was nothing to judge. `failed`: it broke."""
@@ -68,34 +70,34 @@ def _run(
     notebook: Path, out: Path, parameters: Mapping[str, Any], directory: Path, timeout_s: float, leash: Leash
 ) -> str | None:
     """Execute in a child process; its last words when it did not end well by itself, "" for a timeout."""
-    with tempfile.TemporaryDirectory(prefix="harness-notebook-") as scratch, leash.end() as held:
-        arguments = [str(notebook), str(out), str(directory), json.dumps(dict(parameters)), scratch]
-        command = [sys.executable, "-m", "harness.report.dossier.execute", *arguments]
+    scratch = Path(tempfile.gettempdir(), f"harness-notebook-{secrets.token_hex(8)}")  # the child's own: it makes it
+    arguments = [str(notebook), str(out), str(directory), json.dumps(dict(parameters)), str(scratch)]
+    command = [sys.executable, "-m", "harness.report.dossier.execute", *arguments]
+    with leash.end() as held:
         child = subprocess.Popen(
-            command, env=_environment(scratch), stdin=held, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
+            command, env=_environment(scratch), stdin=held.theirs, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            start_new_session=True,
+        )  # fmt: skip
         try:
             _, said = child.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
-            _stop(child)
+            _stop(child, held)
             return ""
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)  # left by a child that was killed
     return None if child.returncode == 0 else said.decode("utf-8", "replace").strip() or f"exit {child.returncode}"
 
 
-def _environment(scratch: str) -> dict[str, str]:
-    """No profile or history of the user takes part, and nothing is left in their home."""
-    own = {
-        "IPYTHONDIR": scratch,
-        "JUPYTER_RUNTIME_DIR": scratch,
-        "JUPYTER_CONFIG_DIR": scratch,
-        "MPLCONFIGDIR": scratch,
-    }
+def _environment(scratch: Path) -> dict[str, str]:
+    """No profile or history of the user takes part, and nothing is left in their home, nor beside `scratch`."""
+    names = ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "MPLCONFIGDIR", "TMPDIR")
+    own = dict.fromkeys(names, str(scratch))
     return os.environ | own | {"PYDEVD_DISABLE_FILE_VALIDATION": "1", "PYTHONHASHSEED": "0"}
 
 
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    """End the child; its kernel notices that its parent is gone and ends too."""
-    child.terminate()
+def _stop(child: subprocess.Popen[bytes], held: Held) -> None:
+    """End the child, with its kernel."""
+    held.let_go()
     try:
         child.communicate(timeout=_GRACE_S)
     except subprocess.TimeoutExpired:
@@ -147,7 +149,7 @@ def _title(made: Notebook) -> str:
 
 
 def _main(notebook: str, out: str, directory: str, parameters: str, scratch: str) -> int:
-    end_when_let_go(scratch)
+    end_when_let_go(Path(scratch))
     collect_rarely()
     leave_out(*LEFT_OUT)
     import papermill
@@ -165,6 +167,8 @@ def _main(notebook: str, out: str, directory: str, parameters: str, scratch: str
         )
     except PapermillExecutionError:
         return 1  # the notebook that is kept says what happened
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)  # here too: who started this may be killed before it does
     return 0
 
 
