@@ -35,7 +35,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("prisma") / "project"
     shutil.copytree(SOURCE, place)
     (place / "node_modules").symlink_to(tools / "node_modules")
-    offline = {"PRISMA_SCHEMA_ENGINE_BINARY": shutil.which("true") or "/bin/true", "CHECKPOINT_DISABLE": "1"}
+    scratch = place.with_name("scratch")
+    scratch.mkdir()
+    offline = {
+        "PRISMA_SCHEMA_ENGINE_BINARY": shutil.which("true") or "/bin/true",
+        "CHECKPOINT_DISABLE": "1",
+        "TMPDIR": str(scratch),  # it leaves an empty folder there
+    }
     for model in ("required", "optional"):
         command = ["node_modules/.bin/prisma", "generate", "--schema", f"{model}/schema.prisma"]
         subprocess.run(command, cwd=place, env={**os.environ, **offline}, check=True, capture_output=True, timeout=120)
