@@ -99,6 +99,8 @@ class CalendlyEffects:
 
     def no_show(self, progress: Progress, news: News) -> Outcome:
         """Marks and unmarks (W09). Of the two the later counts, in whichever order they come."""
+        if progress.booking.calendly_invitee_uri is None and not self._is_over(progress):
+            return Outcome(PARKED, "not_scheduled_yet", progress.booking.id)
         if progress.booking.calendly_invitee_uri != news.invitee.uri:
             return self._elsewhere(progress, news)
         at = iso(news.occurred_at)

@@ -45,18 +45,18 @@ class Cancelling:
     ) -> tuple[Booking, Booking]:
         """The booking before and after. Raises 409 where it cannot be cancelled, or (not `again`) is so already."""
         context = self._context
-        before = self._checked(caller, booking_id)
-        if before.status == "CANCELLED":
-            if not again:
-                raise IllegalTransition(before.current_state or "", Event.REQUEST_CANCELLATION)
-            return before, before
-        at_calendly, moved = self._cancel_at_calendly(before, reason)
-        with context.locked(booking_id, caller) as (connection, booking):
-            progress = context.progress(booking, caller.name)
-            if moved and booking.status != "CANCELLED":
+        found = self._checked(caller, booking_id)
+        if self._is_done(found, again):
+            return found, found
+        at_calendly, moved = self._cancel_at_calendly(found, reason)
+        with context.locked(booking_id, caller) as (connection, before):
+            if self._is_done(before, again):  # somebody else was faster, or Calendly's webhook
+                return before, before
+            progress = context.progress(before, caller.name)
+            if moved:
                 progress.set(**self._parts.rows.scheduling(moved))  # the refund follows the time that counted
             self._parts.cancellation.begin(
-                progress, by=self._by(caller, booking), reason=reason, at=progress.now, who=Who.VISITOR
+                progress, by=self._by(caller, before), reason=reason, at=progress.now, who=Who.VISITOR
             )
             progress.actor = "calendly" if at_calendly else "system"
             if at_calendly and progress.state == State.CANCELLATION_REQUESTED:
@@ -77,6 +77,14 @@ class Cancelling:
         self._paying_back.push(booking.id)
         with self._context.reader.connect() as connection:
             return self._parts.store.booking(connection, booking.id) or booking
+
+    def _is_done(self, booking: Booking, again: bool) -> bool:
+        """Whether it is cancelled already. Raises IllegalTransition where that is no answer."""
+        if booking.status != "CANCELLED":
+            return False
+        if not again:
+            raise IllegalTransition(booking.current_state or "", Event.REQUEST_CANCELLATION)
+        return True
 
     def _checked(self, caller: Caller, booking_id: str) -> Booking:
         """The booking, if this caller may cancel it in its state: looked at before Calendly is bothered."""

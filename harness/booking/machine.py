@@ -35,7 +35,10 @@ class Guard(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StateFacts:
-    """One state: its row status and payment status (None: as they were), and what it means."""
+    """One state: its row status and payment status (None: as they were), and what it means.
+
+    `notes` are the keys of `stateData` that are said of this state alone: they go when it is left.
+    """
 
     name: str
     summary: str
@@ -44,6 +47,7 @@ class StateFacts:
     terminal: bool = False
     holds_slot: bool = False
     agrees: frozenset[tuple[str, str]] = frozenset()
+    notes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

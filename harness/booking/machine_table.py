@@ -64,6 +64,8 @@ PAID = frozenset({("CONFIRMED", "PAID")})
 CANCELLED = frozenset({("CANCELLED", "UNPAID"), ("CANCELLED", "PAID")})
 CANCELLED_PAID = frozenset({("CANCELLED", "PAID")})
 
+WHY_UNPAID, WHY_STOPPED = frozenset({"paymentFailure"}), frozenset({"error"})
+
 
 def _state(
     name: State,
@@ -72,6 +74,7 @@ def _state(
     *,
     terminal: bool = False,
     slot: bool = False,
+    notes: frozenset[str] = frozenset(),
 ) -> StateFacts:
     """The status a row takes on entering: the one that agrees; where several do, only what they share."""
     statuses, payments = {status for status, _ in agrees}, {payment for _, payment in agrees}
@@ -83,6 +86,7 @@ def _state(
         terminal=terminal,
         holds_slot=slot,
         agrees=agrees,
+        notes=notes,
     )
 
 
@@ -95,7 +99,7 @@ STATES = (
     _state(S.PAYMENT_PENDING, "a payment page is open", UNPAID, slot=True),
     _state(S.PAYMENT_PROCESSING, "paid by a slow method, not yet settled", UNPAID, slot=True),
     _state(S.PAYMENT_SUCCEEDED, "the payment is verified", PAID, slot=True),
-    _state(S.PAYMENT_FAILED, "the payment failed; it can be tried again", UNPAID, slot=True),
+    _state(S.PAYMENT_FAILED, "the payment failed; it can be tried again", UNPAID, slot=True, notes=WHY_UNPAID),
     _state(S.BOOKING_CONFIRMED, "the session will take place", PAID, slot=True),
     _state(S.BOOKING_COMPLETED, "the session took place", frozenset({("COMPLETED", "PAID")}), terminal=True),
     _state(S.CANCELLATION_REQUESTED, "somebody asked to cancel", CANCELLED),
@@ -104,7 +108,7 @@ STATES = (
     _state(S.REFUND_REQUIRED, "money is owed back", CANCELLED_PAID),
     _state(S.REFUND_PROCESSING, "Stripe is paying back", CANCELLED_PAID),
     _state(S.REFUND_COMPLETED, "paid back", frozenset({("CANCELLED", "REFUNDED")}), terminal=True),
-    _state(S.ERROR, "stopped; recovery leads back", UNPAID | PAID | CANCELLED),
+    _state(S.ERROR, "stopped; recovery leads back", UNPAID | PAID | CANCELLED, notes=WHY_STOPPED),
 )
 
 EVENTS = (

@@ -34,17 +34,17 @@ class Offers:
         return parts.presenter.sessions(allowed)
 
     def available_times(self, caller: Caller, asked: AvailableTimes) -> dict[str, Any]:
-        """The free times of an event type that stands for one of our sessions, at most 31 days of them."""
+        """The free times of an event type that stands for a session that this visitor may book, at most 31 days of them."""
         parts, context = self._parts, self._context
         start, end = self._span(asked.start_date, asked.end_date)
         uri = f"{CANONICAL}/event_types/{last_segment(asked.event_type_uri)}"
         with context.reader.connect() as connection:
-            session = parts.store.session_type_by_event_type(connection, uri)
-        if session is None:
+            sessions = parts.store.sessions_of_event_type(connection, uri)
+        if not sessions:
             raise not_found("unknown_event_type", "No session is offered with this event type.")
-        refusal = parts.session_rules.barrier(caller, session)
-        if refusal:
-            raise refusal
+        refusals = [parts.session_rules.barrier(caller, session) for session in sessions]
+        if refusals[0] and None not in refusals:
+            raise refusals[0]
         try:
             found = context.calendly.available_times(uri, iso(start), iso(end))
         except CalendlyRefused:

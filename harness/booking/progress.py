@@ -82,6 +82,9 @@ class Progress:
         target = self._target(edge)
         self.steps.append(Transitioned(source, event, target, self.actor))
         facts = self.machine.states[target]
+        said = self.machine.states[source].notes & set(self.booking.data)
+        if said and target != source:
+            self.note(**dict.fromkeys(said))
         self.set(current_state=target, last_transition=self.now)
         if facts.status:
             self.set(status=facts.status)

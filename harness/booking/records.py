@@ -42,6 +42,11 @@ class SessionType:
         return self.price <= 0
 
     @property
+    def amount(self) -> Decimal:
+        """What a booking of it costs: a free one nothing, also where the price lies below zero (DOMAIN.md 4)."""
+        return max(self.price, Decimal(0))
+
+    @property
     def is_group(self) -> bool:
         """Several invitees may share one event."""
         return (self.max_participants or 1) > 1

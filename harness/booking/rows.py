@@ -44,7 +44,7 @@ class RowBuilder:
             end_time=now + timedelta(minutes=session.duration_minutes),
             status="PENDING",
             payment_status="UNPAID",
-            amount=session.price,
+            amount=session.amount,
             stripe_session_id=None,
             client_timezone=None,
             builder_timezone=self.builder_timezone(session),
@@ -71,7 +71,7 @@ class RowBuilder:
             "session_type_id": session.id,
             "title": session.title,
             "description": session.description,
-            "amount": session.price,
+            "amount": session.amount,
         }
 
     def scheduling(self, event: Scheduled) -> dict[str, Any]:

@@ -83,9 +83,9 @@ SELECT_SESSION = select(*(S.c[name] for name in SESSION_FIELDS), P.c.schedulingS
     P, P.c.id == S.c.builderId
 )
 ONE_SESSION = SELECT_SESSION.where(S.c.id == bindparam("id"))
-SESSION_BY_EVENT_TYPE = SELECT_SESSION.where(S.c.calendlyEventTypeUri == bindparam("uri"), S.c.isActive).limit(1)
 OFFERED = SELECT_SESSION.where(S.c.isActive).order_by(S.c.displayOrder, S.c.title, S.c.id)
 OFFERED_BY = OFFERED.where(S.c.builderId == bindparam("builder"))
+OFFERED_AS = OFFERED.where(S.c.calendlyEventTypeUri == bindparam("uri"))
 ONE_USER = (
     select(U.c.id, U.c.roles, P.c.id)
     .join_from(U, P, P.c.userId == U.c.id, isouter=True)
@@ -110,10 +110,9 @@ class Store:
         row = connection.execute(ONE_SESSION, {"id": session_type_id}).first()
         return _session(row) if row else None
 
-    def session_type_by_event_type(self, connection: Connection, uri: str) -> SessionType | None:
-        """The active session type that a Calendly event type stands for."""
-        row = connection.execute(SESSION_BY_EVENT_TYPE, {"uri": uri}).first()
-        return _session(row) if row else None
+    def sessions_of_event_type(self, connection: Connection, uri: str) -> list[SessionType]:
+        """The active session types that a Calendly event type stands for, in display order: several may share one."""
+        return [_session(row) for row in connection.execute(OFFERED_AS, {"uri": uri})]
 
     def offered(self, connection: Connection, builder_id: str | None) -> list[SessionType]:
         """The active session types, of one builder or of all, in display order."""

@@ -69,7 +69,7 @@ class StripeEffects:
         recover(progress)
         progress.set(stripe_session_id=news.session_id)
         payment = {**booking.data.get("payment", {}), "intent": news.payment_intent, "currency": currency}
-        progress.note(payment=payment, paymentFailure=None)
+        progress.note(payment=payment)
         progress.fire(Event.PAYMENT_SUCCEEDED)
         progress.fire(Event.STRIPE_WEBHOOK_RECEIVED)
         return self._applied(progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.provider import Route
 from harness.stripe.context import Context
+from harness.stripe.currencies import told
 from harness.stripe.objects import Shown, checkout_session, line_item
 from harness.stripe.parameters import Parameters, metadata_of
 from harness.stripe.refusals import Refusal, missing_parameter, no_such
@@ -17,6 +18,7 @@ _CREATE = (
     "phone_number_collection", "ui_mode",
 )  # fmt: skip
 _SMALLEST = {"gbp": 30, "usd": 50, "eur": 50}
+_LARGEST = 99_999_999  # "up to eight digits", says Stripe of every amount
 _SHORTEST, _LONGEST = 30 * 60, 24 * 3600
 
 
@@ -90,6 +92,9 @@ def _session(context: Context, items: list[Shown]) -> Shown:
     if 0 < total < smallest:
         text = f"The Checkout Session's total amount due must add up to at least {smallest / 100:.2f} {currency}"
         raise Refusal(400, text, code="amount_too_small")
+    if total > _LARGEST:
+        text = f"The Checkout Session's total amount due must be no more than {told(_LARGEST, currency)} {currency}"
+        raise Refusal(400, text, code="amount_too_large")
     identifier = context.ledger.new_id("cs_test", 58)
     created = int(context.now.timestamp())
     return checkout_session(

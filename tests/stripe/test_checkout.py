@@ -120,6 +120,7 @@ PRICE = {"currency": "gbp", "unit_amount": 5000, "product_data": {"name": "X"}}
         ({"line_items": [{"price_data": {**PRICE, "unit_amount": -1}}]}, "line_items[0][price_data][unit_amount]", None),
         ({"line_items": [{"price_data": {**PRICE, "currency": "pounds"}}]}, "line_items[0][price_data][currency]", None),
         ({"line_items": [{"price_data": {**PRICE, "unit_amount": 29}, "quantity": 1}]}, None, "amount_too_small"),
+        ({"line_items": [{"price_data": {**PRICE, "unit_amount": 50_000_000}, "quantity": 2}]}, None, "amount_too_large"),
         ({"line_items": [{"price_data": PRICE, "quantity": 1}, {"price_data": {**PRICE, "currency": "usd"}, "quantity": 1}]}, "line_items", None),
         ({"line_items": [{"price_data": PRICE, "quantity": 1}, {"price_data": PRICE}]}, "line_items[1]", None),
         ({"line_items": [{"price_data": PRICE, "quantity": 0}]}, "line_items[0][quantity]", "parameter_invalid_integer"),

@@ -40,7 +40,7 @@ export function capital(word) {
 }
 
 export function money(amount, currency) {
-  return currency ? new Intl.NumberFormat(LANGUAGE, { style: "currency", currency, currencyDisplay: "narrowSymbol" }).format(Number(amount)) : amount;
+  return /^[a-z]{3}$/i.test(currency ?? "") ? new Intl.NumberFormat(LANGUAGE, { style: "currency", currency, currencyDisplay: "narrowSymbol" }).format(Number(amount)) : amount;
 }
 
 export function price(session) {
