@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import jsonschema
 import junitparser
@@ -21,6 +23,7 @@ from tests.report.planned import plans
 from tests.report.sample import records_of, start_run
 
 END = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
+XS = {"xs": "http://www.w3.org/2001/XMLSchema"}
 NASTY = "\x00\x08 <b>&amp; ]]> \ud800 \ufffe \U0001f600 \x1b[31m"
 
 
@@ -54,6 +57,34 @@ def test_junit_keeps_the_whole_failure_and_how_to_run_it_again(runs: Path) -> No
     assert len(failed) == load(runs / "failing").manifest.totals["failed"]
     assert "expected BOOKING_CONFIRMED   got IDLE" in failed[0].result[0].text
     assert "rerun   harness run 'scenarios/" in failed[0].result[0].text
+
+
+BEYOND = {("testsuites", "skipped"), ("testcase", "file"), ("testcase", "line"), ("testcase", "properties")}
+"""What readers take though the schema has it not: Jenkins, GitLab and Azure show it."""
+
+
+def allowed(schema: ET.Element) -> dict[str, tuple[dict[str, ET.Element], set[str]]]:
+    """Of each element, its attributes and the elements that may stand in it."""
+    found = {}
+    for element in schema.findall("xs:element", XS):
+        attributes = {str(each.get("name")): each for each in element.iterfind(".//xs:attribute", XS)}
+        found[str(element.get("name"))] = attributes, {str(e.get("ref")) for e in element.iterfind(".//xs:element", XS)}
+    return found
+
+
+@pytest.mark.parametrize("name", ["failing", "good", "empty"])
+def test_junit_is_as_its_widest_spread_schema_has_it_but_for_what_readers_take_beyond(runs: Path, name: str) -> None:
+    schema = ET.parse(FIXTURES / "junit-10.xsd").getroot()
+    known = allowed(schema)
+    time = str(schema.find("xs:simpleType[@name='SUREFIRE_TIME']//xs:pattern", XS).get("value"))  # type: ignore[union-attr]
+    beyond = set()
+    for element in ET.parse(runs / name / "junit.xml").getroot().iter():
+        attributes, inner = known[element.tag]
+        assert {each for each, told in attributes.items() if told.get("use") == "required"} <= set(element.attrib)
+        assert re.fullmatch(time, element.get("time", "")), element.attrib
+        beyond |= {(element.tag, each) for each in element.attrib if each not in attributes}
+        beyond |= {(element.tag, each.tag) for each in element if each.tag not in inner}
+    assert beyond <= BEYOND
 
 
 def nasty_run(directory: Path) -> None:
