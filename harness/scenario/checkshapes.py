@@ -217,7 +217,7 @@ RESPONSE = Either(
         {
             "status": Field(STATUS, "the status: 200, <one of 502|503>"),
             "headers": Field(HEADERS, "headers by name, in any case of letters"),
-            "body": Field(ANY, "the JSON body; a map matches a subset"),
+            "body": Field(ANY, "the JSON body; a map matches a subset; <absent> where there is text that is no JSON"),
             "text": Field(ANY, "the body as text"),
             "gives": Field(ANY, "what the step gives, the same that `as` keeps"),
             "refused": Field(ANY, "why the page itself refused, before any request was sent"),

@@ -52,6 +52,11 @@ class HttpAnswer(Struct, frozen=True, dict=True):
         except ValueError:
             return None
 
+    @property
+    def is_json(self) -> bool:
+        """Whether the body is JSON; one that is empty says nothing else."""
+        return self.json is not None or self.content.strip() in {b"", b"null"}
+
 
 class NoAnswer(Exception):
     """The request was sent, or may have been, and no answer came: the outcome is unknown."""

@@ -43,7 +43,10 @@ def compare_answer(world: World, pattern: Pattern) -> list[Comparison]:
     for key, inner in pattern.items() if isinstance(pattern, MapPattern) else ():
         path = "$" if key == "body" else f"$.{key}"
         wanted = _lower(inner) if key == "headers" else inner
-        found += compare(wanted, actual.get(key, ABSENT), scope, path, now=now)
+        of_key = compare(wanted, actual.get(key, ABSENT), scope, path, now=now)
+        if key == "body" and world.answer is not None and "body" not in actual:
+            of_key = [each if each.passed else replace(each, actual="a text that is no JSON") for each in of_key]
+        found += of_key
     return found if world.refusal is None else [_without_answer(each, world.refusal) for each in found]
 
 
@@ -62,7 +65,7 @@ def _lower(pattern: Pattern) -> Pattern:
 
 
 def shown_answer(answer: HttpAnswer | None, refusal: str | None) -> dict[str, Any]:
-    """An answer as `expect` sees it: status, headers, body, text, outcome; or `refused` alone."""
+    """An answer as `expect` sees it: status, headers, body (if it is JSON), text, outcome; or `refused` alone."""
     if refusal is not None:
         return {"refused": refusal}
     if answer is None:
@@ -70,7 +73,7 @@ def shown_answer(answer: HttpAnswer | None, refusal: str | None) -> dict[str, An
     return {
         "status": answer.status,
         "headers": {name.lower(): value for name, value in answer.headers.items()},
-        "body": answer.json,
+        **({"body": answer.json} if answer.is_json else {}),
         "text": answer.text,
         "outcome": "answered",
     }

@@ -51,6 +51,9 @@ class HttpArgs(Struct, frozen=True):
             raise ValueError(f"http needs exactly one of {', '.join(METHODS)} with a path; found {len(named)}.")
         if (self.body is not ABSENT) + (self.text is not None) + (self.size is not None) > 1:
             raise ValueError("http takes one of body, text and size.")
+        if not getattr(self, named[0]).startswith("/"):
+            wrong = f"A path begins with a slash; found {getattr(self, named[0])!r}. Write for example {named[0]}: /api/scheduling/session-types."
+            raise Misplaced({(named[0],): wrong})
 
     @property
     def method(self) -> str:
