@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from harness.booking.flow import Answer, Flow, NotAllowed
 from harness.booking.machine_table import MACHINE
@@ -221,3 +221,27 @@ def test_the_page_decides_as_the_python_flow_does(visitor: Visitor) -> None:
         assert decided[subject] == wanted, subject
     assert {each[2] for each in expected["chosen"]} == {None, "session_not_offered", "pathway_required"}
     assert {each[0] for each in expected["heard"]} == {True, False, "wrong_origin", "unreadable_message"}
+
+
+def test_a_long_word_does_not_push_the_page_out_of_a_small_screen(new_visitor: NewVisitor) -> None:
+    """320 pixels are a phone, and a large screen at 400 %."""
+    visitor = new_visitor(viewport={"width": 320, "height": 568})
+    page, name = visitor.page, "Rindfleischetikettierungsueberwachungsaufgabenuebertragungsgesetz"
+
+    def lengthen(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace("Otto Builder", name).replace("Call with Otto", name))
+
+    def fits() -> None:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+    page.route("**/api/scheduling/session-types", lengthen)
+    visitor.open()
+    expect(page.locator(".host").filter(has_text=name).first).to_be_visible()
+    fits()
+    visitor.choose("other-call")
+    visitor.widget.locator("#times button").first.wait_for()
+    fits()
+    visitor.schedule(day=weekday_ahead(10))
+    visitor.sees_state("BOOKING_CONFIRMED")
+    fits()

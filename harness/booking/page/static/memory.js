@@ -1,5 +1,5 @@
 // What one tab remembers. It ends with the tab: an anonymous booking's token does not stay on a shared computer.
-// early.js, which runs before anything is painted, writes what came in the address: booking.signin, booking.link.
+// early.js, which runs before anything is painted, writes what came in the address: booking.signin, booking.person, booking.link.
 
 const store = window.sessionStorage;
 
@@ -13,14 +13,23 @@ function read(key, fallback) {
 
 export const signIn = {
   get: () => store.getItem("booking.signin"),
+  /** The visitor goes: nothing of theirs stays. */
   clear() {
-    for (const key of ["booking.signin", "booking.attempt", "booking.tokens"]) store.removeItem(key);
+    for (const key of ["booking.signin", "booking.person", "booking.attempt", "booking.tokens"]) store.removeItem(key);
   },
+  /** It has run out: what they were at waits for them in this tab, and for nobody else (F05, F08). */
+  expire: () => store.removeItem("booking.signin"),
 };
 
+/** Whether the attempt is that of somebody whose sign-in has run out. */
+const isAway = () => store.getItem("booking.person") !== null && signIn.get() === null;
+
 export const attempt = {
-  get: () => read("booking.attempt", {}),
-  set: (kept) => store.setItem("booking.attempt", JSON.stringify(kept)),
+  get: () => (isAway() ? {} : read("booking.attempt", {})),
+  set(kept) {
+    if (isAway()) store.removeItem("booking.person"); // somebody goes on without signing in
+    store.setItem("booking.attempt", JSON.stringify(kept));
+  },
   clear: () => store.removeItem("booking.attempt"),
 };
 

@@ -35,7 +35,7 @@ async function send(method, path, json, bookingToken = null) {
   try {
     const answer = await fetch(path, { method, headers, body: json === null ? undefined : JSON.stringify(json), cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(30_000) });
     const body = await answer.json();
-    if (answer.status === 401 && signedIn && memory.signIn.get() === signedIn && ["invalid_token", "unknown_user"].includes(body.error?.code)) signOut("Your sign-in has ended. Sign in again to go on.");
+    if (answer.status === 401 && signedIn && memory.signIn.get() === signedIn && ["invalid_token", "unknown_user"].includes(body.error?.code)) signOut("Your sign-in has ended. Sign in again to go on.", memory.signIn.expire);
     return { ok: answer.ok, status: answer.status, body };
   } catch {
     return { ok: false, status: 0, body: { error: { code: "unreachable", message: "We could not be reached. Check your connection and try again." } } };
@@ -44,8 +44,8 @@ async function send(method, path, json, bookingToken = null) {
 
 const said = (answer) => answer.body?.error?.message ?? "Something went wrong on our side. Please try again.";
 
-function signOut(text) {
-  memory.signIn.clear();
+function signOut(text, forget = memory.signIn.clear) {
+  forget();
   history.replaceState({ view: "choose" }, "", "/");
   flow.signedIn = false;
   flow.restore({});
@@ -56,9 +56,10 @@ function signOut(text) {
 }
 
 function remember() {
+  if (!flow.bookingId) return; // the sign-in ran out meanwhile: what is kept waits for its owner
   memory.attempt.set(flow.snapshot());
-  if (flow.bookingId) memory.isOurs(flow.bookingId);
-  if (flow.bookingId && flow.bookingToken) memory.tokens.set(flow.bookingId, flow.bookingToken);
+  memory.isOurs(flow.bookingId);
+  if (flow.bookingToken) memory.tokens.set(flow.bookingId, flow.bookingToken);
 }
 
 // ---- choosing
@@ -132,13 +133,14 @@ function askPathway(session, options) {
 
 async function schedule(options) {
   const mine = (turn += 1);
-  view.chosen(flow.session, flow.pathway);
+  const { session } = flow;
+  view.chosen(session, flow.pathway);
   view.opening();
   view.show("schedule", options);
-  let address = (await widgets)[flow.session.id];
-  if (!address) {
+  let address = (await widgets)[session.id];
+  if (!address && mine === turn) {
     loadWidgets();
-    address = (await widgets)[flow.session.id];
+    address = (await widgets)[session.id];
   }
   if (mine !== turn) return;
   if (!address) return view.noWidget();
@@ -251,7 +253,7 @@ async function pay() {
   const answer = await act(element("pay"), () => flow.pay());
   const address = answer.ok && URL.canParse(answer.body.url) ? new URL(answer.body.url) : null;
   if (address && ["https:", "http:"].includes(address.protocol)) location.assign(address.href);
-  else if (!answer.ok) openBooking(flow.bookingId, { focus: false });
+  else if (!answer.ok && flow.bookingId) openBooking(flow.bookingId, { focus: false });
 }
 
 async function cancel() {
