@@ -6,6 +6,7 @@ Reads may be tried again (`Settings.provider_read_retries`); writes never are. E
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import requests
@@ -16,6 +17,7 @@ from .settings import Settings
 __all__ = ["CalendlyClient", "CalendlyRefused"]
 
 PROVIDER = "calendly"
+SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 class CalendlyRefused(Exception):
@@ -92,6 +94,8 @@ class CalendlyClient:
             raise provider_failed(504, PROVIDER, "timeout") from None
         except requests.RequestException:
             raise provider_failed(502, PROVIDER, "unreachable") from None
+        except ValueError:  # a redirect to what is no address: requests reads it though it does not follow
+            raise provider_failed(502, PROVIDER, "answer_unreadable") from None
         return _body(answer)
 
 
@@ -105,7 +109,7 @@ def _body(answer: requests.Response) -> dict[str, Any]:
         raise provider_failed(502, PROVIDER, "refused_our_token")
     try:
         body = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if 400 <= status < 500:
         raise CalendlyRefused(status, str(body.get("message", "")) if isinstance(body, dict) else "")
@@ -122,4 +126,4 @@ def _resource(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _seconds(text: str | None) -> int | None:
-    return int(text) if text and text.isdecimal() else None
+    return int(text) if text and SECONDS.fullmatch(text) else None

@@ -49,12 +49,16 @@ class TimeRules:
 
     def check(self, start: datetime, end: datetime, session: SessionType, now: datetime) -> None:
         """End after start, as long as the session type, not in the past. Raises 400."""
+        self.check_length(start, end, session)
+        if start < now:
+            raise invalid("in_the_past", "The start has already passed.")
+
+    def check_length(self, start: datetime, end: datetime, session: SessionType) -> None:
+        """End after start, as long as the session type. Raises 400."""
         if end <= start:
             raise invalid("end_before_start", "The end must come after the start.")
         if end - start != timedelta(minutes=session.duration_minutes):
             raise invalid("wrong_length", f"This session takes {session.duration_minutes} minutes.")
-        if start < now:
-            raise invalid("in_the_past", "The start has already passed.")
 
     def check_free(
         self, booking: Booking, session: SessionType, rivals: Iterable[Booking], slot_states: Iterable[str]
