@@ -36,7 +36,9 @@ SCENARIO = """
 
 def main() -> bool:
     print("limits: help, loading, the first result, the end, two workers, memory")
-    compileall.compile_dir(ROOT / "harness", quiet=1)  # a warm machine; Python may have been told to keep nothing itself
+    compileall.compile_dir(
+        ROOT / "harness", quiet=1
+    )  # a warm machine; Python may have been told to keep nothing itself
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         firsts, endings = zip(*(first_and_gone(place) for _ in range(5)), strict=True)
