@@ -18,7 +18,9 @@ import psycopg
 from harness.errors import InputError
 from harness.migrations import fingerprints
 from harness.migrations.actions import actions
+from harness.migrations.defaults import check_defaults
 from harness.migrations.findings import Finding, Severity
+from harness.migrations.firing import check_firing
 from harness.migrations.generator import row_sql
 from harness.migrations.meanings import check_meanings
 from harness.migrations.rehearsal import Rehearsal
@@ -60,7 +62,11 @@ def check_compatibility(rehearsal: Rehearsal) -> list[Finding]:
             models = _Models(rehearsal, before, after)
             found = [*models.findings(), *models.stale(session, prepared)]
             told = {f.table for f in found if f.id == "compat.old-app-write-fails"}
-            found += Writes(rehearsal, models.new, before, after).findings(told)
+            writes = Writes(rehearsal, models.new, before, after)
+            diverted = list(writes.findings(told))
+            found += diverted
+            found += check_firing(rehearsal, writes, before, after, {finding.table for finding in diverted})
+            found += check_defaults(rehearsal, models.new, before, after)
             found += check_meanings(rehearsal, models.new, before, after)
             return [*found, *check_usage(rehearsal, models.new, before, after)]
 
@@ -151,7 +157,13 @@ class _Models:
             return True
         if _shape(self.old, table) != _shape(self.new, table) or _checks(self.old, table) != _checks(self.new, table):
             return True
-        return self._enums_differ(table) or self._domains_differ(table)
+        return self._enums_differ(table) or self._domains_differ(table) or self._asks_other_functions(table)
+
+    def _asks_other_functions(self, table: str) -> bool:
+        """Whether a check of the table asks a function that is another now."""
+        then, now = self.old.functions, self.new.functions
+        changed = [name.partition("(")[0].rpartition(".")[2] for name, text in then.items() if now.get(name) != text]
+        return any(f"{name}(" in check for check in _checks(self.old, table).values() for name in changed)
 
     def _domains_differ(self, table: str) -> bool:
         """Whether a domain of its columns asks for other values, or has another default."""

@@ -17,6 +17,7 @@ from harness.migrations.attributes import about_attributes, kept_as_text
 from harness.migrations.batches import Unit
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.fingerprints import Change
+from harness.migrations.gaps import fills_only_gaps
 from harness.migrations.literals import overwrites
 from harness.migrations.refusals import depends_on_rows, refused
 from harness.migrations.rehearsal import Rehearsal, ordered_labels
@@ -88,7 +89,8 @@ def _run(rehearsal: Rehearsal, template: Template, rows: str) -> _Run:
         lacking: list[str] = []
         if outcome.complete:
             after = snapshot(connection)
-            changes = list(fingerprints.compare(before, fingerprints.take(connection, after, computed=computed)))
+            found = fingerprints.compare(before, fingerprints.take(connection, after, computed=computed))
+            changes = [each for each in found if not fills_only_gaps(rehearsal, template, connection, each)]
             now = positions(connection, after)
             if rehearsal.after is not None:
                 lacking = [line for line in differences(rehearsal.after, after) if line.endswith(": gone")]

@@ -30,6 +30,7 @@ FEW_PARENTS = 200
 MANY = 20_000  # rows from which several connections insert at once
 MOST_PARTS = 4
 _AWKWARD_KEYS = 20_000  # a backfill in batches walks from key to key: those of no row cost it time, as a billion would
+_SHAPES = dict.fromkeys(("json", "jsonb"), ("{}", "[]", "null", '"x"'))  # no type says which of them it is
 _FURTHER = 1_000_000_000  # where a given row has the key
 
 
@@ -259,6 +260,10 @@ def _awkward_values(column: Column, literals: Sequence[str], schema: Schema) -> 
     elif kind in {"text", "character varying", "character"}:
         full = base.partition("(")[2].rstrip(")")
         values += ["''", f"repeat('x', {full or 300})"]
+    elif kind in _SHAPES:
+        values += [f"'{text}'::{kind}" for text in _SHAPES[kind]]
+    elif kind.endswith("[]"):
+        values.append(f"'{{}}'::{kind}")
     labels = schema.enums.get(column.type.strip('"'), [])
     values += [f"'{label}'::{column.type}" for label in labels]
     values += ["true", "false"] if kind == "boolean" else []

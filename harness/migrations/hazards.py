@@ -151,11 +151,11 @@ HAZARDS: dict[str, Hazard] = {
         "-- keep the order that was there, and put new values where they belong\nALTER TYPE {name} ADD VALUE … AFTER …;",
     ),
     "compat.writes-changed": Hazard(
-        "The write succeeds and something else is stored than what was written: no error tells the running release.",
+        "The write succeeds and something else is stored than what was written, or than what stood there by default: no error tells the running release.",
         "-- leave what is given, and fill only what is missing\nNEW.{column} := coalesce(NEW.{column}, …);",
     ),
     "compat.rows-shown": Hazard(
-        "What policies keep apart is seen together as soon as they are off, ask for less, or are for more roles.",
+        "What policies, or tables of their own, keep apart is seen together as soon as policies are off, ask for less, or are for more roles, or one table is part of another.",
         "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;  -- or revoke what their readers may not see",
     ),
     "compat.rows-writable": Hazard(
@@ -322,7 +322,7 @@ HAZARDS: dict[str, Hazard] = {
         "ALTER TABLE {table} RESET (autovacuum_enabled);  -- at the latest when the bulk work is done",
     ),
     "schema.trigger-off": Hazard(
-        "What the trigger did for each row is done for none any more, and nothing says so.",
+        "What the trigger did for each row is done for none any more, or for fewer, and nothing says so.",
         "ALTER TABLE {table} ENABLE TRIGGER {name};  -- at the latest when the bulk work is done",
     ),
     "schema.invalid-constraint": Hazard(
@@ -339,6 +339,14 @@ HAZARDS: dict[str, Hazard] = {
     "schema.refused": Hazard(
         "The statement is refused whatever the rows hold: the schema on which it was written is not this one.",
         "-- {message}\n-- run the check against the real schema (--baseline), and mend the statement",
+    ),
+    "schema.open-to-all": Hazard(
+        "PUBLIC is every role of the server, reporting logins and those that are made later among them: nothing that is revoked from one of them keeps it out.",
+        "REVOKE {privileges} ON {object} FROM PUBLIC;\nGRANT {privileges} ON {object} TO …;  -- the roles that need it",
+    ),
+    "schema.not-restorable": Hazard(
+        "What is there goes on working, and a dump of it cannot be restored: PostgreSQL makes an index or a stored column of immutable functions alone.",
+        "ALTER FUNCTION {function} IMMUTABLE;  -- if it is; else drop what rests on it first",
     ),
     "schema.definer-path": Hazard(
         "A SECURITY DEFINER function finds names on the caller's search_path: who may create a table or function anywhere on it, "

@@ -20,6 +20,7 @@ __all__ = ["check_meanings"]
 
 PHASE = "compatibility"
 _NOT_READY = "55000"
+_CASELESS = "citext"
 
 
 def check_meanings(
@@ -86,11 +87,32 @@ def _views(
             evidence = f"{view} was read with the rights of its caller and is with those of its owner: policies of its tables do not hold"
             remedy = f"ALTER VIEW {quoted_label(view)} SET (security_invoker = true);"
             found.append(("compat.rows-shown", evidence, remedy))
+        if (changed or rehearsal.before.functions != new.functions) and then == now:
+            found += _shown_otherwise(rehearsal, new, view, before, after)
         found += _checked_writes(view, *(schema.tables[view]["checked"] for schema in (rehearsal.before, new)))
         for hazard, evidence, advice in found:
             yield finding(
                 hazard, Severity.MEDIUM, PHASE, cause, evidence, table=view, status="predicted", remedy=advice
             )
+
+
+def _shown_otherwise(
+    rehearsal: Rehearsal, new: Schema, view: str, before: psycopg.Connection[Any], after: psycopg.Connection[Any]
+) -> Iterator[tuple[str, str, str]]:
+    """Columns of a view in which as many rows hold other values; what differs by itself (now()) is left out."""
+    columns = [c for c in rehearsal.before.columns_of(view) if (view, c.name) in new.columns]
+    differing = []
+    for column in columns:
+        sql = (
+            f"SELECT sum(hashtextextended({quoted_name(column.name)}::{column.type}::text, 0)::numeric) "
+            f"FROM {quoted_label(view)}"
+        )
+        then, again, now = _row(before, sql), _row(before, sql), _row(after, sql)
+        if then == again and None not in (then, now) and then != now:
+            differing.append(column.name)
+    if differing:
+        evidence = f"{view} shows other values under {', '.join(differing)} than it did, on the same rows of its tables"
+        yield "compat.name-moved", evidence, "-- give the new meaning a name of its own, in a view beside this one"
 
 
 def _checked_writes(view: str, was: str | None, now: str | None) -> Iterator[tuple[str, str, str]]:
@@ -200,6 +222,8 @@ def _order(rehearsal: Rehearsal, new: Schema, table: str) -> Iterator[Finding]:
         labels = [schema.enums.get(kind, []) for schema, kind in zip((rehearsal.before, new), kinds, strict=True)]
         if now is not None and now.collation != column.collation and bare_type(now.type) == bare_type(column.type):
             yield _collated(rehearsal, table, column, now)
+        if now is not None and (bare_type(now.type) == _CASELESS) != (bare_type(column.type) == _CASELESS):
+            yield _case(rehearsal, table, column, now)
         then_order, now_order = (
             [label for label in each if label in labels[0] and label in labels[1]] for each in labels
         )
@@ -232,6 +256,18 @@ def _collated(rehearsal: Rehearsal, table: str, column: Column, now: Column) -> 
     )
     cause = rehearsal.altering(table.rsplit(".", maxsplit=1)[-1], "collate", "type")
     remedy = "-- say the collation where a query sorts\n-- SELECT … ORDER BY … COLLATE …"
+    return finding(
+        "compat.order-changed", Severity.MEDIUM, PHASE, cause, evidence, table=table, status="predicted", remedy=remedy
+    )
+
+
+def _case(rehearsal: Rehearsal, table: str, column: Column, now: Column) -> Finding:
+    evidence = (
+        f"{table}.{column.name} was {column.type} and is {now.type}: =, IN, LIKE, DISTINCT and ON CONFLICT find other rows "
+        "where only the case differs"
+    )
+    cause = rehearsal.altering(table.rsplit(".", maxsplit=1)[-1], "citext", "type")
+    remedy = "-- say in a query which comparison is meant\n-- SELECT … WHERE …::text = …"
     return finding(
         "compat.order-changed", Severity.MEDIUM, PHASE, cause, evidence, table=table, status="predicted", remedy=remedy
     )

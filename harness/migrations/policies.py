@@ -12,6 +12,7 @@ from pglast.parser import parse_sql_json
 
 from harness.migrations.access import ACCESSES, OWNER, Access, Asked, asked_of, functions_in, roles_of, wider
 from harness.migrations.actions import Name, quoted, walk
+from harness.migrations.computed import about_function, same_body
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.running import run_units
@@ -73,18 +74,54 @@ def check_policies(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:
 
 
 def _asked_anew(rehearsal: Rehearsal, after: Schema, table: str) -> Iterator[Finding]:
-    """Functions that policies ask, and that have another body: no condition differs, and other rows pass."""
+    """Functions that policies ask, and that are others: no condition differs, and other rows pass."""
     then, now = rehearsal.before.functions, after.functions
-    changed = [name for name, digest in now.items() if then.get(name, digest) != digest]
+    changed = [name for name, text in now.items() if then.get(name, text) != text]
     for function in functions_in(after, table, changed):
-        evidence = (
-            f"policies of {table} ask {function}, which has another body now: does it let pass what it let pass before?"
-        )
-        bare = _bare(function.partition("(")[0])
-        remedy = (
-            f"-- compare, as the application's login, before and after\nSELECT count(*) FROM {quoted_label(table)};"
-        )
-        yield _told("compat.rows-shown", rehearsal.altering(bare, "function"), table, evidence, remedy)
+        hazard, told = "compat.rows-shown", "which has another body now: does it let pass what it let pass before?"
+        if same_body(then[function], now[function]):
+            hazard, told = _declared_otherwise(rehearsal, table, function)
+        if told:
+            evidence = f"policies of {table} ask {function}, {told}"
+            remedy = (
+                f"-- compare, as the application's login, before and after\nSELECT count(*) FROM {quoted_label(table)};"
+            )
+            yield _told(hazard, about_function(rehearsal, function), table, evidence, remedy)
+
+
+def _declared_otherwise(rehearsal: Rehearsal, table: str, function: str) -> tuple[str, str]:
+    """What becomes of the conditions where only the declaration is another (hazard, words); empty where nothing does."""
+    asked = {
+        text for p in rehearsal.before.policies.values() if p["table"] == table for text in (p["using"], p["check"])
+    }
+    conditions = sorted(filter(None, asked))
+    with rehearsal.clone(rehearsal.widest) as database:
+        with database.connect() as connection:
+            then = [(_count(connection, table, each), _plan(connection, table, each)) for each in conditions]
+        with database.connect() as connection:
+            run_units(connection, rehearsal.units)
+        with database.connect() as connection:
+            now = [(_count(connection, table, each), _plan(connection, table, each)) for each in conditions]
+    for (found, plan), (kept, planned) in zip(then, now, strict=True):
+        if found != kept:
+            fewer = isinstance(found, int) and isinstance(kept, int) and kept < found
+            told = f"which is declared otherwise: {kept} made-up rows pass now where {found} did"
+            return ("compat.rows-hidden" if fewer else "compat.rows-shown"), told
+        if plan != planned and f"{_bare(function.partition('(')[0])}(" not in planned:
+            told = "which is declared otherwise: it is asked once, when a query is planned, and a prepared one keeps that answer for whoever comes next"
+            return "compat.rows-shown", told
+    return "", ""
+
+
+def _plan(connection: psycopg.Connection[Any], table: str, condition: str) -> str:
+    """How the server would look for the rows that pass."""
+    try:
+        rows = execute(
+            connection, f"EXPLAIN (COSTS OFF) SELECT FROM {quoted_label(table)} WHERE {condition}"
+        ).fetchall()
+    except psycopg.Error as problem:
+        return str(problem)
+    return "\n".join(row[0] for row in rows)
 
 
 def check_views_over(rehearsal: Rehearsal, after: Schema) -> Iterator[Finding]:

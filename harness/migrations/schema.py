@@ -19,6 +19,7 @@ __all__ = [
     "granted",
     "quoted_label",
     "quoted_name",
+    "redeclared",
     "shapes",
     "snapshot",
 ]
@@ -43,6 +44,10 @@ WITH spaces AS (
   SELECT label, 'grant ' || x.privilege_type || ' to ' || coalesce(a.rolname, 'PUBLIC') || CASE WHEN x.is_grantable AND x.grantee <> g.owner
     THEN ' with grant option' ELSE '' END AS privilege, bool_or(x.grantee = g.owner) AS owns
   FROM guarded g, aclexplode(g.acl) x LEFT JOIN pg_roles a ON a.oid = x.grantee GROUP BY 1, 2
+), kinds AS (
+  SELECT t.typname, t.typrelid FROM pg_type t JOIN spaces n ON n.oid = t.typnamespace JOIN pg_class c ON c.oid = t.typrelid
+  WHERE t.typtype = 'c' AND (c.relkind = 'c' OR EXISTS (SELECT FROM pg_attribute a JOIN pg_class h ON h.oid = a.attrelid AND h.relkind IN ('r', 'p', 'c')
+    WHERE a.atttypid IN (t.oid, t.typarray) AND a.attnum > 0 AND NOT a.attisdropped))
 )
 SELECT json_build_object(
  'tables', (SELECT coalesce(json_object_agg(r.label, json_build_object('oid', r.oid::int8, 'kind', r.relkind,
@@ -89,15 +94,17 @@ SELECT json_build_object(
     FROM pg_type t JOIN spaces n ON n.oid = t.typnamespace WHERE t.typtype IN ('e', 'd')),
  'composites', (SELECT coalesce(json_object_agg(t.typname, (SELECT json_agg(format_type(a.atttypid, a.atttypmod) ORDER BY a.attnum)
       FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)), '{}')
-    FROM pg_type t JOIN spaces n ON n.oid = t.typnamespace JOIN pg_class c ON c.oid = t.typrelid WHERE t.typtype = 'c' AND c.relkind = 'c'),
+    FROM kinds t),
  'attributes', (SELECT coalesce(json_object_agg(t.typname, (SELECT json_agg(a.attname ORDER BY a.attnum)
       FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)), '{}')
-    FROM pg_type t JOIN spaces n ON n.oid = t.typnamespace JOIN pg_class c ON c.oid = t.typrelid WHERE t.typtype = 'c' AND c.relkind = 'c'),
+    FROM kinds t),
  'attribute_numbers', (SELECT coalesce(json_object_agg(t.typname, (SELECT json_agg(a.attnum ORDER BY a.attnum)
       FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)), '{}')
-    FROM pg_type t JOIN spaces n ON n.oid = t.typnamespace JOIN pg_class c ON c.oid = t.typrelid WHERE t.typtype = 'c' AND c.relkind = 'c'),
+    FROM kinds t),
  'views', (SELECT coalesce(json_object_agg(r.label, pg_get_viewdef(r.oid)), '{}') FROM relations r WHERE r.relkind IN ('v', 'm')),
- 'functions', (SELECT coalesce(json_object_agg(p.oid::regprocedure::text, md5(p.prosrc || coalesce(p.prosqlbody::text, ''))), '{}')
+ 'functions', (SELECT coalesce(json_object_agg(p.oid::regprocedure::text, concat_ws(' ', md5(p.prosrc || coalesce(p.prosqlbody::text, '')),
+      CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END, CASE WHEN p.proisstrict THEN 'strict' END,
+      CASE WHEN p.prosecdef THEN 'security definer' END, 'settings ' || left(md5(p.proconfig::text), 8))), '{}')
     FROM pg_proc p JOIN spaces n ON n.oid = p.pronamespace
     WHERE p.prokind IN ('f', 'p') AND p.prorettype <> 'event_trigger'::regtype
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')),
@@ -172,7 +179,7 @@ class Schema:
     attributes: Mapping[str, list[str] | None]  # of composite types, their names
     attribute_numbers: Mapping[str, list[int] | None]  # which no other attribute of the type ever has
     views: Mapping[str, str]
-    functions: Mapping[str, str]
+    functions: Mapping[str, str]  # digest of the body, then what the function is declared to be
     triggers: Mapping[str, str]
     rules: Mapping[str, str]
     policies: Mapping[str, Mapping[str, Any]]
@@ -344,10 +351,16 @@ def _mapping_difference(what: str, old: Mapping[str, Any], new: Mapping[str, Any
         left, right = _comparable(old.get(name)), _comparable(new.get(name))
         if left == right or (isinstance(left or right, dict) and (left or right).get("table") in tables):
             continue
-        changed = "another body" if what == "functions" else _changed(left, right)
+        changed = redeclared(left, right) if what == "functions" and left and right else _changed(left, right)
         state = "new" if name not in old else "gone" if name not in new else changed
         lines.append(f"{word} {name}: {state}")
     return lines
+
+
+def redeclared(then: str, now: str) -> str:
+    """What is another about a function, as `Schema.functions` tells it."""
+    (old, _, was), (new, _, declared) = then.partition(" "), now.partition(" ")
+    return "another body" if old != new else f"is declared {declared} (was {was})"
 
 
 def _changed(left: Any, right: Any) -> str:

@@ -1,11 +1,10 @@
 """What the running release may do besides reading and writing rows, and cannot do any more: tell rows apart in an upsert,
-refresh a view beside its readers, call a function, reach an object at all, find the rows of a part through the whole."""
+refresh a view beside its readers, name a constraint or a sequence, find the rows of a part through the whole."""
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -13,19 +12,18 @@ import psycopg
 
 from harness.errors import InputError
 from harness.migrations.actions import quoted
+from harness.migrations.calls import check_calls
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.generator import row_sql
-from harness.migrations.rehearsal import Rehearsal, ordered_labels
+from harness.migrations.privileges import check_privileges
+from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.schema import Schema, quoted_label
 from harness.migrations.telling import finding
-from harness.migrations.tracing import Failure
-from harness.migrations.writing import CODE_FIRST, attempt
+from harness.migrations.writing import CODE_FIRST, attempt, new_failure
 
 __all__ = ["check_usage"]
 
 PHASE = "compatibility"
-_USED = {"SELECT", "INSERT", "UPDATE", "DELETE", "USAGE", "EXECUTE"}  # by an application while it runs
-_NOT_CALLED = "SELECT oid::regprocedure::text FROM pg_proc WHERE prorettype = 'trigger'::regtype"
 
 
 def check_usage(
@@ -35,9 +33,13 @@ def check_usage(
     old = rehearsal.before
     yield from _upserts(rehearsal, new, before, after)
     yield from _refreshes(rehearsal, new, before, after)
-    yield from _calls(rehearsal, old, new, before, after)
-    yield from _privileges(rehearsal, old, new)
+    yield from _constraint_names(rehearsal, new, before, after)
+    yield from _numbers(rehearsal, new, before, after)
+    yield from _steps(rehearsal, before, after)
+    yield from check_calls(rehearsal, new, before, after)
+    yield from check_privileges(rehearsal, new)
     yield from _parts(rehearsal, old, new, before, after)
+    yield from _joined(rehearsal, old, new, before, after)
     yield from _at_once(rehearsal, old, new)
 
 
@@ -55,12 +57,6 @@ def _unique(schema: Schema, table: str) -> dict[tuple[str, ...], str]:
     }
 
 
-def _new_failure(before: psycopg.Connection[Any], after: psycopg.Connection[Any], sql: str) -> Failure | None:
-    """Why `sql` is refused now, if it was not before."""
-    failure = attempt(after, sql)
-    return failure if isinstance(failure, Failure) and not isinstance(attempt(before, sql), Failure) else None
-
-
 def _upserts(
     rehearsal: Rehearsal, new: Schema, before: psycopg.Connection[Any], after: psycopg.Connection[Any]
 ) -> Iterator[Finding]:
@@ -75,7 +71,7 @@ def _upserts(
             upsert = f"ON CONFLICT ({', '.join(map(quoted, columns))})"
             with suppress(InputError):  # no row of this table can be made up; the rehearsal's notes say so
                 sql = f"{row_sql(before, old, table, {})} {upsert} DO NOTHING"
-                failure = _new_failure(before, after, sql)
+                failure = new_failure(before, after, sql)
                 if failure is not None:
                     evidence = f"INSERT INTO {table} … {upsert} worked and now says {failure}: does the running release do that?"
                     yield finding(
@@ -90,6 +86,93 @@ def _upserts(
                     )
 
 
+def _constraint_names(
+    rehearsal: Rehearsal, new: Schema, before: psycopg.Connection[Any], after: psycopg.Connection[Any]
+) -> Iterator[Finding]:
+    """Constraints that an upsert may name, on the same columns under another name."""
+    old = rehearsal.before
+    for key, entry in sorted(old.constraints.items()):
+        table, name = str(entry["table"]), str(entry["name"])
+        if entry["kind"] not in {"u", "p", "x"} or key in new.constraints or not new.is_table(table):
+            continue
+        heirs = [str(e["name"]) for e in new.constraints.values() if _alike(e, entry)]
+        with suppress(InputError):  # no row of this table can be made up; the rehearsal's notes say so
+            sql = f"{row_sql(before, old, table, {})} ON CONFLICT ON CONSTRAINT {quoted(name)} DO NOTHING"
+            failure = new_failure(before, after, sql) if heirs else None
+            if failure is not None:
+                evidence = (
+                    f"INSERT INTO {table} … ON CONFLICT ON CONSTRAINT {name} worked and now says {failure}: it is called "
+                    f"{heirs[0]}; does the running release say its name, or look for it in errors?"
+                )
+                cause = rehearsal.speaks_of(name)
+                yield finding(
+                    "compat.old-app-write-fails",
+                    Severity.LOW,
+                    PHASE,
+                    cause,
+                    evidence,
+                    table=table,
+                    status="predicted",
+                    remedy=CODE_FIRST,
+                )
+
+
+def _alike(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
+    return all(left[part] == right[part] for part in ("table", "kind", "columns"))
+
+
+def _numbers(
+    rehearsal: Rehearsal, new: Schema, before: psycopg.Connection[Any], after: psycopg.Connection[Any]
+) -> Iterator[Finding]:
+    """Sequences that gave numbers, and are not found under their names any more."""
+    old = rehearsal.before
+    for sequence in old.sequences:
+        if sequence in new.sequences:
+            continue
+        fed = [entry for entry in old.numbering.values() if entry["sequence"] == sequence]
+        if fed and not any((entry["table"], entry["column"]) in new.columns for entry in fed):
+            continue  # it went with its column, which is told
+        failure = new_failure(before, after, f"SELECT nextval('{quoted_label(sequence)}')")
+        if failure is not None:
+            evidence = (
+                f"nextval of {sequence} worked and now says {failure}: does the running release ask it for numbers?"
+            )
+            yield finding(
+                "compat.old-app-write-fails",
+                Severity.LOW if fed else Severity.MEDIUM,
+                PHASE,
+                rehearsal.speaks_of(sequence.rpartition(".")[2]),
+                evidence,
+                status="predicted",
+                remedy="-- keep the sequence under its name until no release asks for it",
+            )
+
+
+_STEPS = """SELECT CASE WHEN schemaname = 'public' THEN sequencename ELSE schemaname || '.' || sequencename END, increment_by
+FROM pg_sequences"""
+
+
+def _steps(rehearsal: Rehearsal, before: psycopg.Connection[Any], after: psycopg.Connection[Any]) -> Iterator[Finding]:
+    """Sequences that leave fewer numbers out: who takes a block of numbers for each that it is given meets others' numbers."""
+    then, now = ({str(n): int(by) for n, by in each.execute(_STEPS).fetchall()} for each in (before, after))
+    for sequence, step in sorted(then.items()):
+        new_step = now.get(sequence, step)
+        if abs(new_step) < abs(step):
+            evidence = (
+                f"{sequence} went on by {step} and goes on by {new_step} now: a running release that takes the numbers "
+                "between for itself (allocationSize of Hibernate, a block for each call) writes keys that others have"
+            )
+            yield finding(
+                "compat.old-app-write-fails",
+                Severity.MEDIUM,
+                PHASE,
+                rehearsal.altering(sequence.rpartition(".")[2], "increment"),
+                evidence,
+                status="predicted",
+                remedy="-- first release code that takes one number for each call, everywhere, then migrate",
+            )
+
+
 def _refreshes(
     rehearsal: Rehearsal, new: Schema, before: psycopg.Connection[Any], after: psycopg.Connection[Any]
 ) -> Iterator[Finding]:
@@ -98,7 +181,7 @@ def _refreshes(
         if rehearsal.before.kind(view) != "m" or new.kind(view) != "m" or not lost:
             continue
         sql = f"REFRESH MATERIALIZED VIEW CONCURRENTLY {quoted_label(view)}"
-        failure = _new_failure(before, after, sql)
+        failure = new_failure(before, after, sql)
         if failure is not None:
             evidence = f"REFRESH MATERIALIZED VIEW CONCURRENTLY {view} worked and now says {failure}"
             cause = rehearsal.speaks_of(_unique(rehearsal.before, view)[min(lost)])
@@ -106,64 +189,6 @@ def _refreshes(
             yield finding(
                 "compat.old-app-write-fails", Severity.MEDIUM, PHASE, cause, evidence, table=view, remedy=remedy
             )
-
-
-def _calls(
-    rehearsal: Rehearsal, old: Schema, new: Schema, before: psycopg.Connection[Any], after: psycopg.Connection[Any]
-) -> Iterator[Finding]:
-    gone = [name for name in old.functions if name not in new.functions]
-    of_triggers = {str(row[0]) for row in before.execute(_NOT_CALLED).fetchall()} if gone else set()
-    for function in sorted(set(gone) - of_triggers):
-        name, _, given = function.removesuffix(")").partition("(")
-        values = ", ".join(f"NULL::{kind}" for kind in given.split(",")) if given else ""
-        sql = f"EXPLAIN SELECT {name}({values})"
-        failure = _new_failure(before, after, sql)
-        if failure is not None:
-            evidence = f"a call of {function} worked and now says {failure}: does the running release call it?"
-            yield finding(
-                "compat.old-app-read-fails",
-                Severity.MEDIUM,
-                PHASE,
-                rehearsal.speaks_of(name.rsplit(".", maxsplit=1)[-1].strip('"')),
-                evidence,
-                status="predicted",
-                remedy="-- keep the old signature beside the new one until no release calls it",
-            )
-
-
-def _privileges(rehearsal: Rehearsal, old: Schema, new: Schema) -> Iterator[Finding]:
-    there = {line.split(": ", 1)[0] for line in new.grants}
-    lost: dict[tuple[str, str, bool], list[str]] = defaultdict(list)
-    for line, owns in old.grants.items():
-        label, _, text = line.partition(": ")
-        privilege, _, role = text.removeprefix("grant ").removesuffix(" with grant option").partition(" to ")
-        kept = {f"{label}: grant {privilege} to {who}" for who in (role, "PUBLIC")}
-        kept |= {f"{grant} with grant option" for grant in kept}
-        if privilege in _USED and label in there and not kept & new.grants.keys():
-            lost[label, role, owns].append(privilege)
-    for (label, role, owns), privileges in sorted(lost.items()):
-        made_anew = _oid(old, label) != _oid(new, label)
-        if owns and made_anew:
-            continue  # whoever migrates owns what it makes
-        who = "the owner until now" if owns else role
-        why = "it was dropped and made anew" if made_anew else "it has another owner" if owns else "they are revoked"
-        evidence = f"{who} had {ordered_labels(sorted(privileges))} on {label} and has not any more: {why}"
-        bare = label.partition("(")[0].rsplit(".", maxsplit=1)[-1]
-        words = ("drop", "rename") if made_anew else ("owner",) if owns else ("revoke",)
-        is_table = label in old.tables
-        yield finding(
-            "compat.privileges-lost",
-            Severity.HIGH if made_anew else Severity.MEDIUM,
-            PHASE,
-            rehearsal.altering(bare, *words),
-            evidence,
-            table=label if is_table else "",
-            names={
-                "privileges": ", ".join(sorted(privileges)),
-                "object": ".".join(map(quoted, label.split(".", 1))) if is_table else label,
-                "role": "…" if owns else role if role == "PUBLIC" else quoted(role),
-            },
-        )
 
 
 _LATER = re.compile(r" DEFERRABLE\b")
@@ -191,11 +216,6 @@ def _at_once(rehearsal: Rehearsal, old: Schema, new: Schema) -> Iterator[Finding
         )
 
 
-def _oid(schema: Schema, label: str) -> Any:
-    """What tells a relation from another of the same name; None for other objects."""
-    return schema.tables.get(label, {}).get("oid")
-
-
 def _parts(
     rehearsal: Rehearsal, old: Schema, new: Schema, before: psycopg.Connection[Any], after: psycopg.Connection[Any]
 ) -> Iterator[Finding]:
@@ -214,4 +234,28 @@ def _parts(
                 evidence,
                 table=parent,
                 remedy=f"-- first release code that does not ask {parent} for these rows, then migrate",
+            )
+
+
+def _joined(
+    rehearsal: Rehearsal, old: Schema, new: Schema, before: psycopg.Connection[Any], after: psycopg.Connection[Any]
+) -> Iterator[Finding]:
+    """Tables that stood alone and are part of a whole now: queries of it find their rows too."""
+    for child, parent in sorted(new.partitions.items()):
+        if child not in old.tables or parent not in old.tables or old.partitions.get(child) == parent:
+            continue
+        then, now = (attempt(each, f"SELECT FROM {quoted_label(parent)}") for each in (before, after))
+        if isinstance(then, int) and isinstance(now, int) and now > then:
+            evidence = (
+                f"queries of {parent} found {then:,} rows and find {now:,} now, those of {child} among them; UPDATE and "
+                f"DELETE of {parent} reach them too"
+            )
+            yield finding(
+                "compat.rows-shown",
+                Severity.MEDIUM,
+                PHASE,
+                rehearsal.altering(child.rsplit(".", maxsplit=1)[-1], "attach", "inherit"),
+                evidence,
+                table=parent,
+                remedy=f"-- does the running release count on these rows not being in {parent}? It can say FROM ONLY {quoted_label(parent)}",
             )

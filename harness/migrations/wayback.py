@@ -13,6 +13,7 @@ from harness.migrations.actions import quoted
 from harness.migrations.attributes import about_attributes, kept_as_text
 from harness.migrations.compatibility import new_kinds
 from harness.migrations.findings import Finding, Severity
+from harness.migrations.gaps import fills_only_gaps
 from harness.migrations.generator import row_sql
 from harness.migrations.literals import overwrites
 from harness.migrations.reading import Script, read
@@ -158,7 +159,8 @@ def _restored(
         statement = (
             about_attributes(rehearsal, "DROP", "drop") if within else _about(rehearsal, change.table, change.column)
         )
-        if any(fills_gaps(s) for s in rehearsal.statements if change.table in s.text):
+        filled = any(fills_gaps(s) for s in rehearsal.statements if change.table in s.text)
+        if filled or fills_only_gaps(rehearsal, rehearsal.widest, connection, change):
             continue
         keyed = change.kind == "values changed" and overwrites(statement)
         yield finding(

@@ -24,7 +24,7 @@ from harness.migrations.telling import finding
 from harness.migrations.tracing import Failure, execute, failure_of
 from harness.migrations.values import SIZE, base_type
 
-__all__ = ["CODE_FIRST", "Writes", "attempt", "emptied"]
+__all__ = ["CODE_FIRST", "Writes", "attempt", "emptied", "new_failure"]
 
 PHASE = "compatibility"
 _OTHER = {
@@ -62,6 +62,12 @@ def attempt(connection: psycopg.Connection[Any], sql: str) -> int | Failure:
         return failure_of(problem)
 
 
+def new_failure(before: psycopg.Connection[Any], after: psycopg.Connection[Any], sql: str) -> Failure | None:
+    """Why `sql` is refused now, if it was not before."""
+    failure = attempt(after, sql)
+    return failure if isinstance(failure, Failure) and not isinstance(attempt(before, sql), Failure) else None
+
+
 class Writes:
     """The old schema's writes, on both databases."""
 
@@ -71,13 +77,19 @@ class Writes:
         self.rehearsal, self.old, self.new = rehearsal, rehearsal.before, new
         self.before, self.after = before, after
 
+    def diverted(self) -> list[str]:
+        """Tables whose rules or triggers are others, or may do another thing."""
+        return [table for table in self._kept() if self._diverted(table)]
+
+    def _kept(self) -> list[str]:
+        both = (t for t in sorted(self.old.tables) if self.old.is_table(t) and self.new.is_table(t))
+        return [table for table in both if table not in self.old.partitions]
+
     def findings(self, told: Collection[str]) -> Iterator[Finding]:
         """Writes that are swallowed, refused, or reach further than they did; of tables `told` the INSERT is known to fail."""
-        for table in sorted(self.old.tables):
-            if not self.old.is_table(table) or not self.new.is_table(table) or table in self.old.partitions:
-                continue
+        for table in self._kept():
             if self._diverted(table):
-                for command, sql in self._writes(table):
+                for command, sql in self.of(table):
                     yield from self._swallowed(table, command, sql)
                 yield from self._refused(table, told)
                 yield from self._replaced(table)
@@ -91,9 +103,14 @@ class Writes:
             for schema in (self.old, self.new)
             for kind in (schema.rules, schema.triggers)
         ]
-        return mine[:2] != mine[2:] or bool(mine[3] and self.old.functions != self.new.functions)
+        return mine[:2] != mine[2:] or bool(mine[3] and self._moved())
 
-    def _writes(self, table: str) -> Iterator[tuple[str, str]]:
+    def _moved(self) -> bool:
+        """Whether anything is another that a trigger may name: it finds that out when it fires."""
+        named = ("functions", "columns", "enums", "sequences", "views", "constraints")
+        return any(getattr(self.old, what) != getattr(self.new, what) for what in named)
+
+    def of(self, table: str) -> Iterator[tuple[str, str]]:
         """INSERTs, an UPDATE that changes a value of every row, a DELETE of every row, as far as the old schema takes them."""
         with suppress(InputError):  # no row of this table can be made up; the rehearsal's notes say so
             yield "INSERT", row_sql(self.before, self.old, table, {})
@@ -185,7 +202,7 @@ class Writes:
         if names:
             sql = f"UPDATE {quoted_label(table)} SET {', '.join(f'{name} = {name}' for name in names)}"
             yield "UPDATE", sql, True
-        for command, sql in self._writes(table):
+        for command, sql in self.of(table):
             yield command, sql, command != "UPDATE"
 
     def _keys(self, table: str) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
