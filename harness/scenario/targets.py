@@ -61,6 +61,8 @@ class Target(Struct, frozen=True):
     def chosen(self) -> list[str]:
         """The options of the command line that choose it again, as a report may show them."""
         named = [] if self.name == "reference" else ["--target", self.name]
+        if self.url is not None and self.schema == "before":  # of others it stands in the name
+            named += ["--schema", self.schema]
         return [*named, "--start", mask_word(self.start)] if self.start else named
 
     @property

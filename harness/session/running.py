@@ -264,8 +264,10 @@ class _CaseWorker:
 
 
 def _failed_again(options: RunOptions, target: Target) -> str:
-    """The command that runs again, on the same target, what failed of these files."""
-    words = ["harness", "run", *options.paths, *target.chosen, "--last-failed"]
+    """The command that runs again, on the same target and database, what failed of these files."""
+    known = {"auto", os.environ.get("HARNESS_DATABASE")}  # the shell that it is copied into has that too
+    database = [] if options.database in known else ["--database", options.database]
+    words = ["harness", "run", *options.paths, *target.chosen, *database, "--last-failed"]
     return mask_command(words)
 
 
