@@ -48,7 +48,13 @@ def run(
         typer.Option("--covers", help="Only scenarios that cover this rule, e.g. R16.", rich_help_panel=_SELECT),
     ] = None,
     last_failed: Annotated[
-        bool, typer.Option("--last-failed", "--lf", help="Only what failed in the latest run.", rich_help_panel=_SELECT)
+        bool,
+        typer.Option(
+            "--last-failed",
+            "--lf",
+            help="Only what failed in the latest run, or was left over when that stopped.",
+            rich_help_panel=_SELECT,
+        ),
     ] = False,
     shard: Annotated[
         str | None,

@@ -16,16 +16,18 @@ from harness.errors import InputError, NothingSelected
 from harness.report.disk import writing
 from harness.report.manifest import Shard, read_manifest
 
-__all__ = ["LOST", "Outcome", "Times", "keep", "last_failed", "shard_of_latest", "times_of"]
+__all__ = ["LOST", "UNREACHED", "Outcome", "Times", "keep", "last_failed", "shard_of_latest", "times_of"]
 
 _FILE = "outcomes.json"
 _LOOKED_AT = 100  # runs, the newest first
 LOST = "lost"
-_BAD = frozenset({"failed", "error", LOST})
+UNREACHED = "unreached"
+_BAD = frozenset({"failed", "error", LOST, UNREACHED})
 
 
 class Outcome(Struct, frozen=True, omit_defaults=True):
-    """How one round of a case ended: as its record says, or `lost` with the worker that was on it."""
+    """How one round of a case ended: as its record says, `lost` with the worker that was on it, or `unreached` by a run that
+    was to run again what failed."""
 
     case_id: str
     outcome: str
@@ -50,7 +52,7 @@ def keep(directory: Path, outcomes: Iterable[Outcome]) -> None:
 
 
 def last_failed(reports: Path) -> frozenset[str]:
-    """The ids of the cases that did not hold in the latest run, or were lost in it.
+    """The ids of the cases that did not hold in the latest run, were lost in it, or had failed before and were not reached by it.
 
     Raises:
         NothingSelected: there was none, or there is no run.

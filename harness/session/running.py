@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -211,7 +212,15 @@ class _Course(Struct):
             else recorded.Outcome(s.case_id, s.outcome, s.duration_us)
             for s in self.result.scenarios
         )
-        recorded.keep(self.directory, done)
+        recorded.keep(self.directory, chain(done, self.unreached()))
+
+    def unreached(self) -> Iterator[recorded.Outcome]:
+        """What failed before this run, which runs that again, and was not reached: it has not held since."""
+        if self.options.last_failed:
+            reached = {s.scenario_id for s in self.result.scenarios}
+            for case in self.plan.cases:
+                if case.scenario_id not in reached:
+                    yield recorded.Outcome(case.case_id, recorded.UNREACHED)
 
 
 class _CaseWorker:

@@ -171,8 +171,8 @@ def test_what_failed_of_a_file_elsewhere_is_run_again_by_the_command_that_is_tol
 ) -> None:
     done = run(failing, "--report", tmp_path / "r", "--target", "legacy", "--schema", "after")
     told = [line.removeprefix("rerun   ") for line in done.out.splitlines() if line.startswith("rerun   harness run")]
-    again = "--target legacy@after --database embedded --last-failed"
-    assert told == [f"harness run {failing} {again} --report {tmp_path / 'r'}"]
+    choices = "--target legacy@after --database embedded --last-failed"
+    assert told == [f"harness run {failing} {choices} --report {tmp_path / 'r'}"]
     again = harness(*shlex.split(told[0])[1:])
     assert (again.code, "1 case on legacy@after" in again.out) == (1, True), again
 

@@ -175,6 +175,14 @@ def test_what_failed_last_is_read_from_the_records_where_a_run_kept_no_outcomes(
         ran(last_failed=True)
 
 
+def test_what_a_stopped_run_of_what_failed_left_over_has_still_failed(ran: Ran) -> None:
+    ran(tags=("not flaky",))
+    assert names(ran(last_failed=True, fail_fast=True)) == [SECOND]
+    assert names(ran(last_failed=True, max_failures=2)) == [SECOND, THIRD]
+    assert names(ran(last_failed=True, fail_fast=True, repeat=2)) == [f"{SECOND} #1"]
+    assert names(ran(last_failed=True)) == [SECOND, THIRD]
+
+
 def test_without_a_latest_run_nothing_can_have_failed_in_it(ran: Ran) -> None:
     with pytest.raises(NothingSelected, match="There is no latest run under"):
         ran(last_failed=True)
