@@ -51,7 +51,8 @@ SHORTEST_SECRET = 4
 """Characters of the shortest secret that can be masked: a shorter one would mask half the report."""
 _LONG_ENOUGH = 8
 """Characters of a secret that no word is by chance, in whatever case of letters."""
-_CUT = "…"  # how a message ends that was cut
+_CUTS = ("…", "...")  # where a message was cut: the harness writes the one, PostgreSQL and many products the other
+_CUT = re.compile("(" + "|".join(map(re.escape, _CUTS)) + ")")
 _HEAD = 6  # characters of a secret that are a leak
 _SIGN = 10  # characters of a secret that are looked for first: keys of one kind begin alike
 _REMEMBERED = 1_000_000  # characters of texts whose masked form is remembered: headers, titles, paths, pages come again
@@ -121,7 +122,8 @@ class Redactor:
         self._signs: tuple[str, ...] = ()
         self._telling = _HINTS
         self._heads: set[str] = set()
-        self._longest_head = 0
+        self._tails: set[str] = set()
+        self._longest_piece = 0
         self._texts = _Remembered(self._text)
         self._bodies = _Remembered(self._body)
 
@@ -133,7 +135,7 @@ class Redactor:
             )
         self._forms |= _derived(value)
         self._signs = _least({form[:_SIGN] for form in self._forms})
-        self._telling = (*_HINTS, *self._signs, _CUT)
+        self._telling = (*_HINTS, *self._signs, *_CUTS)
         self._compiled = None
         self._heads = set()
         self._texts.forget()
@@ -148,7 +150,7 @@ class Redactor:
             return text
         if any(map(text.__contains__, self._signs)):
             text = self._secrets().sub(MASK, text)
-        if self._forms and _CUT in text:
+        if self._forms and any(map(text.__contains__, _CUTS)):
             text = self._cut_short(text)
         for hints, pattern, mask in _CREDENTIALS:
             if any(map(text.__contains__, hints)):
@@ -199,15 +201,34 @@ class Redactor:
         """`text`, cut somewhere, perhaps in the middle of a secret: what is left of the secret is masked too."""
         if not self._heads:
             self._heads = {form[:length] for form in self._forms for length in range(_HEAD, len(form))}
-            self._longest_head = max(map(len, self._heads), default=0)
-        *before, last = text.split(_CUT)
-        return _CUT.join([*map(self._headless, before), last])
+            self._tails = {form[-length:] for form in self._forms for length in range(_HEAD, len(form))}
+            self._longest_piece = max(map(len, self._heads), default=0)
+        first, *rest = _CUT.split(text)
+        kept = [self._headless(first) if rest else first]
+        for cut, piece in zip(rest[::2], rest[1::2], strict=True):
+            kept += (cut, self._left_of_a_secret(piece, last=len(kept) + 1 == len(rest)))
+        return "".join(kept)
+
+    def _left_of_a_secret(self, piece: str, *, last: bool) -> str:
+        """What follows a cut; if it is not the last piece, before another."""
+        bare = piece.strip()
+        if not last and len(bare) >= _HEAD and any(bare in form for form in self._forms):
+            return piece.replace(bare, MASK)
+        without = self._tailless(piece)
+        return without if last else self._headless(without)
 
     def _headless(self, text: str) -> str:
         bare = text.rstrip()
-        for length in range(min(len(bare), self._longest_head), _HEAD - 1, -1):
+        for length in range(min(len(bare), self._longest_piece), _HEAD - 1, -1):
             if bare[-length:] in self._heads:
                 return bare[:-length] + MASK + text[len(bare) :]
+        return text
+
+    def _tailless(self, text: str) -> str:
+        bare = text.lstrip()
+        for length in range(min(len(bare), self._longest_piece), _HEAD - 1, -1):
+            if bare[:length] in self._tails:
+                return text[: len(text) - len(bare)] + MASK + bare[length:]
         return text
 
     def _secrets(self) -> re.Pattern[str]:

@@ -233,6 +233,27 @@ def test_what_is_left_of_a_token_that_a_message_cuts_is_masked_too() -> None:
     assert redactor.text(f"got {whole[:40]} and more") == f"got {whole[:40]} and more"  # not a token, and not cut
 
 
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("got {head}...", "got ***..."),
+        ("JSON data, line 1: ...{tail} and more", "JSON data, line 1: ...*** and more"),
+        ("…{tail}", "…***"),
+        ("… {tail}\n", "… ***\n"),
+        ("...{middle}...", "...***..."),
+        ("a…{tail}, {head}… b…{tail}", "a…***, ***… b…***"),
+        ("{head}.... {tail}", "***.... {tail}"),
+        ("wait ... for {tail} ... {head} and …", "wait ... for {tail} ... {head} and …"),
+        ("...short", "...short"),
+    ],
+)  # fmt: skip
+def test_what_is_left_of_a_secret_is_masked_on_either_side_of_a_cut(text: str, masked: str) -> None:
+    redactor = Redactor()
+    redactor.add_secret("door-7f3a9c1e5b-code")
+    parts = {"head": "door-7f3a9", "tail": "1e5b-code", "middle": "7f3a9c"}
+    assert redactor.text(text.format(**parts)) == masked.format(**parts)
+
+
 def test_what_is_left_of_a_secret_that_a_message_cuts_is_masked_too(redactor: Redactor) -> None:
     for length in range(6, len(SECRET)):
         assert redactor.text(f"got {SECRET[:length]} …  7:39") == f"got {MASK} …  7:39"
