@@ -5,8 +5,6 @@ What a run needs before its first scenario, and nothing more; `recording` has it
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -16,13 +14,12 @@ from msgspec import Struct, field
 
 from harness.errors import InputError
 from harness.records import SCHEMA_VERSION
-from harness.report.disk import disk_errors, point, replace_text
+from harness.report.disk import disk_errors, point
 from harness.report.manifest import Manifest, Shard, read_manifest, write_manifest
+from harness.report.planned import write_plan
 from harness.report.provenance import Scrubber, Surroundings, input_hashes, surroundings
 
-__all__ = ["PLAN", "RunInfo", "read_plan", "start"]
-
-PLAN = "plan.json"
+__all__ = ["RunInfo", "start"]
 
 
 class RunInfo(Struct, frozen=True, kw_only=True):
@@ -72,7 +69,7 @@ def start(directory: Path, info: RunInfo, around: Surroundings | None = None) ->
     )
     with disk_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
-    replace_text(directory / PLAN, json.dumps(list(info.planned), ensure_ascii=False, indent=0) + "\n")
+    write_plan(directory, info.planned)
     write_manifest(directory, manifest)
     point(directory.parent / "latest", directory.name)
     return manifest
@@ -85,17 +82,3 @@ def _after_the_latest(directory: Path, began: datetime) -> datetime | None:
         if latest.resolve() != directory.resolve() and (before := read_manifest(latest).order) >= began:
             return before + timedelta(microseconds=1)
     return None
-
-
-def read_plan(directory: Path) -> list[str]:
-    """The ids of the cases that a run planned, in order; none where no plan was kept. InputError when it is damaged."""
-    path = directory / PLAN
-    try:
-        found = json.loads(path.read_bytes()) if path.is_file() else []
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is damaged: {error}.", "Restore it, or remove it: the rest is read then.") from error
-    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
-        raise InputError(
-            f"{path} is damaged: it is no list of ids.", "Restore it, or remove it: the rest is read then."
-        )
-    return [sys.intern(each) for each in found]

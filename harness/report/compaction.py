@@ -6,7 +6,7 @@ Reads each record once; memory holds a few batches of rows and where each execut
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def compact(
     parts: Parts,
     into: Path,
     run_id: str,
-    planned: Sequence[str],
+    planned: Iterable[str],
     cases: Cases,
     listen: Callable[[Sequence[bytes], Sequence[bytes]], None],
 ) -> Compacted:

@@ -13,12 +13,12 @@ from harness.errors import InputError
 from harness.project import place
 from harness.records import SCHEMA_VERSION, TABLES, Record, table_of
 from harness.report.arrow import arrow_schema, arrow_table
-from harness.report.beginning import read_plan
 from harness.report.compaction import EVENTS, MEASURED
 from harness.report.frames import frame
 from harness.report.lines import Row, expanded, join, record_of, row_of
 from harness.report.manifest import Manifest, read_manifest
 from harness.report.parts import Execution, read_parts
+from harness.report.planned import read_plan
 from harness.report.upgrades import check_version, upgrade
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import re
 import sys
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import lru_cache, partial
 from pathlib import Path
@@ -135,7 +135,7 @@ class Parts:
             file = self._files.setdefault(record.file, len(self._files))
             self._results.extend((_hash((record.scenario_id, record.attempt)), file, min(max(record.line, 0), _HASHES)))
 
-    def executions(self, planned: Sequence[str] = ()) -> Iterator[Execution]:
+    def executions(self, planned: Iterable[str] = ()) -> Iterator[Execution]:
         """Every execution: in the order of `planned`, the others after them by file and line."""
         self._bodies.sort()
         regions, results = _Found(self._regions), _Found(self._results)
@@ -162,7 +162,7 @@ class Parts:
                 yield Execution(key[0], key[1], bool(results.of(key)), [*new, *own], known)
 
     def _ordered(
-        self, planned: Sequence[str], regions: _Found, results: _Found, streams: Sequence[IO[bytes]]
+        self, planned: Iterable[str], regions: _Found, results: _Found, streams: Sequence[IO[bytes]]
     ) -> Iterator[Key]:
         attempts = sorted(self._attempts)
         for scenario_id in planned:

@@ -7,7 +7,9 @@ that is killed in between keeps its parts, and `load` reads those.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -15,7 +17,6 @@ from msgspec.structs import replace
 
 from harness.memory import uncollected
 from harness.report import allure, ctrf, junit
-from harness.report.beginning import read_plan
 from harness.report.cases import Cases, outcome_of, totals_of
 from harness.report.compaction import EVENTS, MEASURED, Compacted, compact
 from harness.report.disk import disk_errors, sha256_of
@@ -23,6 +24,7 @@ from harness.report.events import PART_PATTERN
 from harness.report.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from harness.report.page import Page
 from harness.report.parts import read_parts
+from harness.report.planned import read_plan
 
 __all__ = ["finish"]
 
@@ -62,7 +64,7 @@ def _write_for_others(work: Path, ended: Manifest, found: Compacted, page: Page,
         allure.write(work / "allure-results", ended, cases, work / EVENTS, work / MEASURED)
 
 
-def _ended(manifest: Manifest, found: Compacted, planned: Sequence[str], interrupted: bool) -> Manifest:
+def _ended(manifest: Manifest, found: Compacted, planned: Iterable[str], interrupted: bool) -> Manifest:
     totals = totals_of(found.cases, found.checks)
     missing = _missing(found, planned)
     return replace(
@@ -75,12 +77,15 @@ def _ended(manifest: Manifest, found: Compacted, planned: Sequence[str], interru
     )
 
 
-def _missing(found: Compacted, planned: Sequence[str]) -> list[str]:
-    """What was planned and has no result."""
-    left = dict.fromkeys(planned)
-    for case in found.cases:
-        left.pop(case.last["scenario_id"], None)
-    return [f"No result: {scenario_id}" for scenario_id in left]
+def _missing(found: Compacted, planned: Iterable[str]) -> list[str]:
+    """What was planned and has no result: told by 64 bits of the ids' hashes, since there may be many."""
+    done = array("q", sorted(hash(case.last["scenario_id"]) for case in found.cases))
+
+    def has_result(scenario_id: str) -> bool:
+        at = bisect_left(done, wanted := hash(scenario_id))
+        return at < len(done) and done[at] == wanted
+
+    return [f"No result: {scenario_id}" for scenario_id in planned if not has_result(scenario_id)]
 
 
 def _outputs(directory: Path) -> list[Path]:
