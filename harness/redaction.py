@@ -105,9 +105,9 @@ _QUERY_PASSWORD = re.compile(r"[?&](?:ssl)?password=(?P<password>(?:(?!&\w+=).)+
 
 # What a command line gives to a variable or an option whose name says that it is secret.
 _ASSIGNED = re.compile(
-    r"""((?<![\w-])(?:[\w-]*(?:pass(?:word|wd|phrase)?|secret|token|[_-]key)=|--?[\w-]*(?:pass(?:word|wd|phrase)?|secret|token|[_-]key)\s+)["']?)"""
-    r"""[^\s"']+""",
-    re.IGNORECASE,
+    r"""((?<![\w-])(?:[\w-]*(?:pass(?:word|wd|phrase)?|secret|token|[_-]key)=|--?[\w-]*(?:pass(?:word|wd|phrase)?|secret|token|[_-]key)\s+))"""
+    r"""(?:(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?:[^\s"'\\]|\\.)+)+|["'].+)""",  # in quotes, with spaces, is one value too
+    re.IGNORECASE | re.DOTALL,
 )
 
 

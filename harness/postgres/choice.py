@@ -16,7 +16,7 @@ from typing import Literal
 from msgspec import Struct
 
 from harness.errors import InputError
-from harness.redaction import mask_address
+from harness.redaction import mask_address, mask_word
 
 __all__ = ["Choice", "parse_choice"]
 
@@ -48,4 +48,4 @@ def parse_choice(text: str) -> Choice:
             return Choice("embedded", argument or None, word)
         case "testcontainers":
             return Choice("testcontainers", argument or None, word)
-    raise InputError(f"There is no database called {mask_address(word)!r}.", _REMEDY)
+    raise InputError(f"There is no database called {mask_word(word)!r}.", _REMEDY)

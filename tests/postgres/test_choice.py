@@ -32,7 +32,19 @@ def test_a_choice_is_read(text: str, expected: Choice) -> None:
     assert parse_choice(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "sqlite", "embedded:", "auto:x", "mysql://u:secret@h/d", "Embedded"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "sqlite",
+        "embedded:",
+        "auto:x",
+        "mysql://u:secret@h/d",
+        "Embedded",
+        "host=h password=secret",
+        "password='a secret' host=h",
+    ],
+)
 def test_another_word_is_refused_with_what_there_is(text: str) -> None:
     with pytest.raises(InputError, match="Choose auto, embedded, embedded:/path/to/bin, testcontainers") as caught:
         open_server(text)

@@ -161,8 +161,12 @@ def test_a_recorded_command_holds_no_piece_of_a_password(words: list[str], passw
 
 
 @pytest.mark.parametrize(
-    "words", ["env STRIPE_KEY=TAIL npm start", "serve --token TAIL", "serve '--db-password=TAIL'", "API_TOKEN='TAIL' x"]
-)
+    "words",
+    [
+        "env STRIPE_KEY=TAIL npm start", "serve --token TAIL", "serve '--db-password=TAIL'", "API_TOKEN='TAIL' x", "API_TOKEN='a TAIL' x",
+        """PASSWORD="it's TAIL" x""", "serve --token 'a TAIL'", r"serve --token a\ TAIL", "API_TOKEN='a'TAIL", "API_TOKEN='a TAIL", "host=h password='a TAIL'",
+    ],
+)  # fmt: skip
 def test_a_command_within_a_command_holds_no_secret_that_its_names_tell(words: str) -> None:
     said = mask_command(["harness", "run", "--start", words])
     assert "TAIL" not in said
