@@ -138,10 +138,58 @@ def server() -> Path:
     return place / "node_modules" / "yaml-language-server" / "bin" / "yaml-language-server"
 
 
+def answers(server: Path, tmp_path: Path, schema: Path, probes: list[dict[str, Any]]) -> list[Any]:
+    """What the server answers to each of `probes` over `schema`."""
+    (tmp_path / "client.js").write_text(CLIENT, encoding="utf-8")
+    command = ["node", str(tmp_path / "client.js"), str(server), str(schema)]
+    done = subprocess.run(command, input=json.dumps(probes), capture_output=True, text=True, timeout=120, check=True)
+    found: list[Any] = json.loads(done.stdout)
+    return found
+
+
+BROOD = '''
+from dataclasses import dataclass
+from typing import Annotated, Literal
+from harness.scenario.registry import verb
+
+@dataclass(frozen=True)
+class BroodArgs:
+    over: Annotated[Literal["prices", "times"], "what weighs on the visitor"]
+    again: bool = False
+
+@verb("brood", shorthand="over")
+def brood(world, args: BroodArgs) -> None:
+    """The visitor broods over something."""
+'''
+
+
+@pytest.mark.npm
+@pytest.mark.slow
+def test_an_editor_knows_the_verbs_of_every_file_of_a_project(server: Path, tmp_path: Path) -> None:
+    two = USING.replace("own.py", "verbs/brood.py").replace("ponder: 5", "brood: prices")
+    root = make_project(tmp_path, {"one.yaml": USING, "two.yaml": two, "verbs.py": PONDER.replace("ponder", "sigh")})
+    (root / "scenarios" / "own.py").write_text(PONDER)
+    (root / "scenarios" / "verbs").mkdir()
+    (root / "scenarios" / "verbs" / "brood.py").write_text(BROOD)
+    (root / SCHEMA).write_text(editor_files(root)[SCHEMA], encoding="utf-8")
+    probes = [
+        probe("completion", "    when:\n      - |\n"),
+        probe("completion", "    when:\n      - brood:\n          |\n"),
+        probe("completion", "    when:\n      - brood:\n          over: |\n"),
+        probe("hover", "    when:\n      - bro|od: prices\n"),
+        probe("hover", "    when:\n      - brood: {ov|er: prices}\n"),
+    ]
+    verbs, keys, values, verb, key = answers(server, tmp_path, root / SCHEMA, probes)
+    assert {"ponder", "brood", "sigh", "create"} <= set(verbs)
+    assert {"over", "again"} <= set(keys)
+    assert {"prices", "times"} <= set(values)
+    assert "broods over something" in verb
+    assert "what weighs on the visitor" in key
+
+
 @pytest.mark.npm
 @pytest.mark.slow
 def test_an_editor_completes_and_explains(server: Path, tmp_path: Path) -> None:
-    (tmp_path / "client.js").write_text(CLIENT, encoding="utf-8")
     probes = [
         probe("completion", "    when:\n      - |\n"),
         probe("completion", "    when:\n      - create: {}\n        expect:\n          status: |\n"),
@@ -154,9 +202,7 @@ def test_an_editor_completes_and_explains(server: Path, tmp_path: Path) -> None:
         probe("hover", "    when:\n      - sele|ct_session: intro-call\n"),
         probe("hover", "    covers: [R0|4]\n"),
     ]
-    command = ["node", str(tmp_path / "client.js"), str(server), str(ROOT / SCHEMA)]
-    done = subprocess.run(command, input=json.dumps(probes), capture_output=True, text=True, timeout=120, check=True)
-    verbs, matchers, tables, columns, rules, verb, rule = json.loads(done.stdout)
+    verbs, matchers, tables, columns, rules, verb, rule = answers(server, tmp_path, ROOT / SCHEMA, probes)
     assert {"select_session", "create", "http", "parallel"} <= set(verbs)
     assert "<gte 1>" in matchers
     assert {"Booking", "BookingTransition", "User"} <= set(tables)
