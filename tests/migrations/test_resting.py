@@ -113,6 +113,7 @@ def test_another_default_is_told(rehearse: Rehearse, sql: str, severity: Severit
     [
         (PLACES, "ALTER TABLE place ADD country text", "a call of places() worked and now says 42804"),
         ("CREATE FUNCTION twice(int) RETURNS numeric LANGUAGE plpgsql AS 'BEGIN RETURN 2 * order_total($1); END';", "DROP FUNCTION order_total(integer)", "a call of twice(integer) worked and now says 42883"),
+        ("CREATE FUNCTION endless() RETURNS void LANGUAGE plpgsql AS 'BEGIN PERFORM FROM place; LOOP END LOOP; END';", "ALTER TABLE place ADD country text", ""),
         ("CREATE FUNCTION towns() RETURNS SETOF text LANGUAGE plpgsql AS 'BEGIN RETURN QUERY SELECT town FROM place; END';", "ALTER TABLE place ADD country text", ""),
     ],
 )  # fmt: skip
