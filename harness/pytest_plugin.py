@@ -7,13 +7,15 @@ Only pytest's public interface is used. Options of the command line that matter 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    import warnings
+
     from harness.scenario.model import Case
     from harness.session import Bench
 
@@ -54,6 +56,30 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_configure(config: pytest.Config) -> None:
     """Count how the scenarios end."""
     config.pluginmanager.register(_NothingRan(), "harness-nothing-ran")
+    config.pluginmanager.register(_Masking(config), "harness-masking")
+
+
+class _Masking:
+    """Masks what pytest itself kept of a scenario: the log that it captured, and warnings, which it hears before anybody."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def _mask(self, text: str) -> str:
+        bench = self._config.stash.get(_BENCH, None)
+        return text if bench is None else bench.stage.redactor.text(text)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        report.sections = [(name, self._mask(text)) for name, text in report.sections]
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_warning_recorded(self, warning_message: warnings.WarningMessage) -> None:
+        said = str(warning_message.message)
+        if (masked := self._mask(said)) != said:
+            warning_message.message = masked
 
 
 class _NothingRan:

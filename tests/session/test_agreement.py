@@ -236,3 +236,43 @@ def test_another_file_with_a_mistake_keeps_none_from_running(tmp_path: Path) -> 
     done = pytest_of(root / "scenarios" / "one.yaml", cwd=root)
     assert (done.code, "1 passed" in done.out) == (0, True), done
     assert harness("run", "scenarios/one.yaml", "--database", "embedded", cwd=root).code == 0
+
+
+TELLING = """
+import logging, threading, warnings
+from dataclasses import dataclass
+from harness.scenario.registry import verb
+
+@dataclass(frozen=True)
+class Args:
+    what: str
+
+@verb("tell", shorthand="what", kind="low")
+def tell(world, args: Args):
+    '''Tell it to whoever hears.'''
+    print("printed", args.what)
+    logging.getLogger(f"own.{args.what}").error("logged %s", args.what)
+    warnings.warn(f"warned of {args.what}")
+    thread = threading.Thread(target=int, args=(f"threaded {args.what}",))
+    thread.start()
+    thread.join()
+"""
+TOLD = """
+feature: Telling
+use: [telling.py]
+given: {catalog: production, visitor: anonymous, secrets: {door: canary-4f6a8c0e2b}}
+scenarios:
+  - scenario: A verb tells a secret
+    when: [{tell: $secrets.door}, {http: {GET: /api/nowhere}, expect: 200}]
+"""
+
+
+def test_what_pytest_itself_keeps_of_a_scenario_holds_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "telling.py").write_text(TELLING)
+    (tmp_path / "telling.yaml").write_text(TOLD)
+    options = ("-o", "junit_logging=all", f"--junitxml={tmp_path / 'junit.xml'}", "-rA")
+    done = pytest_of(tmp_path / "telling.yaml", *options)
+    said = done.out + done.err + (tmp_path / "junit.xml").read_text()
+    assert "canary" not in said
+    for word in ("printed ***", "logged ***", "warned of ***", "threaded ***"):
+        assert word in said
