@@ -66,6 +66,15 @@ def paid_for(record: Record) -> Record | None:
     return record
 
 
+def whose_client_is(value: str) -> Callable[[Record], Record | None]:
+    def told(record: Record) -> Record | None:
+        if isinstance(record, RowChange) and (record.table, record.column) == ("Booking", "clientId"):
+            return msgspec.structs.replace(record, after=value)
+        return paid_for(record)
+
+    return told
+
+
 @pytest.mark.parametrize(
     ("told", "reached"),
     [
@@ -73,6 +82,8 @@ def paid_for(record: Record) -> Record | None:
         (refused_by_the_server, [4, 4, 0, 0]),
         (refused_by_the_page, [0, 0, 0, 0]),
         (paid_for, [4, 4, 4, 4]),
+        (whose_client_is("null"), [4, 4, 3, 3]),  # the fourth is a scenario of a client, in which somebody else books
+        (whose_client_is('"10000000"'), [4, 4, 1, 1]),
     ],
 )
 def test_a_stage_needs_evidence_and_not_only_a_step_that_passed(

@@ -109,14 +109,16 @@ def funnel(run: Run) -> pd.DataFrame:
     """How far the cases of each path come: stage, path, cases, share of that path's executed cases.
 
     A case reaches a stage when it reached the one before: the page let it choose, the visitor took a time at Calendly, a
-    row of `"Booking"` is there, one with a price is paid. A step that expects a refusal and gets it is none of these.
+    row of `"Booking"` is there, one with a price is paid. A step that expects a refusal and gets it is none of these, nor is
+    the booking of a visitor of the other path who takes part.
     Most scenarios stop on purpose before they pay.
     """
     import pandas as pd
 
-    cases, stages = _executed(run), _reached(run)
+    cases = _executed(run)
     rows = []
     for path in PATHS:
+        stages = _reached(run, path)
         reached = set(cases.loc[cases["path"] == path, "scenario_id"])
         total = max(1, len(reached))
         for stage, there in zip(_STAGES, stages, strict=True):
@@ -205,7 +207,7 @@ def _of(run: Run, table: str, ids: set[str]) -> pd.DataFrame:
     return rows[rows["scenario_id"].isin(list(ids))]
 
 
-def _reached(run: Run) -> tuple[set[str], ...]:
+def _reached(run: Run, path: str) -> tuple[set[str], ...]:
     """The cases with evidence of each stage, whether or not they came through the one before."""
     import pandas as pd
 
@@ -214,7 +216,7 @@ def _reached(run: Run) -> tuple[set[str], ...]:
     done = steps[steps["outcome"] == "passed"].merge(refused, how="left", indicator="was")
     done = done[done["was"] == "left_only"]
     rows = final_rows(run, "row_changes")
-    rows = rows[rows["table"] == "Booking"]
+    rows = _without(rows[rows["table"] == "Booking"], path)
     amounts = rows[rows["column"] == "amount"]
     free = amounts[pd.to_numeric(amounts["after"].str.strip('"'), errors="coerce").fillna(0) == 0]
     paid = rows[(rows["column"] == "paymentStatus") & (rows["after"] == '"PAID"')]
@@ -225,6 +227,14 @@ def _reached(run: Run) -> tuple[set[str], ...]:
         set(rows.loc[rows["operation"] == "insert", "scenario_id"]),
         set(paid.loc[paid["was"] == "left_only", "scenario_id"]),
     )
+
+
+def _without(bookings: pd.DataFrame, path: str) -> pd.DataFrame:
+    """The changes without those of bookings that were stored for a visitor of the other path."""
+    clients = bookings[(bookings["operation"] == "insert") & (bookings["column"] == "clientId")]
+    others = clients[(clients["after"] == "null") != (path == "anonymous")][["scenario_id", "key"]].drop_duplicates()
+    told = bookings.merge(others, how="left", on=["scenario_id", "key"], indicator="whose")
+    return told[told["whose"] == "left_only"].drop(columns="whose")
 
 
 def _template(path: str) -> str:
