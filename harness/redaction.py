@@ -292,6 +292,8 @@ def _derived(value: str) -> set[str]:
     forms |= {html.escape(value).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")}  # Jinja's
     if "'" in value:
         forms |= {value.replace("'", "''"), shlex.quote(value)[1:-1]}  # within quotes of SQL, of a shell
+    literal = value.replace("\\", "\\\\").replace("'", "''")  # within E'…' of PostgreSQL; in JSON
+    forms |= {literal, json.dumps(literal)[1:-1], json.dumps(literal, ensure_ascii=False)[1:-1]}
     forms |= {unicodedata.normalize("NFC", value), unicodedata.normalize("NFD", value)}
     lines = [line.strip() for line in value.splitlines()]
     forms |= {line for line in lines if len(lines) > 1 and len(line) >= _LONG_ENOUGH}

@@ -258,6 +258,13 @@ def test_what_is_left_of_a_secret_is_masked_on_either_side_of_a_cut(text: str, m
     assert redactor.text(text.format(**parts)) == masked.format(**parts)
 
 
+def test_a_secret_is_masked_as_a_literal_of_postgresql_and_that_in_json() -> None:
+    redactor, literal = Redactor(), r"""E'it''s "q" \\back é'"""
+    redactor.add_secret(r"""it's "q" \back é""")
+    for said in (literal, json.dumps(literal)[1:-1], json.dumps(literal, ensure_ascii=False)[1:-1]):
+        assert redactor.text(said) == f"E'{MASK}'"
+
+
 def test_what_is_left_of_a_secret_that_a_message_cuts_is_masked_too(redactor: Redactor) -> None:
     for length in range(6, len(SECRET)):
         assert redactor.text(f"got {SECRET[:length]} …  7:39") == f"got {MASK} …  7:39"
