@@ -19,8 +19,8 @@ __all__ = ["lost", "record_of", "rerun", "text_of"]
 
 
 def rerun(case: Case, target: Target, seed: int) -> str:
-    """The command that runs a case again."""
-    return shlex.join(["harness", "run", case.selector, *target.chosen, "--seed", str(seed)])
+    """The command that runs this case again, and no other."""
+    return shlex.join(["harness", "run", *case.selection, *target.chosen, "--seed", str(seed)])
 
 
 def text_of(case: Case, target: Target, seed: int, outcome: records.Outcome, failure: Failure) -> str:

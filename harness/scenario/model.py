@@ -264,8 +264,19 @@ class Case(Struct, frozen=True, dict=True):
 
     @property
     def selector(self) -> str:
-        """`file:line`, what `harness run` takes to run it again."""
+        """`file:line`, where its scenario stands, as `harness run` takes it."""
         return f"{self.scenario.file}:{self.scenario.position.line}"
+
+    @property
+    def tail(self) -> str:
+        """What its id adds to its scenario's: its parameters, and which repetition."""
+        return self.case_id[len(self.scenario.stem) :]
+
+    @property
+    def selection(self) -> tuple[str, ...]:
+        """What selects it and no other on the command line: its scenario's cases share a line."""
+        alone = len(self.scenario.rows_of_params) * self.scenario.repeat == 1
+        return (self.selector,) if alone else (self.selector, "-k", self.tail)
 
     @property
     def feature(self) -> str:

@@ -28,7 +28,8 @@ __all__ = ["Selection", "divided", "repeated", "select", "shuffled"]
 class Selection(Struct, frozen=True):
     """What the command line asks for; an empty selection is everything.
 
-    places: files, directories, `file:LINE`. text: part of a case's id, title or feature, whatever the case of letters.
+    places: files, directories, `file:LINE`. text: part of a case's id, title or feature, whatever the case of letters; where it is the
+    whole tail of a case's id (`[session=intro-call]`), the other cases of that scenario are not meant.
     tag: an expression over tags (`smoke and not slow`). covers: rule ids, one of which is covered.
     only: case ids (the last failed ones).
     """
@@ -73,7 +74,7 @@ def _wishes(suite: Suite, selection: Selection, project: Path) -> Iterable[Wish]
     if selection.covers:
         yield f"the rules {', '.join(selection.covers)}", _covering(suite, selection.covers)
     if selection.text is not None:
-        yield f"the text {selection.text!r}", _with_text(selection.text)
+        yield f"the text {selection.text!r}", _with_text(suite, selection.text)
     if selection.only is not None:
         only = selection.only
         yield "the scenarios that failed last", lambda case: case.case_id in only
@@ -108,11 +109,18 @@ def _covering(suite: Suite, rules: Sequence[str]) -> Callable[[Case], bool]:
     return lambda case: not wanted.isdisjoint(case.scenario.covers)
 
 
-def _with_text(text: str) -> Callable[[Case], bool]:
+def _with_text(suite: Suite, text: str) -> Callable[[Case], bool]:
     if not text.strip():
         raise InputError("The text to select by is empty.", "Write a part of a name, or leave -k out.")
     folded = text.casefold()
-    return lambda case: folded in f"{case.scenario_id}\n{case.title}\n{case.feature}".casefold()
+    exact = {case.scenario.stem for case in suite.cases if case.tail == text} if text[0] in "[#" else set()
+
+    def keep(case: Case) -> bool:
+        if case.scenario.stem in exact:  # `#1` is a part of `#10`, and `[v=A]` is `[v=a]` in other letters
+            return case.tail == text
+        return folded in f"{case.scenario_id}\n{case.title}\n{case.feature}".casefold()
+
+    return keep
 
 
 def divided(cases: Sequence[Case], count: int, durations: Mapping[str, int]) -> dict[str, int]:

@@ -21,9 +21,12 @@ scenarios:
   - scenario: Holds
     when: [{http: {GET: /api/scheduling/session-types}, expect: 200}]
   - scenario: "It's $$HOME \\"bad\\" `id`"
-    matrix: {v: ["a b", "it's", "\\"q\\"", "$$HOME", "`id`", "*", "-k", "", "\\U0001F600", "a\\nb", "a]b[", "!x", "\\\\"]}
+    matrix: {v: ["a b", "it's", "\\"q\\"", "$$HOME", "`id`", "*", "-k", "", "\\U0001F600", "a\\nb", "a]b[", "!x", "\\\\", "A B", "[v=a b]"]}
     when: [{http: {GET: /api/nowhere, query: {v: $v}}, expect: {status: 200, headers: {x-asked: $v}}}]
   - scenario: Of each round
+    when: [{http: {GET: /api/nowhere}, expect: {status: $seed}}]
+  - scenario: Ten times
+    repeat: 10
     when: [{http: {GET: /api/nowhere}, expect: {status: $seed}}]
 """
 
@@ -48,7 +51,7 @@ def in_a_shell(line: str, project: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("choices", "cases", "lines"),
     [
-        (("--seed", "5"), 14, 2),
+        (("--seed", "5"), 26, 26),
         (("--seed", "9", "--repeat", "2", "-k", "Of each", "--target", "legacy", "--schema", "after"), 2, 2),
     ],
     ids=["values", "rounds"],
@@ -62,11 +65,18 @@ def test_what_failed_fails_again_by_its_line(
     failed = [each for each in json.loads(first.out)["scenarios"] if each["outcome"] == "failed"]
     again = {each["rerun"] for each in failed}
     assert (len(failed), len(again)) == (cases, lines)
-    for line in again:
-        done = in_a_shell(f"{line} --json --database embedded --report '{tmp_path / 'again'}'", project)
-        found = {each["scenario_id"]: each["failure"] for each in json.loads(done.stdout)["scenarios"]}
-        asked = {each["scenario_id"].partition("#")[0]: each["failure"] for each in failed if each["rerun"] == line}
-        assert found == asked, done.stderr
+    rounds = "--repeat" in choices
+
+    def asked(line: str) -> dict[str, str]:
+        meant = {each["scenario_id"]: each["failure"] for each in failed if each["rerun"] == line}
+        return {each.partition("#")[0] if rounds else each: failure for each, failure in meant.items()}
+
+    for line in sorted(again)[::5]:  # which case a line means is quickly asked; what it does then, of the last
+        listed = in_a_shell(f"{line.partition(' --')[0].replace('harness run', 'harness list')} --json", project)
+        assert [each["scenario_id"] for each in json.loads(listed.stdout)] == list(asked(line))
+    done = in_a_shell(f"{line} --json --database embedded --report '{tmp_path / 'again'}'", project)
+    found = {each["scenario_id"]: each["failure"] for each in json.loads(done.stdout)["scenarios"]}
+    assert found == asked(line), done.stderr
 
 
 def test_the_last_line_runs_again_what_failed_and_nothing_else(project: Path, tmp_path: Path) -> None:
@@ -74,7 +84,7 @@ def test_the_last_line_runs_again_what_failed_and_nothing_else(project: Path, tm
     line = next(line for line in reversed(done.out.splitlines()) if line.startswith("rerun"))
     again = in_a_shell(line.removeprefix("rerun").strip(), project)
     assert again.returncode == 1, again
-    assert (load(tmp_path / "re ports").manifest.totals["scenarios"], "14 failed in" in again.stdout) == (14, True)
+    assert (load(tmp_path / "re ports").manifest.totals["scenarios"], "26 failed in" in again.stdout) == (26, True)
 
 
 @pytest.mark.parametrize("schema", [None, "before", "after"])

@@ -114,6 +114,36 @@ def test_text_rules_and_last_failed(suite: Suite) -> None:
         chosen(suite, covers=("R06",))
 
 
+ALIKE = r"""
+feature: Alike
+given: {catalog: production, visitor: anonymous}
+scenarios:
+  - scenario: Values
+    matrix: {v: [a, A, 1, "[v=a]", "]", "", "a\nb", "#1", "-k", {w: "a"}, [a]]}
+    when: [{http: {GET: /api/$v}, expect: 200}]
+  - scenario: "Times [v=a]"
+    repeat: 11
+    when: [{http: {GET: /api/x}, expect: 200}]
+  - scenario: Both
+    matrix: {v: [a, b]}
+    repeat: 2
+    when: [{http: {GET: /api/$v}, expect: 200}]
+  - scenario: One of one
+    matrix: {v: [a]}
+    when: [{http: {GET: /api/$v}, expect: 200}]
+"""
+
+
+def test_what_a_case_is_run_again_by_selects_it_alone(load: Callable[[str], Suite]) -> None:
+    alike = load(ALIKE)
+    assert len(alike.cases) == 27
+    for case in alike.cases:
+        place, *more = case.selection
+        wanted = Selection(places=(split_place(place),), text=more[1] if more else None)
+        assert [each.case_id for each in select(alike, wanted, project=Path())] == [case.case_id]
+    assert alike.cases[-1].selection == ("a.yaml:15",)
+
+
 @pytest.mark.parametrize(("line", "index"), [(4, 0), (8, 0), (9, 1), (12, 1), (17, 3), (18, 3)])
 def test_a_line_selects_the_scenario_that_stands_there(suite: Suite, line: int, index: int) -> None:
     assert chosen(suite, places=(split_place(f"a.yaml:{line}"),))[0] == ALL[index]
