@@ -32,7 +32,7 @@ present.heading(migration.finding(rehearsal))
 if not rehearsal.there:
     display(
         present.note(
-            "This run holds no migration.json. `harness migrate check` writes one; the tables below are empty."
+            f"This run holds no migration.json. `{migration.command(run)}` writes one; the tables below are empty."
         )
     )
 else:
@@ -63,4 +63,4 @@ for number, step in enumerate(migration.order(rehearsal), start=1):
     display(present.note(f"{number}. {step}"))
 
 # %% tags=["gate"]
-gates.check(migration.gate(rehearsal), absent="" if rehearsal.there else "no migration was rehearsed with this run.")
+gates.check([*gates.added(run, migration.FILE), *migration.gate(rehearsal)], absent=migration.absent(run, rehearsal))

@@ -62,4 +62,4 @@ present.table(strength.only_ones(defects), "Scenarios that alone notice a defect
 present.table(strength.overlap(defects), "How many scenarios notice each defect", name="overlap")
 
 # %% tags=["gate"]
-gates.check(strength.gate(defects), absent="strength was not measured with this run." if defects.empty else "")
+gates.check([*gates.added(run, strength.FILE), *strength.gate(defects)], absent=strength.absent(defects))

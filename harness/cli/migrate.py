@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -170,6 +171,14 @@ def _show(
     folder.mkdir(parents=True, exist_ok=True)
     for name in dict.fromkeys([*formats, "json"]):
         (folder / _FILES[name]).write_text(_rendered(report, name, threshold, False, verbose), encoding="utf-8")
+    _seal(folder, formats)
+
+
+def _seal(folder: Path, formats: Iterable[str] = ()) -> None:
+    """Where `folder` is a run's, what was written into it belongs to the run from now on."""
+    from harness.report.manifest import seal_added
+
+    seal_added(folder, [_FILES[name] for name in dict.fromkeys([*formats, "json"])])
 
 
 def _width() -> int:
@@ -250,6 +259,7 @@ def rollout(
     if report is not None:
         report.mkdir(parents=True, exist_ok=True)
         (report / _FILES["json"]).write_text(json_format.render(result, document), encoding="utf-8")
+        _seal(report)
     raise typer.Exit(ExitCode.OK if outcome.clear else ExitCode.FAILED)
 
 

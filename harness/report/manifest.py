@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,11 +14,11 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import asdict, replace
 
 from harness.errors import InputError
-from harness.report.disk import replace_text
+from harness.report.disk import replace_text, sha256_of
 from harness.report.lines import instant_text
 from harness.report.upgrades import check_version
 
-__all__ = ["MANIFEST", "Manifest", "RunOutcome", "Shard", "read_manifest", "sealed", "write_manifest"]
+__all__ = ["MANIFEST", "Manifest", "RunOutcome", "Shard", "read_manifest", "seal_added", "sealed", "write_manifest"]
 
 MANIFEST = "manifest.json"
 Instant = Annotated[datetime, Meta(tz=True)]
@@ -109,6 +109,25 @@ def sealed(directory: Path) -> bool | None:
     return _seal_of(f'{before}"{_ZEROS}"{after}' if quoted else text) == seal
 
 
+def seal_added(directory: Path, names: Iterable[str]) -> None:
+    """Record what was written into a finished run's `directory` after its end, as if the run had written it: hashed among the outputs,
+    and the manifest sealed anew.
+
+    Nothing happens where there is no run, or one without hashes. A manifest that is not as it was sealed stays as it is, for a new
+    seal would hide that; one from before there were seals gets none.
+    """
+    if not (directory / MANIFEST).is_file() or not read_manifest(directory).outputs:
+        return
+    whole = sealed(directory)
+    if whole is False:
+        return
+    value = json.loads((directory / MANIFEST).read_bytes())  # not `read_manifest`: what a later version wrote is kept
+    value["outputs"] |= {name: sha256_of(directory / name) for name in names}
+    if whole:
+        value["seal"] = _seal_of(_dumped(value | {"seal": _ZEROS}))
+    replace_text(directory / MANIFEST, _dumped(value))
+
+
 def read_manifest(directory: Path) -> Manifest:
     """The manifest of a run's directory; keys that this version does not know are left out.
 
@@ -136,7 +155,11 @@ _ZEROS = "0" * 64
 
 
 def _text(manifest: Manifest) -> str:
-    return json.dumps(manifest.as_json(), indent=2, ensure_ascii=False) + "\n"
+    return _dumped(manifest.as_json())
+
+
+def _dumped(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def _seal_of(text: str) -> str:

@@ -15,9 +15,11 @@ from harness.report.disk import EXECUTED, SUMS, read_sums, sha256_of
 from harness.report.loading import find_run
 from harness.report.manifest import MANIFEST, read_manifest, sealed
 
-__all__ = ["Difference", "altered", "verify"]
+__all__ = ["Difference", "altered", "as_written", "verify"]
 
 
+ADDED = ("migration.json", "strength.parquet")
+"""What other jobs add to a finished run, and an audit reads: they record it in its manifest (`seal_added`)."""
 _SHOWN = 3  # files that one sentence names
 
 
@@ -62,12 +64,28 @@ def verify(path: str | Path, *, project: Path | None = None) -> list[Difference]
 def altered(directory: Path) -> str | None:
     """What of the run in `directory` is not as it was written, in one sentence: its table says nothing then. None when all is, and
     for a run that was killed before anything was hashed."""
-    found = _compare(directory, read_manifest(directory).outputs)
+    hashes = read_manifest(directory).outputs
+    found = _compare(directory, hashes)
+    found += [one for name in ADDED for one in _uninvited(directory, hashes, name) if hashes]
     names = [one.path for one in [*_seal(directory), *found] if one.what != "unsealed"]
     if not names:
         return None
     shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
     return f"not as it was written: {shown}; what is said of it may not be true, see `harness verify`"
+
+
+def as_written(directory: Path, name: str) -> list[str]:
+    """Why the file `name`, which another job added to the run in `directory`, must not be judged: it, or the manifest that has its hash, is
+    not as it was written. Empty when all is, and for a run that was killed before anything was hashed."""
+    hashes = read_manifest(directory).outputs
+    own = {name: hashes[name]} if name in hashes else {}
+    found = [*_seal(directory), *_compare(directory, own), *(_uninvited(directory, hashes, name) if hashes else ())]
+    return [f"Not as it was written: {one}." for one in found if one.what != "unsealed"]
+
+
+def _uninvited(directory: Path, hashes: Mapping[str, str], name: str) -> list[Difference]:
+    there = name not in hashes and (directory / name).is_file()
+    return [Difference(name, "unknown", None, None)] if there else []
 
 
 def _seal(directory: Path) -> list[Difference]:
@@ -103,11 +121,4 @@ def _unknown(directory: Path, hashes: Mapping[str, str]) -> list[Difference]:
     folders = {name.partition("/")[0] for name in hashes if "/" in name}
     own = [*directory.iterdir(), *(path for folder in folders for path in (directory / folder).rglob("*"))]
     names = sorted(path.relative_to(directory).as_posix() for path in own if path.is_file())
-    return [
-        Difference(name, "unknown", None, None)
-        for name in names
-        if name != MANIFEST and name not in hashes and name not in _LATER
-    ]
-
-
-_LATER = frozenset({"migration.json", "strength.parquet"})
+    return [Difference(name, "unknown", None, None) for name in names if name != MANIFEST and name not in hashes]

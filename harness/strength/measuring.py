@@ -10,8 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from harness.defects import CATALOGUE
 from harness.errors import HarnessFault, InputError
 from harness.report.analysis.strength import ENOUGH
+from harness.report.manifest import seal_added
 from harness.scenario.model import Case, Suite
 from harness.session import RunOptions
 from harness.session import run as run_session
@@ -136,7 +138,8 @@ def measure(options: Options, note: Note) -> Result:
     for line in listed(each for each in verdicts if each.outcome != "noticed"):
         note(line)
     final = judged([*verdicts, *known], read())
-    path = write(directory / FILE, final)
+    path = write(directory / FILE, final, len(CATALOGUE))
+    seal_added(directory, [FILE])
     return Result(final, path, len(cases), population, unviable, time.perf_counter() - began, wrong)
 
 

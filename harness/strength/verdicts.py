@@ -54,8 +54,11 @@ def listed(verdicts: Iterable[Verdict]) -> list[str]:
     return [f"{outcome:<{first}}  {id_:<{second}}  {title}" for outcome, id_, title in rows]
 
 
-def write(path: Path, verdicts: Sequence[Verdict]) -> Path:
-    """Write the table to `path` (Parquet, zstd): one row a verdict; `rules` and `noticed_by` are lists of text."""
+def write(path: Path, verdicts: Sequence[Verdict], catalogue: int) -> Path:
+    """Write the table to `path` (Parquet, zstd): one row a verdict; `rules` and `noticed_by` are lists of text.
+
+    `catalogue` is how many defects there are, measured or not: it stands in each row, so that a part is not taken for the whole.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -71,7 +74,12 @@ def write(path: Path, verdicts: Sequence[Verdict]) -> Path:
             ("check", pa.string()),
             ("duration_us", pa.int64()),
             ("reason", pa.string()),
+            ("catalogue", pa.int64()),
         ]
     )
-    pq.write_table(pa.Table.from_pylist([each.as_json() for each in verdicts], schema), path, compression="zstd")
+    pq.write_table(
+        pa.Table.from_pylist([{**each.as_json(), "catalogue": catalogue} for each in verdicts], schema),
+        path,
+        compression="zstd",
+    )
     return path

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from harness.postgres import Database, Server
+from harness.report import read_manifest, verify
 from harness.scenario.fixtures import catalogue, history, populate
 from tests.migrations.places import FIXTURES, PRODUCTION, SHOP, UPDATE
+from tests.report.sample import write_run
 from tests.support.commands import harness
 
 CASES = FIXTURES / "migration-cases"
@@ -37,6 +39,16 @@ def test_json_is_the_only_thing_on_standard_output(tmp_path: Path) -> None:
     assert all(fields <= finding.keys() for finding in document["findings"])
     assert json.loads((tmp_path / "migration.json").read_text()) == document
     assert done.code == 0
+
+
+def test_what_is_left_with_a_run_belongs_to_it(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", 1, failing=False)
+    done = harness(
+        "migrate", "check", str(UPDATE), "--baseline", str(PRODUCTION), *FAST, "--report", str(tmp_path / "run")
+    )
+    assert done.code == 0, done.err
+    assert {"migration.json", "migration.txt"} <= read_manifest(tmp_path / "run").outputs.keys()
+    assert verify(tmp_path / "run") == []
 
 
 @pytest.mark.parametrize(("threshold", "code"), [("blocker", 0), ("high", 0), ("medium", 1), ("low", 1)])

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from harness.report.manifest import seal_added
 from tests.report.sample import write_run
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +73,7 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_run(reports / "full", 60, failing=False)
     (reports / "full" / "migration.json").write_text(json.dumps(REHEARSAL))
     strength_rows().to_parquet(reports / "full" / "strength.parquet")
+    seal_added(reports / "full", ["migration.json", "strength.parquet"])
     write_run(reports / "failing", 60)
     write_run(reports / "killed", 30, finished=False)
     write_run(reports / "empty", 0)

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import jupytext
@@ -107,6 +108,18 @@ def test_what_was_not_asked_for_is_not_a_pass(ran: Ran) -> None:
         assert closed is None
         assert repr(shown[-1]).startswith("○ Nothing to judge: ")
         assert words in repr(shown[-1])
+
+
+@pytest.mark.parametrize(("name", "file"), [("migration", "migration.json"), ("strength", "strength.parquet")])
+def test_what_was_copied_in_or_taken_away_is_not_judged(kinds: Path, tmp_path: Path, name: str, file: str) -> None:
+    copied = Path(copytree(kinds / "failing", tmp_path / "copied"))
+    (copied / file).write_bytes((kinds / "full" / file).read_bytes())
+    _, closed = run_notebook(name, run_path=str(copied))
+    assert f"unknown  {file}" in str(closed)
+    gone = Path(copytree(kinds / "full", tmp_path / "gone"))
+    (gone / file).unlink()
+    _, closed = run_notebook(name, run_path=str(gone))
+    assert f"missing  {file}" in str(closed)
 
 
 def test_a_closed_gate_gives_every_reason(ran: Ran) -> None:

@@ -11,6 +11,8 @@ import pytest
 from harness.errors import InputError
 from harness.report import verify
 from harness.report.disk import write_sums
+from harness.report.manifest import seal_added
+from harness.report.verifying import altered, as_written
 from tests.report.sample import write_run
 
 
@@ -98,9 +100,64 @@ def test_a_dossier_without_its_hashes_does_not_verify(copy_of: Callable[[str], P
     assert verify(directory) != []
 
 
-def test_what_other_jobs_add_is_not_a_change(copy_of: Callable[[str], Path]) -> None:
+@pytest.mark.parametrize("name", ["strength.parquet", "migration.json", "migration.txt"])
+def test_what_other_jobs_add_belongs_to_the_run_from_then_on(copy_of: Callable[[str], Path], name: str) -> None:
     directory = copy_of("good")
+    path = directory / name
+    path.write_text("{}")
+    assert [(one.path, one.what) for one in verify(directory)] == [(name, "unknown")], "a foreign file, copied in"
+    seal_added(directory, [name])
+    assert verify(directory) == []
+    assert as_written(directory, name) == []
+    assert altered(directory) is None
+    path.write_text("{} ")
+    assert [(one.path, one.what) for one in verify(directory)] == [(name, "changed")]
+    assert name in (altered(directory) or "")
+    assert as_written(directory, name)
+    path.unlink()
+    assert [(one.path, one.what) for one in verify(directory)] == [(name, "missing")]
+    assert name in (altered(directory) or "")
+    assert as_written(directory, name)
+    path.write_text("{}")
+    seal_added(directory, [name])
+    assert verify(directory) == []
+
+
+@pytest.mark.parametrize("name", ["strength.parquet", "migration.json"])
+def test_what_an_audit_reads_and_nobody_recorded_is_not_judged(copy_of: Callable[[str], Path], name: str) -> None:
+    directory = copy_of("good")
+    (directory / name).write_text("{}")
+    assert name in (altered(directory) or "")
+    [told] = as_written(directory, name)
+    assert told == f"Not as it was written: unknown  {name} (no hash was written for it)."
+
+
+def test_adding_to_a_run_does_not_hide_that_its_manifest_was_edited(copy_of: Callable[[str], Path]) -> None:
+    directory = copy_of("failing")
+    manifest = directory / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"failed": 3', '"failed": 0'))
     (directory / "migration.json").write_text("{}")
+    seal_added(directory, ["migration.json"])
+    assert [(one.path, one.what) for one in verify(directory)] == [
+        ("manifest.json", "changed"),
+        ("migration.json", "unknown"),
+    ]
+    assert len(as_written(directory, "migration.json")) == 2
+
+
+def test_adding_where_no_run_came_to_its_end_records_nothing(copy_of: Callable[[str], Path], tmp_path: Path) -> None:
+    (tmp_path / "migration.json").write_text("{}")
+    seal_added(tmp_path, ["migration.json"])
+    directory = copy_of("killed")
+    before = (directory / "manifest.json").read_bytes()
+    (directory / "migration.json").write_text("{}")
+    seal_added(directory, ["migration.json"])
+    assert (directory / "manifest.json").read_bytes() == before
+    assert as_written(directory, "migration.json") == []
+
+
+def test_a_dossier_is_not_a_change(copy_of: Callable[[str], Path]) -> None:
+    directory = copy_of("good")
     (directory / "dossier").mkdir()
     (directory / "dossier" / "index.html").write_text("x")
     assert verify(directory) == []

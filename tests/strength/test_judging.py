@@ -197,8 +197,9 @@ def test_a_wrong_file_of_equivalents_is_an_error(tmp_path: Path, text: str) -> N
 
 def test_the_table_is_what_the_notebook_reads(tmp_path: Path) -> None:
     verdicts = [Verdict("I1", "t", "catalogue", ("B08",), "noticed", ("a", "b"), "c", 5)]
-    rows = pd.read_parquet(write(tmp_path / "strength.parquet", verdicts))
-    assert list(rows.columns) == list(COLUMNS)
+    rows = pd.read_parquet(write(tmp_path / "strength.parquet", verdicts, 271))
+    assert list(rows.columns) == [*COLUMNS, "catalogue"]
+    assert list(rows["catalogue"]) == [271]
     assert list(rows.iloc[0]["noticed_by"]) == ["a", "b"]
 
 

@@ -60,5 +60,24 @@ def test_one_mutant_of_ten_may_go_unnoticed(lost: int, closed: bool) -> None:
     assert found == (["Of the mutants 80% are noticed, less than 90%."] if closed else [])
 
 
+@pytest.mark.parametrize(("measured", "told"), [(1, "1 of 3 defects of the catalogue measured"), (3, "")])
+def test_a_part_of_the_catalogue_is_told_as_a_part_and_not_judged_as_the_whole(measured: int, told: str) -> None:
+    some = rows(*((f"I{n}", "catalogue", "noticed", ["a.yaml::one"]) for n in range(measured))).assign(catalogue=3)
+    assert strength.gate(some) == []
+    assert strength.absent(some).startswith(told)
+    assert bool(strength.absent(some)) == bool(told)
+    assert ("Only a part was measured, 1 of 3 defects" in strength.finding(some)) == bool(told)
+
+
+def test_a_part_of_which_something_goes_unnoticed_closes_the_gate_all_the_same() -> None:
+    assert strength.gate(FULL.assign(catalogue=271)) == ["Unnoticed: Z1."]
+    assert "; 1 go" in strength.finding(FULL.assign(catalogue=271))
+
+
+def test_mutants_alone_are_no_part_of_the_catalogue() -> None:
+    only = rows(("m1", "mutant", "noticed", ["c.yaml::three"])).assign(catalogue=271)
+    assert strength.absent(only).startswith("0 of 271 defects of the catalogue measured")
+
+
 def test_no_defect_of_the_catalogue_may() -> None:
     assert strength.gate(FULL) == ["Unnoticed: Z1."]

@@ -8,8 +8,9 @@ from typing import ClassVar
 from harness.errors import HarnessError
 from harness.report.analysis.present import Shown, note
 from harness.report.loading import Run
+from harness.report.verifying import as_written
 
-__all__ = ["NOTHING", "GateFailed", "check", "so_far", "whole"]
+__all__ = ["NOTHING", "GateFailed", "added", "check", "so_far", "whole"]
 
 
 NOTHING = "○"
@@ -28,7 +29,7 @@ def check(reasons: Sequence[str], *, absent: str = "") -> Shown:
     `absent`: why there is nothing to judge, where the data belongs to a job that was not asked for; that is no pass.
     """
     if reasons:
-        raise GateFailed("The gate is closed: " + " ".join(reasons), "See the tables above for the evidence.")
+        raise GateFailed("The gate is closed: " + " ".join(reasons), "The tables of this notebook hold the evidence.")
     if absent:
         return note(f"{NOTHING} Nothing to judge: {absent}")
     return note("✓ The gate is open: the data holds what this notebook is there to show.")
@@ -44,6 +45,11 @@ def whole(run: Run) -> list[str]:
     if run.scenarios.empty or bool((run.scenarios["outcome"] == "skipped").all()):
         reasons.append("Nothing was executed.")
     return reasons
+
+
+def added(run: Run, name: str) -> list[str]:
+    """Why nothing can be said of `name`, which another job added to the run: it is not as that job wrote it."""
+    return as_written(run.directory, name)
 
 
 def so_far(run: Run) -> str:

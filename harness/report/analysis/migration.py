@@ -21,7 +21,9 @@ __all__ = [
     "FILE",
     "SEVERITIES",
     "Rehearsal",
+    "absent",
     "chart",
+    "command",
     "finding",
     "findings",
     "gate",
@@ -111,6 +113,16 @@ def finding(found: Rehearsal) -> str:
     if not found.there:
         return "No migration was rehearsed with this run"
     return found.verdict[:1].upper() + found.verdict[1:]
+
+
+def command(run: Run) -> str:
+    """The command that rehearses a migration and leaves what it found with `run`."""
+    return f"harness migrate check MIGRATION.sql --baseline fixtures/migrations --report reports/{run.directory.name}"
+
+
+def absent(run: Run, found: Rehearsal) -> str:
+    """Why there is nothing to judge, and how there would be; empty when there is."""
+    return "" if found.there else f"no migration was rehearsed with this run; `{command(run)}` does."
 
 
 def chart(found: Rehearsal) -> Chart:

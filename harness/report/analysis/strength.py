@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import InputError
 from harness.report.analysis.cases import records
 from harness.report.analysis.present import COLOURS, HATCHES, Chart, axes
+from harness.report.cases import so_many
 from harness.report.loading import Run
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = [
     "COLUMNS",
     "ENOUGH",
+    "FILE",
+    "absent",
     "chart",
     "columns",
     "defects",
@@ -31,6 +34,8 @@ __all__ = [
 ]
 
 FILE = "strength.parquet"
+CATALOGUE = "catalogue"
+"""The kind of what is no mutant; and the column that says how many the catalogue holds, so that a part is known as one."""
 COLUMNS = ("defect_id", "title", "kind", "rules", "outcome", "noticed_by", "check", "duration_us", "reason")
 ENOUGH = 0.9
 """The share of generic mutants that a suite must notice."""
@@ -50,7 +55,8 @@ def defects(run: Run) -> pd.DataFrame:
     missing = [name for name in COLUMNS if name not in rows.columns]
     if missing:
         raise InputError(f"{path} lacks {', '.join(missing)}.", "Run `harness strength` again.")
-    return rows[list(COLUMNS)].assign(rules=rows["rules"].map(_listed), noticed_by=rows["noticed_by"].map(_listed))
+    known = [CATALOGUE] if CATALOGUE in rows.columns else []  # files of before say it not
+    return rows[[*COLUMNS, *known]].assign(rules=rows["rules"].map(_listed), noticed_by=rows["noticed_by"].map(_listed))
 
 
 def outcome_table(rows: pd.DataFrame) -> pd.DataFrame:
@@ -112,6 +118,11 @@ def finding(rows: pd.DataFrame) -> str:
         return "The strength of the suite was not measured with this run"
     counted = rows[rows["outcome"] != "equivalent"]
     noticed = int((counted["outcome"] == "noticed").sum())
+    if part := _part(rows):
+        lost = f"; {len(counted) - noticed} go unnoticed" if noticed < len(counted) else ""
+        return (
+            f"Only a part was measured, {part}: the suite notices {noticed} of {so_many(len(counted), 'defect')}{lost}"
+        )
     if noticed == len(counted):
         return f"The suite notices all {noticed} injected defects"
     return f"The suite notices {noticed} of {len(counted)} injected defects; {len(counted) - noticed} go unnoticed"
@@ -161,6 +172,21 @@ def gate(rows: pd.DataFrame) -> list[str]:
     counted = rows[(rows["kind"] == MUTANT) & (rows["outcome"] != "equivalent")]
     share = float((counted["outcome"] == "noticed").mean()) if len(counted) else 1.0
     return [*reasons, *([f"Of the mutants {share:.0%} are noticed, less than {ENOUGH:.0%}."] if share < ENOUGH else [])]
+
+
+def absent(rows: pd.DataFrame) -> str:
+    """Why the suite as a whole cannot be judged: nothing was measured, or a part of the catalogue only. Empty when it can."""
+    if rows.empty:
+        return "strength was not measured with this run."
+    part = _part(rows)
+    return f"{part} measured; `harness strength` measures all." if part else ""
+
+
+def _part(rows: pd.DataFrame) -> str:
+    """`1 of 271 defects of the catalogue`; empty when all of them were measured, or when nobody wrote down how many there are."""
+    there = int(rows[CATALOGUE].max()) if CATALOGUE in rows.columns and len(rows) else 0
+    measured = len(_catalogue(rows))
+    return f"{measured} of {so_many(there, 'defect')} of the catalogue" if measured < there else ""
 
 
 def _catalogue(rows: pd.DataFrame) -> pd.DataFrame:

@@ -232,7 +232,7 @@ def _words(name: str) -> str:
 
 
 def _reason(one: Executed) -> str:
-    return "" if one.outcome in _GOOD else f'<br><span class="{one.outcome}">{html.escape(one.reason)}</span>'
+    return "" if one.outcome == "passed" else f'<br><span class="{one.outcome}">{html.escape(one.reason)}</span>'
 
 
 def _remarks(notes: Sequence[str]) -> str:
