@@ -1,13 +1,17 @@
-"""A progress bar for who calls from Python: a widget-free bar in a notebook, a line in a terminal, nothing elsewhere."""
+"""Progress of what takes long: a widget-free bar in a notebook, a line in a terminal, nothing elsewhere.
+
+`Bar` is for who calls from Python, `Steps` for commands that do one thing after another.
+"""
 
 from __future__ import annotations
 
 import html
 import sys
+import time
 from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
-__all__ = ["Bar", "bar_html", "in_notebook"]
+__all__ = ["Bar", "Steps", "bar_html", "clock", "in_notebook"]
 
 
 class _Handle(Protocol):
@@ -69,6 +73,49 @@ class Bar:
         self._stream.write("\r" + line[:118].ljust(self._width))
         self._stream.flush()
         self._width = min(118, len(line))
+
+
+class Steps:
+    """Steps of a command, on `stream`: each is announced with a line; how far it is replaces one line of a terminal."""
+
+    def __init__(self, *, wanted: bool = True, stream: TextIO | None = None) -> None:
+        self._wanted = wanted
+        self._stream = stream or sys.stderr
+        self._began = time.monotonic()
+        self._width = 0
+
+    def note(self, text: str) -> None:
+        """A line that stays; what is shown next is counted from here."""
+        if self._wanted:
+            self._stream.write(self._erased() + f"{text}\n")
+            self._stream.flush()
+        self._began = time.monotonic()
+
+    def show(self, done: int, total: int, what: str = "") -> None:
+        """`done` of `total`, and how long that took since the last note."""
+        if not (self._wanted and self._stream.isatty()):
+            return
+        line = f"  {done}/{total}  {clock(time.monotonic() - self._began)}  {what}".rstrip()[:118]
+        before = self._erased() if len(line) < self._width else "\r"
+        self._stream.write(before + line)
+        self._stream.flush()
+        self._width = len(line)
+
+    def end(self) -> None:
+        """Nothing more is shown."""
+        self._stream.write(self._erased())
+        self._stream.flush()
+
+    def _erased(self) -> str:
+        blank = f"\r{' ' * self._width}\r" if self._width else ""
+        self._width = 0
+        return blank
+
+
+def clock(seconds: float) -> str:
+    """A duration as m:ss."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02}"
 
 
 def bar_html(label: str, done: int, total: int, text: str) -> str:

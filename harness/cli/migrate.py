@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from harness.migrations.findings import Severity
     from harness.migrations.identity import Identity
     from harness.migrations.reading import Plan
-    from harness.migrations.rollout import SuiteOutcome
 
 __all__ = ["migrate_app"]
 
@@ -239,6 +238,7 @@ def rollout(
     """Run old and new application on old and new schema, and say in which order to deploy."""
     import json
 
+    from harness.cli.cells import SuiteInCells, must_be_the_update
     from harness.migrations import as_json as json_format
     from harness.migrations.checking import check as run_check
     from harness.migrations.reading import plan
@@ -246,14 +246,17 @@ def rollout(
     from harness.migrations.rollout import as_document, as_text
     from harness.migrations.rollout import rollout as run_rollout
     from harness.postgres import open_server
+    from harness.progress import Steps
 
     planned = plan(path, baseline or ())
-    _must_be_the_update(planned.target[-1].data)
+    must_be_the_update(planned.target[-1].data)
+    steps = Steps()
+    steps.note("rehearsal of the migration, for what is known of its way back")
     phases = ("lint", "observe", "data", "compatibility", "way back", "schema")
     with open_server(database, note=_note) as server:
         result = run_check(server, planned, Options(rows=1000, phases=phases))
-    suite = _Suite(tuple(scenarios or ()), tuple(tag or ()), workers, seed, database)
-    outcome = run_rollout(suite, result.findings)
+    with SuiteInCells(tuple(scenarios or ()), tuple(tag or ()), workers, seed, database, steps) as suite:
+        outcome = run_rollout(suite, result.findings)
     document = as_document(outcome)
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n" if as_json else as_text(outcome))
     if report is not None:
@@ -261,50 +264,6 @@ def rollout(
         (report / _FILES["json"]).write_text(json_format.render(result, document), encoding="utf-8")
         _seal(report)
     raise typer.Exit(ExitCode.OK if outcome.clear else ExitCode.FAILED)
-
-
-def _must_be_the_update(data: bytes) -> None:
-    """The suite knows two schemas, those around the update of fixtures/migrations/history.txt."""
-    from harness.scenario.fixtures import history
-
-    updates = history(Path("fixtures"), ("update",))
-    if data not in {update.read_bytes() for update in updates}:
-        raise InputError(
-            "the rollout runs the booking suite around its update, and this is another migration.",
-            f"Give {updates[0]}, or run `harness migrate check`, which tries old and new models on any schema.",
-        )
-
-
-class _Suite:
-    """Runs the scenario suite in one cell of the matrix (see `harness.migrations.rollout.SuiteRun`)."""
-
-    def __init__(self, paths: tuple[str, ...], tags: tuple[str, ...], workers: int, seed: int, database: str) -> None:
-        self.paths, self.tags, self.workers, self.seed, self.database = paths, tags, workers, seed, database
-
-    def __call__(self, profile: str, schema: str) -> list[SuiteOutcome]:
-        import tempfile
-
-        from harness.migrations.rollout import SuiteOutcome
-        from harness.session import RunOptions, run
-
-        _note(f"cell {profile} on {schema}")
-        with tempfile.TemporaryDirectory(prefix="harness-rollout-") as folder:
-            options = RunOptions(
-                paths=self.paths,
-                tags=self.tags,
-                seed=self.seed,
-                target=profile,
-                schema=schema,
-                database=self.database,
-                workers=self.workers,
-                reports=Path(folder),
-                command="harness migrate rollout",
-            )
-            result = run(options)
-        result.require_whole()  # what did not run would look like what this order loses
-        return [
-            SuiteOutcome(s.scenario_id, s.name, s.covers, s.actor, s.outcome, s.failure or "") for s in result.scenarios
-        ]
 
 
 _APPLY_EPILOG = """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -76,6 +75,7 @@ def strength(
     if list_:
         return _listed(as_json)
     from harness.cli.run import _workers
+    from harness.progress import Steps
     from harness.project import from_here, project_root
     from harness.strength import Options, measure
 
@@ -91,18 +91,22 @@ def strength(
         seed=seed,
         reports=report,
     )
-    silent = quiet or as_json
-    result = measure(options, lambda text: None if silent else print(text, file=sys.stderr, flush=True))
+    steps = Steps(wanted=not (quiet or as_json))
+    try:
+        result = measure(options, steps)
+    finally:
+        steps.end()
     print(json.dumps(result.document(), ensure_ascii=False) if as_json else summary(result))
     return result.exit_code
 
 
 def summary(result: Result) -> str:
     """What a person reads at the end."""
+    from harness.report.cases import so_many
     from harness.strength import listed
 
     lines = []
-    for kind, noun in (("catalogue", "defects of the catalogue"), ("mutant", "mutants")):
+    for kind, noun, which in (("catalogue", "defect", " of the catalogue"), ("mutant", "mutant", "")):
         counts, share = result.counts(kind), result.share(kind)
         if share is None:
             continue
@@ -111,15 +115,21 @@ def summary(result: Result) -> str:
             for name in ("noticed", "survived", "not_reached", "equivalent")
             if counts[name]
         )
-        lines.append(f"{sum(counts.values())} {noun}: {said} ({share:.1%} noticed)")
+        lines.append(f"{so_many(sum(counts.values()), noun)}{which}: {said} ({share:.1%} noticed)")
     if result.unviable:
-        lines.append(f"{result.unviable} more are no mutants: they do not compile, change nothing, or do not start")
+        are = "is no mutant" if result.unviable == 1 else "are no mutants"
+        lines.append(f"{result.unviable} more {are}: what does not compile, changes nothing, or does not start")
     lost = listed(result.survivors)
     if lost:
         lines += ["", "Nobody noticed:", *(f"  {line}" for line in lost), ""]
     if result.not_green:
-        lines.append(f"{len(result.not_green)} scenarios fail without any defect and notice nothing")
-    lines.append(f"{result.scenarios} scenarios, {result.elapsed_s:.0f} s; {result.path}")
+        lines += [
+            "",
+            "Fail without any defect, and so notice nothing:",
+            *(f"  {each}" for each in result.not_green),
+            "",
+        ]
+    lines.append(f"{so_many(result.scenarios, 'scenario')}, {result.elapsed_s:.0f} s; {result.path}")
     return "\n".join(lines)
 
 

@@ -11,16 +11,18 @@ from harness.lazy import names_at
 
 if TYPE_CHECKING:
     from harness.session.bench import Bench, cases_of
+    from harness.session.counting import Counting
     from harness.session.listener import Listener, Silent
     from harness.session.options import RunOptions
     from harness.session.result import RunResult
     from harness.session.running import run
     from harness.session.watching import watch_and_run
 
-__all__ = ["Bench", "Listener", "RunOptions", "RunResult", "Silent", "cases_of", "run", "watch_and_run"]
+__all__ = ["Bench", "Counting", "Listener", "RunOptions", "RunResult", "Silent", "cases_of", "run", "watch_and_run"]
 
 _HOMES = {
     "Bench": "bench",
+    "Counting": "counting",
     "Listener": "listener",
     "RunOptions": "options",
     "RunResult": "result",

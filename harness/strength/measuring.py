@@ -5,17 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from harness.defects import CATALOGUE
 from harness.errors import HarnessFault, InputError
+from harness.progress import Steps
 from harness.report.analysis.strength import ENOUGH
+from harness.report.cases import so_many
 from harness.report.manifest import seal_added
 from harness.scenario.model import Case, Suite
-from harness.session import RunOptions
+from harness.session import Counting, RunOptions
 from harness.session import run as run_session
 from harness.session.plan import make_plan
 from harness.session.workers import Died, Finished, Worker, run_forked
@@ -35,8 +37,6 @@ MUTANTS = 600
 
 WATCHED = ("booking", "scenario", "calendly", "stripe", "provider")
 """The packages on whose source it hangs which lines a scenario executes."""
-
-Note = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +110,8 @@ class Result:
         }
 
 
-def measure(options: Options, note: Note) -> Result:
-    """Measure the strength of the suite; `note` is told what goes on, a line at a time.
+def measure(options: Options, steps: Steps) -> Result:
+    """Measure the strength of the suite; `steps` are told what goes on.
 
     Raises:
         InputError: mistakes in the files, an unknown defect or mutant, or a suite in which nothing passes without a defect.
@@ -121,30 +121,33 @@ def measure(options: Options, note: Note) -> Result:
     tracer()  # what is missing, or is not there to be named, is told before anything runs
     defects = [] if options.only_mutants and options.defects is None else catalogue(options.defects)
     named = mutants(0, options.only_mutants) if options.only_mutants else None
-    directory, wrong = _without_defects(options, note)
+    directory, wrong = _without_defects(options, steps)
     run_options = RunOptions(paths=options.paths, root=options.root, seed=options.seed)
     plan = make_plan(run_options, options.root / "reports")
     cases = {case.scenario_id: case for case in plan.cases if not case.scenario.skip}
-    reach = _reach(options, plan.suite, list(cases.values()), note)
+    reach = _reach(options, plan.suite, list(cases.values()), steps)
     covers = {each: frozenset(case.scenario.covers) for each, case in cases.items()}
     drawn, population = named or (mutants(options.mutants) if options.mutants != 0 else ([], 0))
     subjects = [of_defect(each, reach, covers) for each in defects] + [of_mutant(each, reach) for each in drawn]
-    note(f"{len(defects)} defects and {len(drawn)} of {population} mutants, {options.workers} workers")
+    steps.note(
+        f"{so_many(len(defects), 'defect')} and {len(drawn)} of {population} mutants, {so_many(options.workers, 'worker')}"
+    )
     reasons = {} if options.every or options.only_mutants else read()
     known = judged([_unnoticed(each) for each in subjects if each.id in reasons], reasons)
     tried = [each for each in subjects if each.id not in reasons]
-    verdicts, unviable = _judged(options, plan.suite, cases, reach, tried, note)
-    verdicts = _judged_again(options, plan.suite, cases, reach, tried, verdicts, note)
+    verdicts, unviable = _judged(options, plan.suite, cases, reach, tried, steps)
+    verdicts = _judged_again(options, plan.suite, cases, reach, tried, verdicts, steps)
     for line in listed(each for each in verdicts if each.outcome != "noticed"):
-        note(line)
+        steps.note(line)
     final = judged([*verdicts, *known], read())
     path = write(directory / FILE, final, len(CATALOGUE))
     seal_added(directory, [FILE])
     return Result(final, path, len(cases), population, unviable, time.perf_counter() - began, wrong)
 
 
-def _without_defects(options: Options, note: Note) -> tuple[Path, list[str]]:
+def _without_defects(options: Options, steps: Steps) -> tuple[Path, list[str]]:
     """Run the suite as it is: its report directory, and what fails without a defect and so notices nothing."""
+    steps.note("the suite once without a defect: what fails then notices nothing")
     result = run_session(
         RunOptions(
             paths=options.paths,
@@ -154,9 +157,10 @@ def _without_defects(options: Options, note: Note) -> tuple[Path, list[str]]:
             workers=options.workers,
             reports=options.reports,
             command="harness strength",
-        )
+        ),
+        Counting(steps),
     )
-    note(f"without a defect: {result.headline()}")
+    steps.note(f"without a defect: {result.headline()}")
     result.require_whole()
     wrong = [each.scenario_id for each in result.scenarios if each.outcome in ("failed", "error")]
     if result.report is None or len(wrong) == len(result.scenarios):
@@ -164,7 +168,7 @@ def _without_defects(options: Options, note: Note) -> tuple[Path, list[str]]:
     return result.report.parent, wrong
 
 
-def _reach(options: Options, suite: Suite, cases: Sequence[Case], note: Note) -> Reach:
+def _reach(options: Options, suite: Suite, cases: Sequence[Case], steps: Steps) -> Reach:
     """The reach of every case: what was kept of those whose file is as it was, and a survey of the others."""
     own = {case.scenario_id: suite.digests[case.scenario.file] for case in cases}
     files = {case.scenario.file for case in suite.cases}
@@ -177,7 +181,7 @@ def _reach(options: Options, suite: Suite, cases: Sequence[Case], note: Note) ->
     kept = load(path) or Reach({})
     missing = [case for case in cases if _source(kept, case) != own[case.scenario_id]]
     if missing:
-        kept = Reach({**kept.cases, **_surveyed(options, suite, missing, own, note)}, kept.setup or setup_lines())
+        kept = Reach({**kept.cases, **_surveyed(options, suite, missing, own, steps)}, kept.setup or setup_lines())
         store(path, kept)
     return Reach({each: kept.cases[each] for each in own}, kept.setup)
 
@@ -188,9 +192,9 @@ def _source(kept: Reach, case: Case) -> str | None:
 
 
 def _surveyed(
-    options: Options, suite: Suite, cases: Sequence[Case], own: Mapping[str, str], note: Note
+    options: Options, suite: Suite, cases: Sequence[Case], own: Mapping[str, str], steps: Steps
 ) -> dict[str, CaseReach]:
-    note(f"survey of {len(cases)} cases")
+    steps.note(f"survey of {so_many(len(cases), 'case')}: what each reaches of the reference, kept for the next time")
 
     def surveyor(_: int) -> Worker:
         return Surveyor(_ground(options, suite), cases)
@@ -201,6 +205,7 @@ def _surveyed(
             case Finished(index=index, result=CaseReach() as result):
                 scenario_id = cases[index].scenario_id
                 found[scenario_id] = replace(result, source=own[scenario_id])
+                steps.show(len(found), len(cases), scenario_id)
             case Died(why=why):
                 raise HarnessFault(f"The survey did not end: {why}.")
     return found
@@ -212,7 +217,7 @@ def _judged(
     cases: dict[str, Case],
     reach: Reach,
     subjects: Sequence[Subject],
-    note: Note,
+    steps: Steps,
 ) -> tuple[list[Verdict], int]:
     def judge(_: int) -> Worker:
         return Judge(_ground(options, suite), cases, reach, subjects, options.every)
@@ -228,8 +233,13 @@ def _judged(
             case Died(index=int(index), why=why):
                 lost = subjects[index]
                 found[index] = Verdict(lost.id, lost.title, lost.kind, lost.rules, "survived", reason=why)
-                note(f"lost  {lost.id}: {why}")
+                steps.note(f"lost  {lost.id}: {why}")
+        steps.show(len(found) + unviable, len(subjects), f"{so_many(_unseen(found), 'survivor')} so far")
     return [found[index] for index in sorted(found)], unviable
+
+
+def _unseen(found: Mapping[int, Verdict]) -> int:
+    return sum(each.outcome != "noticed" for each in found.values())
 
 
 def _judged_again(
@@ -239,7 +249,7 @@ def _judged_again(
     reach: Reach,
     subjects: Sequence[Subject],
     verdicts: Sequence[Verdict],
-    note: Note,
+    steps: Steps,
 ) -> list[Verdict]:
     """`verdicts` after a second round: survivors are tried with more values, first of scenarios that noticed hereabouts."""
     by_id = {each.id: each for each in subjects}
@@ -251,8 +261,8 @@ def _judged_again(
     further = [found for each in lost if (found := each.again(near.get(each.module, {}))) is not None]
     if not further:
         return list(verdicts)
-    note(f"{len(further)} survivors are tried with more values")
-    again, _ = _judged(options, suite, cases, reach, further, note)
+    steps.note(f"more values for {so_many(len(further), 'survivor')}")
+    again, _ = _judged(options, suite, cases, reach, further, steps)
     noticed = {each.defect_id: each for each in again if each.outcome == "noticed"}
     return [noticed.get(each.defect_id, each) for each in verdicts]
 

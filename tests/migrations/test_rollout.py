@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import signal
 from collections.abc import Sequence
 
@@ -15,6 +17,7 @@ from harness.migrations.reading import plan
 from harness.migrations.rehearsal import Options
 from harness.migrations.rollout import SuiteOutcome, as_document, as_text, rollout
 from harness.postgres import Server
+from harness.progress import Steps
 from harness.session import RunResult
 from tests.migrations.places import ROOT, UPDATE
 
@@ -118,11 +121,14 @@ def test_the_document_has_cells_and_order() -> None:
 
 def test_the_motivating_case_with_the_real_suite(findings: list[Finding], monkeypatch: pytest.MonkeyPatch) -> None:
     """Migrating first is right; new code first fails for anonymous visitors; going back is at risk."""
-    from harness.cli.migrate import _Suite
+    from harness.cli.cells import SuiteInCells
 
     monkeypatch.chdir(ROOT)
-    suite = _Suite(("scenarios/anonymous/booking.yaml", "scenarios/authenticated/booking.yaml"), (), 1, 1, "embedded")
-    result = rollout(suite, findings)
+    told = io.StringIO()
+    paths = ("scenarios/anonymous/booking.yaml", "scenarios/authenticated/booking.yaml")
+    result = rollout(SuiteInCells(paths, (), 1, 1, "embedded", Steps(stream=told)), findings)
+    assert re.findall(r"cell (\d of 4)", told.getvalue()) == ["1 of 4", "2 of 4", "3 of 4", "4 of 4"]
+    assert len(re.findall(r"  \d+ of \d+ cases passed, \d+:\d\d\n", told.getvalue())) == 4
     before, after = result.cell("legacy", "before"), result.cell("legacy", "after")
     assert before.passed == after.passed != frozenset()
     assert result.cell("reference", "before").rules["R04"] == "failed"
@@ -135,12 +141,20 @@ def test_the_motivating_case_with_the_real_suite(findings: list[Finding], monkey
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_cell_that_was_interrupted_is_no_ground_for_an_order(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """What did not run looked like what the old code loses: a wrong order, said with exit code 0."""
-    from harness.cli.migrate import _Suite
+    from harness.cli.cells import SuiteInCells
 
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr("harness.session.running._Course.run", lambda *_: os.kill(os.getpid(), number))
-    with pytest.raises(KeyboardInterrupt):
-        _Suite(("scenarios/anonymous/booking.yaml",), (), 1, 1, "embedded")("legacy", "before")
+    told = io.StringIO()
+    with (
+        pytest.raises(KeyboardInterrupt),
+        SuiteInCells(("scenarios/anonymous/booking.yaml",), (), 1, 1, "embedded", Steps(stream=told)) as suite,
+    ):
+        suite("legacy", "before")
+    assert told.getvalue().splitlines() == [
+        "cell 1 of 4: legacy on before",
+        "finished cells: none, of 4; no order follows from them, and nothing is left",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -45,10 +45,12 @@ def test_what_is_not_noticed_is_named_at_the_end(project: Path) -> None:
     chosen = ["--defect", "A9", "--mutant", NOTICED, "--mutant", SURVIVES, "--mutants", "0"]
     done = harness("strength", *chosen, "-n", "1", "--database", "embedded", cwd=project)
     assert done.code == 1
-    assert "1 defects of the catalogue: 1 survived (0.0% noticed)" in done.out
+    assert "1 defect of the catalogue: 1 survived (0.0% noticed)" in done.out
     assert "2 mutants: 1 noticed, 1 survived (50.0% noticed)" in done.out
     first, second = done.out.split("Nobody noticed:\n")[1].splitlines()[:2]
     assert first.split()[:2] == ["survived", "A9"]
+    assert done.err.startswith("the suite once without a defect: what fails then notices nothing\n")
+    assert "\nsurvey of 1 case: what each reaches of the reference" in done.err
     assert second.split()[:2] == ["survived", SURVIVES]
 
 

@@ -224,3 +224,9 @@ def test_nine_mutants_of_ten_are_enough_and_equivalents_do_not_count() -> None:
 
 def test_a_suite_that_is_not_green_is_a_failure() -> None:
     assert result(Verdict("I1", "t", "catalogue", (), "noticed", ("a",)), not_green=["b"]).exit_code == 1
+
+
+def test_who_fails_without_a_defect_is_named() -> None:
+    said = summary(result(Verdict("I1", "t", "catalogue", (), "noticed", ("a",)), not_green=["x.yaml::b"]))
+    assert "1 defect of the catalogue: 1 noticed" in said
+    assert "\nFail without any defect, and so notice nothing:\n  x.yaml::b\n" in said

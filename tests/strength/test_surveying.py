@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness.progress import Steps
 from harness.scenario.model import Case, Suite
 from harness.session.plan import suite_of
 from harness.strength import measuring
@@ -48,7 +49,7 @@ def surveyed(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 def reach_of(project: Path, seed: int = 1) -> Reach:
     suite = suite_of((), project)
-    return measuring._reach(Options(root=project, seed=seed), suite, suite.cases, lambda text: None)
+    return measuring._reach(Options(root=project, seed=seed), suite, suite.cases, Steps(wanted=False))
 
 
 def test_what_is_as_it_was_is_not_surveyed_again(project: Path, surveyed: list[list[str]]) -> None:
