@@ -37,6 +37,11 @@ class Position(NamedTuple):
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
 
+    @property
+    def place(self) -> str:
+        """FILE:LINE, for a sentence about the line as a whole."""
+        return f"{self.file}:{self.line}"
+
 
 class Problem(NamedTuple):
     """One mistake in the input: where, what, and what to do about it.

@@ -18,7 +18,7 @@ from harness.errors import InputError
 if TYPE_CHECKING:
     from harness.migrations.checking import Report
     from harness.migrations.findings import Severity
-    from harness.migrations.identity import Identity
+    from harness.migrations.followed import Checked
     from harness.migrations.reading import Plan
 
 __all__ = ["migrate_app"]
@@ -55,7 +55,9 @@ Runner = Annotated[str, typer.Option(help="Who applies it: auto, psql, one-trans
 DatabaseOption = Annotated[
     str,
     typer.Option(
-        "--database", help="auto, embedded, testcontainers, or postgresql://… (databases of its own are made there)."
+        "--database",
+        help="auto, embedded, testcontainers, or postgresql://… (databases of its own are made there). Another version: "
+        "embedded:/usr/lib/postgresql/15/bin, or testcontainers:IMAGE.",
     ),
 ]
 Data = Annotated[Path | None, typer.Option(help="Rows to try it on: a catalogue (.yaml) or INSERTs (.sql).")]
@@ -277,7 +279,8 @@ Without --checked the migration is rehearsed first on a throwaway PostgreSQL, on
 before it in its folder), so that the target can be compared with what was rehearsed.
 
 Exit codes: 0 applied and verified (or already there, or a dry run that found nothing against it), 1 not applied or not
-verified, 3 a fault of the harness, 4 bad input, 10 the database does not answer.
+verified (refused: a blocker of the check that nobody accepted, another target than checked, rows in the way), 3 a fault
+of the harness, 4 bad input, 10 the database does not answer.
 """
 
 
@@ -302,7 +305,8 @@ def apply_(
     database: DatabaseOption = "auto",
 ) -> None:
     """Apply a migration to the database named by DATABASE_URL: a dry run unless --execute."""
-    from harness.migrations.applying import ApplyOptions, apply, identity_from_document
+    from harness.migrations.applying import ApplyOptions, apply
+    from harness.migrations.followed import read_check
     from harness.migrations.patience import Patience
     from harness.migrations.reading import plan
 
@@ -313,16 +317,14 @@ def apply_(
             "Set it to the address of the database: postgresql://user:password@host:5432/name.",
         )
     planned = plan(path, baseline or ())
-    identity = None
+    followed = None
     if not unchecked:
-        identity = (
-            identity_from_document(checked) if checked else _rehearsed(planned, runner, tuple(allow or ()), database)
-        )
+        followed = read_check(checked) if checked else _rehearsed(planned, runner, tuple(allow or ()), database)
     options = ApplyOptions(
         execute=execute,
         runner=runner,
         patience=Patience(lock_timeout=lock_timeout, attempts=attempts),
-        identity=identity,
+        checked=followed,
         records=records,
         allow=tuple(allow or ()),
     )
@@ -331,9 +333,11 @@ def apply_(
     raise typer.Exit(ExitCode.OK if result.good else ExitCode.FAILED)
 
 
-def _rehearsed(planned: Plan, runner: str, allow: tuple[str, ...], database: str) -> Identity:
-    """Rehearse on a throwaway server: what the target must look like before and after."""
+def _rehearsed(planned: Plan, runner: str, allow: tuple[str, ...], database: str) -> Checked:
+    """Rehearse on a throwaway server: what the target must look like before and after, and what there is to find."""
+    from harness.migrations.as_json import document
     from harness.migrations.checking import check as run_check
+    from harness.migrations.followed import checked_from_document
     from harness.migrations.rehearsal import Options
     from harness.postgres import open_server
 
@@ -348,4 +352,4 @@ def _rehearsed(planned: Plan, runner: str, allow: tuple[str, ...], database: str
         raise InputError(
             f"the migration does not run on its baseline: {result.verdict}", "Run `harness migrate check` on it."
         )
-    return result.identity
+    return checked_from_document(document(result))

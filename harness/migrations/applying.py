@@ -7,13 +7,13 @@ not be; leaves a record. Whatever goes wrong is a non-zero exit.
 
 from __future__ import annotations
 
-import json
+import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import LiteralString
 
 import psycopg
 
@@ -21,14 +21,17 @@ from harness.errors import InputError
 from harness.migrations import bookkeeping
 from harness.migrations.batches import Unit, runner_for, units
 from harness.migrations.datawork import data_work
+from harness.migrations.followed import Checked
 from harness.migrations.guard import refuse_reaching_out
 from harness.migrations.identity import Identity, described
+from harness.migrations.obstacles import obstacles
 from harness.migrations.patience import Attempt, Patience, Progress, run_patiently
 from harness.migrations.reading import Script
+from harness.migrations.records import Applied, recorded, write_record
 from harness.migrations.schema import Schema, snapshot
 from harness.migrations.targets import ADVISORY_KEY, TargetDatabase, identifier, invalid_indexes, open_target, situation
 
-__all__ = ["Applied", "ApplyOptions", "apply", "identity_from_document"]
+__all__ = ["Applied", "ApplyOptions", "apply"]
 
 _WRITES = {
     "UpdateStmt",
@@ -45,44 +48,20 @@ _WRITES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyOptions:
-    """`identity` None: the target is not compared with a check (asked for by `--unchecked`)."""
+    """`checked` None: the target is not compared with a check (asked for by `--unchecked`)."""
 
     execute: bool = False
     runner: str = "auto"
     patience: Patience = field(default_factory=Patience)
-    identity: Identity | None = None
+    checked: Checked | None = None
     records: Path | None = Path("reports/migrations")
     allow: tuple[str, ...] = ()
     wait_for_other: float = 10.0
 
-
-@dataclass(slots=True)
-class Applied:
-    """What happened. `outcome`: dry run, applied, already applied, refused, failed, not verified; in the record also
-    begun (nothing came after: it was killed) and interrupted."""
-
-    target: str
-    outcome: str
-    lines: list[str] = field(default_factory=list)
-    attempts: list[Attempt] = field(default_factory=list)
-    verified: list[str] = field(default_factory=list)
-    left_behind: list[str] = field(default_factory=list)  # SQL that removes what a failure left
-    record: Path | None = None
-    database: str = ""  # tells this database from a later one of the same name
-
     @property
-    def good(self) -> bool:
-        """Whether the migration is there, or would be."""
-        return self.outcome in {"dry run", "applied", "already applied"}
-
-
-def identity_from_document(path: Path) -> Identity:
-    """What `migration.json` says of the check; raises InputError when it cannot be read."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
-        raise InputError(f"{path} cannot be read: {problem}", "Give the migration.json of a check.") from problem
-    return Identity.from_json(document.get("identity") or {})
+    def identity(self) -> Identity | None:
+        """What the check saw of the touched tables."""
+        return self.checked.identity if self.checked is not None else None
 
 
 def apply(
@@ -121,7 +100,7 @@ def apply(
 
 def _record(options: ApplyOptions, scripts: Sequence[Script], result: Applied, started: datetime) -> None:
     if options.records is not None:
-        result.record = _write_record(options.records, scripts, result, started)
+        result.record = write_record(options.records, scripts, result, started)
 
 
 def _same_files(scripts: Sequence[Script], identity: Identity | None) -> None:
@@ -171,7 +150,7 @@ class _Run:
         self.result.attempts = progress.attempts
         if progress.failure is not None:
             self.result.outcome = "failed"
-            self.say(f"line {progress.failed_line} failed: {progress.failure}; {_committed(progress.committed)}")
+            self.say(f"{progress.failed_at} failed: {progress.failure}; {_committed(progress.committed)}")
             self._tell_left(invalid)
             return
         for what in _OWN:  # whatever the migration made of it: what is left to do is ours
@@ -213,6 +192,8 @@ class _Run:
         tables = self.options.identity.tables if self.options.identity else ()
         now = situation(self.connection, tables)
         self.say(f"target {self.target.name}, PostgreSQL {now['version']}")
+        if other := self._other_version(now["version"]):
+            self.say(other)
         for entry in now["tables"]:
             rows = entry["rows_estimated"]
             counted = "rows never counted" if rows is None else f"about {rows:,} rows"
@@ -221,6 +202,17 @@ class _Run:
             self.say(
                 f"  in the way: process {entry['pid']} ({entry['state']}), its transaction is {entry['seconds']} s old"
             )
+
+    def _other_version(self, here: str) -> str:
+        """Another major version takes other locks, and knows other statements."""
+        checked = _MAJOR.search(self.options.checked.server) if self.options.checked is not None else None
+        mine = here.partition(".")[0]
+        if checked is None or checked[1] == mine:
+            return ""
+        return (
+            f"  it was checked on PostgreSQL {checked[1]} and this is {mine}, which may lock and rewrite otherwise: check on that "
+            f"version too, such as with `--database embedded:/usr/lib/postgresql/{mine}/bin` (a folder with its postgres and initdb)"
+        )
 
     def _may(self, before: Schema, entries: Sequence[bookkeeping.Entry]) -> bool:
         """Whether there is something to do and the target is the one that was checked."""
@@ -231,17 +223,45 @@ class _Run:
         for script in self.scripts:
             if script.name in known and known[script.name].checksum != script.checksum:
                 return self._refuse(f"{script.name} was applied with another content")
+        standing = obstacles(self.connection, self.scripts)
         if identity is None:
             self.say("not compared with a check (--unchecked)")
+            for obstacle in standing:
+                self.say(f"  in the way: {obstacle}")
             return True
         if (identity.made or identity.ended) and not identity.unmet(before):
             return self._there(identity, known.keys())
-        missing = identity.missing(before)
-        if missing:
-            return self._refuse(f"the target is not what the check saw: it lacks {described(missing)}")
+        self._tell_findings()
+        for obstacle in standing:
+            if not obstacle.certain:
+                self.say(f"  may be in the way: {obstacle}")
         if other := identity.elsewhere(before):
             self.say(f"otherwise than checked, where the migration does not go: {described(other)}")
-        return True
+        missing = identity.missing(before)
+        reasons = [f"the target is not what the check saw: it lacks {described(missing)}"] if missing else []
+        reasons += self._unaccepted()
+        reasons += [f"it would fail here: {obstacle}" for obstacle in standing if obstacle.certain]
+        for why in reasons:
+            self._refuse(why)
+        return not reasons
+
+    def _tell_findings(self) -> None:
+        """What the check found and nobody accepted, and where it did not look."""
+        checked = self.options.checked or Checked(None)
+        for told in checked.grave:
+            self.say(f"  found by the check: {told}")
+        if checked.unlooked:
+            self.say(f"  not looked at by the check: {', '.join(checked.unlooked)}")
+
+    def _unaccepted(self) -> list[str]:
+        blockers = self.options.checked.blockers if self.options.checked is not None else ()
+        if not blockers:
+            return []
+        told = ", ".join(dict.fromkeys(f"{blocker.id} ({blocker.place})" for blocker in blockers))
+        return [
+            f"the check found what nobody accepted: {told}. Mend the migration; or, where it is meant, write "
+            f"`-- harness: allow {blockers[0].id} because …` on the line before the statement and check again"
+        ]
 
     def _there(self, identity: Identity, known: Collection[str]) -> bool:
         """Never anything to do; already applied only where that can be known."""
@@ -256,28 +276,14 @@ class _Run:
         """Why nobody can know that it is applied as a whole: it changes rows, which the schema does not tell."""
         for script in self.scripts:
             work = data_work(script)
-            if work and script.name not in known and not self._recorded(script):
+            if work and script.name not in known and not recorded(self.options.records, script, self.result):
                 return (
-                    f"what {script.display} brings about in the schema is there, but it may do more than a schema tells, such as to rows (line "
-                    f"{work[0].position.line}: {work[0].short}), and no record says that this very file was applied to "
+                    f"what {script.display} brings about in the schema is there, but it may do more than a schema tells, such as to rows ("
+                    f"{work[0].position.place}: {work[0].short}), and no record says that this very file was applied to "
                     "this database. Look at it. If that work is done, nothing is left to do; if not, put these "
                     "statements into a file of their own and apply that"
                 )
         return ""
-
-    def _recorded(self, script: Script) -> bool:
-        """Whether a record of an earlier application says that this very file was applied to this very database."""
-        folder = self.options.records
-        for path in sorted(folder.glob("apply-*.json")) if folder is not None else ():
-            try:
-                told = json.loads(path.read_text(encoding="utf-8"))
-                same = {"name": script.name, "checksum": script.checksum} in told["scripts"]
-                here = (told["target"], told["database"]) == (self.result.target, self.result.database)
-            except (OSError, ValueError, KeyError, TypeError):
-                continue  # an older record, or none
-            if same and here and told["outcome"] == "applied":
-                return True
-        return False
 
     def _refuse(self, why: str) -> bool:
         self.result.outcome = "refused"
@@ -311,7 +317,9 @@ class _Run:
     def _execute(self) -> Progress:
         def tell(attempt: Attempt) -> None:
             outcome = "done" if attempt.failure is None else str(attempt.failure)
-            self.say(f"line {attempt.line}, attempt {attempt.number}: {outcome} after {attempt.seconds * 1000:.0f} ms")
+            self.say(
+                f"{attempt.file}:{attempt.line}, attempt {attempt.number}: {outcome} after {attempt.seconds * 1000:.0f} ms"
+            )
 
         return run_patiently(self.connection, self._units(), self.options.patience, tell=tell)
 
@@ -349,6 +357,7 @@ class _Run:
                 self.say(f"entered {script.name} in _prisma_migrations")
 
 
+_MAJOR = re.compile(r"PostgreSQL (\d+)")
 _OWN: tuple[LiteralString, ...] = ("RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL")
 
 
@@ -356,23 +365,3 @@ def _committed(number: int) -> str:
     if number == 0:
         return "nothing of it is committed"
     return f"{number} transaction{'s' * (number > 1)} before it {'are' if number > 1 else 'is'} committed"
-
-
-def _write_record(folder: Path, scripts: Sequence[Script], result: Applied, started: datetime) -> Path:
-    """One JSON file an application; never a password in it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"apply-{started:%Y%m%dT%H%M%S%f}.json"
-    content: dict[str, Any] = {
-        "target": result.target,
-        "database": result.database,
-        "outcome": result.outcome,
-        "started": started.isoformat(),
-        "ended": datetime.now(UTC).isoformat(),
-        "scripts": [{"name": script.name, "checksum": script.checksum} for script in scripts],
-        "attempts": [asdict(attempt) for attempt in result.attempts],
-        "verified": result.verified,
-        "left_behind": result.left_behind,
-        "lines": result.lines,
-    }
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return path

@@ -240,7 +240,7 @@ class _Scene:
             attempts=len(progress.attempts),
             seconds=seconds,
             applied=progress.failure is None,
-            failure=f"line {progress.failed_line}: {progress.failure}" if progress.failure else "",
+            failure=f"{progress.failed_at}: {progress.failure}" if progress.failure else "",
             errors=dict(counts.errors.most_common(5)),
             late_requests=counts.late_requests,
             late_failures=counts.late_failures,

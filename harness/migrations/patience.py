@@ -36,8 +36,9 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of one transaction."""
+    """One try of one transaction, which begins at `line` of `file`."""
 
+    file: str
     line: int
     number: int
     seconds: float
@@ -51,7 +52,7 @@ class Progress:
     attempts: list[Attempt] = field(default_factory=list)
     committed: int = 0
     failure: Failure | None = None
-    failed_line: int = 0
+    failed_at: str = ""  # FILE:LINE where the transaction that failed begins
     written: dict[str, int] = field(default_factory=dict)
 
 
@@ -81,7 +82,8 @@ def run_patiently(
         for number in range(1, patience.attempts + 1):
             start = time.perf_counter()
             failure = _try(connection, group, patience, progress)
-            attempt = Attempt(group[0].statement.position.line, number, time.perf_counter() - start, failure)
+            begun = group[0].statement.position
+            attempt = Attempt(begun.file, begun.line, number, time.perf_counter() - start, failure)
             progress.attempts.append(attempt)
             if tell is not None:
                 tell(attempt)
@@ -89,7 +91,7 @@ def run_patiently(
                 break
             sleep(patience.pause(number))
         if failure is not None:
-            progress.failure, progress.failed_line = failure, group[0].statement.position.line
+            progress.failure, progress.failed_at = failure, group[0].statement.position.place
             return progress
         progress.committed += 1
     return progress

@@ -14,7 +14,7 @@ from pglast.stream import RawStream
 from harness.migrations.actions import Action, Name, actions, quoted
 from harness.migrations.statements import Statement
 
-__all__ = ["Violators", "count_violators", "queries"]
+__all__ = ["Violators", "count_violators", "counting", "queries"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,16 @@ class Violators:
 def queries(statement: Statement, connection: psycopg.Connection[Any]) -> Iterator[tuple[Name, str, str]]:
     """(table, condition, counting query) of each action that existing rows can refuse."""
     for action in actions(statement):
-        if action.table is None:
-            continue
-        condition = _condition(action, statement, connection)
-        if condition:
-            yield action.table, condition, f"SELECT count(*) FROM {action.table.sql} WHERE {condition}"
+        if asked := counting(action, statement, connection):
+            yield asked
+
+
+def counting(action: Action, statement: Statement, connection: psycopg.Connection[Any]) -> tuple[Name, str, str] | None:
+    """(table, condition, counting query) of one action; None when existing rows do not matter to it."""
+    condition = _condition(action, statement, connection) if action.table is not None else ""
+    if action.table is None or not condition:
+        return None
+    return action.table, condition, f"SELECT count(*) FROM {action.table.sql} WHERE {condition}"
 
 
 def count_violators(statement: Statement, connection: psycopg.Connection[Any]) -> Violators | None:

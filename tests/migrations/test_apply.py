@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 
 from harness.errors import HarnessError, InputError, MachineError
-from harness.migrations.applying import Applied, ApplyOptions, apply, identity_from_document
+from harness.migrations.applying import Applied, ApplyOptions, apply
 from harness.migrations.as_json import render
 from harness.migrations.checking import check
+from harness.migrations.followed import Checked, read_check
 from harness.migrations.identity import Identity
 from harness.migrations.patience import Patience
 from harness.migrations.reading import Script, plan, read
@@ -42,9 +43,10 @@ class Production:
     records: Path
 
     def apply(self, **options: Any) -> Applied:
+        identity = options.pop("identity", self.identity)
         chosen = {
             "execute": True,
-            "identity": self.identity,
+            "checked": identity and Checked(identity),
             "records": self.records,
             "patience": Patience(lock_timeout=0.05, attempts=4, first_pause=0.01),
         }
@@ -290,10 +292,10 @@ def test_the_checks_document_carries_the_identity(server: Server, tmp_path: Path
     report = check(server, plan(UPDATE), Options(rows=50, phases=("observe",)))
     file = tmp_path / "migration.json"
     file.write_text(render(report))
-    assert identity_from_document(file) == identity
+    assert read_check(file).identity == identity
     file.write_text("{}")
     with pytest.raises(InputError, match="does not say what a check saw"):
-        identity_from_document(file)
+        read_check(file)
 
 
 SECRET = "hunter2-not-to-be-seen"

@@ -11,6 +11,7 @@ import pytest
 from harness.errors import InputError
 from harness.migrations.applying import ApplyOptions, apply
 from harness.migrations.findings import Severity
+from harness.migrations.followed import Checked
 from harness.migrations.tracing import execute
 from harness.postgres import Server
 from tests.migrations.conftest import Rehearse
@@ -236,7 +237,7 @@ def test_half_of_a_migration_is_not_taken_for_all_of_it(
         with database.connect() as connection:
             execute(connection, SHOP.read_text(encoding="utf-8"))
             execute(connection, column)
-        options = ApplyOptions(identity=report.identity, records=tmp_path / "records")
+        options = ApplyOptions(checked=Checked(report.identity), records=tmp_path / "records")
         result = apply(str(database.dsn), report.plan.target, options)
         assert (result.outcome, refused in "\n".join(result.lines)) == ("refused" if refused else "dry run", True)
         with database.connect() as connection:
