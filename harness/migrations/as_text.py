@@ -73,7 +73,7 @@ def _lines(report: Report, colour: bool, verbose: bool) -> Iterator[str | _Sql]:
     yield from _impact(report)
     if report.way_back:
         yield "WAY BACK (derived; see the findings for what it cannot do)"
-        yield from (_Sql(f"    {sql};") for sql in report.way_back)
+        yield from (_Sql(f"    {sql}{';' * (not sql.startswith('--'))}") for sql in report.way_back)
         yield ""
     yield "PHASES"
     for phase in report.phases:

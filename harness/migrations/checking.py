@@ -19,11 +19,12 @@ from harness.migrations.inspection import inspect_schema
 from harness.migrations.interruption import check_interruption
 from harness.migrations.linting import (
     Opinion,
+    Tried,
     copies_by_prisma,
     lint,
     never_committed,
     opinions,
-    settle,
+    settled,
     unused_allowances,
 )
 from harness.migrations.observing import Cost, Observed, observe
@@ -205,14 +206,22 @@ class _Phases:
             return f"the migration does not run to its end: line {last.unit.statement.position.line} fails"
         return ""
 
+    def _tried(self) -> Tried:
+        """A migration that fails somewhere has shown nothing but how far it came."""
+        done = (
+            frozenset(phase.name for phase in self.report.phases if phase.status == "run")
+            if self.observed
+            else frozenset()
+        )
+        through = frozenset(id(seen.unit.statement) for seen in self.report.observations if not seen.failure)
+        return Tried(done - {"data"} if self._broken() else done, through)
+
     def _settle(self) -> None:
         ran = self.observed is not None
         statements: dict[str, list[Statement]] = {}
         for script in self.rehearsal.plan.target:  # several may stand in one file
             statements.setdefault(script.display, []).extend(script.source.statements)
-        self.report.opinions = [
-            settle(o, statements[o.position.file], self.report.findings, ran) for o in self.report.opinions
-        ]
+        self.report.opinions = settled(self.report.opinions, statements, self.report.findings, self._tried())
         if ran and self.rehearsal.after is not None:
             checksums = {script.name: script.checksum for script in self.rehearsal.plan.target}
             self.report.identity = identify(self.rehearsal.before, self.rehearsal.after, checksums)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from harness.migrations.batches import Unit
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.fingerprints import Change
 from harness.migrations.gaps import fills_only_gaps
+from harness.migrations.halfway import Halfway
 from harness.migrations.literals import overwrites
 from harness.migrations.refusals import depends_on_rows, refused
 from harness.migrations.rehearsal import Rehearsal, ordered_labels
@@ -46,7 +47,7 @@ class _Run:
 
     rows: str
     outcome: Outcome
-    changes: tuple[Change, ...]
+    changes: tuple[tuple[Change, Sequence[Statement]], ...]  # with the statements that may have made them
     violators: Violators | None
     lacking: tuple[str, ...]  # of the schema that it leaves where there are no rows
     positions: tuple[Mapping[tuple[str, str], Position], Mapping[tuple[str, str], Position]]
@@ -64,7 +65,7 @@ def check_existing_rows(rehearsal: Rehearsal) -> list[Finding]:
         (runs[name] for name in ("awkward", "given", "plain") if name in runs and runs[name].outcome.complete), None
     )
     if best is not None:
-        found += [made for change in best.changes if (made := _of_change(rehearsal, change, best))]
+        found += [made for change, among in best.changes if (made := _of_change(rehearsal, change, among, best))]
     counted = next((runs[name] for name in ("given", "plain") if name in runs and runs[name].outcome.complete), None)
     if counted is not None:
         found += behind(rehearsal, *counted.positions, counted.rows)
@@ -84,17 +85,30 @@ def _run(rehearsal: Rehearsal, template: Template, rows: str) -> _Run:
         computed = _computed(rehearsal)
         before = fingerprints.take(connection, rehearsal.before, rehearsal.after, computed=computed)
         then = now = positions(connection, rehearsal.before)
-        outcome = run_units(connection, rehearsal.units, inspect)
-        changes: list[Change] = []
+        halfway = Halfway(rehearsal, template, computed, connection)
+        halfway.begin(before)
+        outcome = run_units(connection, rehearsal.units, inspect, halfway.after)
+        changes: list[tuple[Change, Sequence[Statement]]] = []
         lacking: list[str] = []
         if outcome.complete:
             after = snapshot(connection)
-            found = fingerprints.compare(before, fingerprints.take(connection, after, computed=computed))
-            changes = [each for each in found if not fills_only_gaps(rehearsal, template, connection, each)]
+            prints = fingerprints.take(connection, after, computed=computed)
+            found = fingerprints.compare(before, prints)
+            changes = [(e, rehearsal.lasting) for e in found if not fills_only_gaps(rehearsal, template, connection, e)]
+            changes += _hidden(halfway, before, prints)
             now = positions(connection, after)
             if rehearsal.after is not None:
                 lacking = [line for line in differences(rehearsal.after, after) if line.endswith(": gone")]
     return _Run(rows, outcome, tuple(changes), violators[0] if violators else None, tuple(lacking), (then, now))
+
+
+def _hidden(
+    halfway: Halfway, before: fingerprints.Prints, after: fingerprints.Prints
+) -> list[tuple[Change, Sequence[Statement]]]:
+    """Of tables that have other rows at the end, whose columns could not be compared then; each column once."""
+    others = {label for oid, label in before.labels.items() if after.rows.get(oid, -1) not in {-1, before.rows[oid]}}
+    first = {(change.kind, change.table, change.column): (change, among) for change, among in reversed(halfway.changes)}
+    return [each for each in first.values() if each[0].table in others]
 
 
 def _computed(rehearsal: Rehearsal) -> set[tuple[int, int]]:
@@ -220,8 +234,8 @@ def _outcomes(rehearsal: Rehearsal, runs: Mapping[str, _Run]) -> Iterator[Findin
             return
 
 
-def _of_change(rehearsal: Rehearsal, change: Change, run: _Run) -> Finding | None:
-    statement = _cause(rehearsal, change)
+def _of_change(rehearsal: Rehearsal, change: Change, among: Sequence[Statement], run: _Run) -> Finding | None:
+    statement = _cause(rehearsal, change, among)
     called = [s for s in rehearsal.statements if s.kind == "CreateFunctionStmt" and _last_name(s) in statement.text]
     if change.kind == "values changed" and any(map(fills_gaps, (statement, *called))):
         return None
@@ -248,12 +262,12 @@ def _last_name(function: Statement) -> str:
     return str(function.node["funcname"][-1]["String"]["sval"])
 
 
-def _cause(rehearsal: Rehearsal, change: Change) -> Statement:
+def _cause(rehearsal: Rehearsal, change: Change, among: Sequence[Statement]) -> Statement:
     """The statement that names the column, else the table, else the first."""
     if change.kind == "attributes gone":
         return about_attributes(rehearsal, "DROP", "drop", "Drop")
     by_table: list[Statement] = []
-    for statement in rehearsal.lasting:
+    for statement in among:
         for action in actions(statement):
             names = {action.column, *action.values}
             if action.table and action.table.name == change.table.split(".")[-1]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -18,7 +18,16 @@ from harness.migrations.reading import Script
 from harness.migrations.statements import Statement, without_passwords
 from harness.migrations.telling import finding
 
-__all__ = ["Opinion", "copies_by_prisma", "lint", "never_committed", "opinions", "settle", "unused_allowances"]
+__all__ = [
+    "Opinion",
+    "Tried",
+    "copies_by_prisma",
+    "lint",
+    "never_committed",
+    "opinions",
+    "settled",
+    "unused_allowances",
+]
 
 PHASE = "lint"
 
@@ -193,21 +202,57 @@ def opinions(script: Script, *, in_transaction: bool, major: int) -> list[Opinio
     ]
 
 
-def settle(opinion: Opinion, statements: Sequence[Statement], findings: Sequence[Finding], ran: bool) -> Opinion:
-    """Hold an opinion against what was measured at its statement."""
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What was really run: the phases, and the statements that went through (by identity)."""
+
+    phases: frozenset[str]
+    statements: frozenset[int]
+
+    def obstacle(self, statement: Statement | None, proofs: Sequence[str]) -> str:
+        """Why nothing can be said against an opinion; empty where what would prove it was looked for."""
+        if statement is None or not self.phases or id(statement) not in self.statements:
+            return "not tried: the statement was not run to its end"
+        missing = list(dict.fromkeys(phase for phase in map(_phase_of, proofs) if phase not in self.phases))
+        return f"not tried: {', '.join(missing)} not checked" if missing else ""
+
+
+_SHOWN_IN = {"data": "data", "compat": "compatibility", "rerun": "failure"}
+
+
+def _phase_of(hazard: str) -> str:
+    return "failure" if hazard == "tx.not-atomic" else _SHOWN_IN.get(hazard.split(".", maxsplit=1)[0], "observe")
+
+
+def settled(
+    found: Sequence[Opinion], statements: Mapping[str, Sequence[Statement]], findings: Sequence[Finding], tried: Tried
+) -> list[Opinion]:
+    """Opinions held against what was measured at their statements (by file); one that says the same twice of a statement, once."""
+    told: dict[tuple[object, ...], Opinion] = {}
+    for opinion in found:
+        here = statements[opinion.position.file]
+        statement = next((s for s in reversed(here) if s.position.line <= opinion.position.line), None)
+        one = _settle(opinion, statement, findings, tried)
+        place = id(statement) if opinion.rule == "syntax-error" else opinion.position.line
+        told.setdefault((opinion.position.file, place, opinion.rule, one.because), one)
+    return list(told.values())
+
+
+def _settle(opinion: Opinion, statement: Statement | None, findings: Sequence[Finding], tried: Tried) -> Opinion:
     proofs = _PROVED_BY.get(opinion.rule)
     if proofs is None:
         return replace(opinion, because="a matter of style: nothing to run")
-    statement = next((s for s in reversed(statements) if s.position.line <= opinion.position.line), None)
-    if not ran or statement is None:
-        return replace(opinion, because="the statement was not run")
     same_file = opinion.rule in {"require-lock-timeout"}
-    here = [f for f in findings if f.status != "refuted" and (same_file or statement.covers(f.position))]
+    here = [
+        f for f in findings if f.status != "refuted" and (same_file or (statement and statement.covers(f.position)))
+    ]
     proof = next((f for f in here if f.id in proofs), None)
-    if proof:
+    if proof and tried.phases:
         return replace(opinion, verdict="confirmed", because=f"{proof.id}: {proof.evidence}")
     if not proofs:
         return replace(opinion, because="no experiment settles this")
+    if obstacle := tried.obstacle(statement, proofs):
+        return replace(opinion, because=obstacle)
     return replace(
         opinion, verdict="refuted", because=f"run on this schema and data, none of {', '.join(proofs)} was seen"
     )

@@ -20,6 +20,7 @@ __all__ = ["Cost", "Observed", "observe"]
 PHASE = "observe"
 _LONG_WAIT = 60_000  # milliseconds; whoever queues that long has given up
 _CHECK_REFUSED = "23514"
+_MOST_NOT_RUN = 20  # statements that are told one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,12 +332,11 @@ class _Judge:
         if last.failure.sqlstate not in {"25001", "55P04"} and not depends_on_rows(self.rehearsal, last.failure):
             yield refused(self.rehearsal, PHASE, last.unit, last.failure)
         unreached = self.rehearsal.units[len(self.observations) :]
-        if unreached:
-            others = len(unreached) - 1
-            evidence = f"line {last.unit.statement.position.line} failed before it" + (
-                f", and before {'the one' if others == 1 else f'the {others}'} after it" if others else ""
-            )
-            yield finding("check.not-run", Severity.MEDIUM, PHASE, unreached[0].statement, evidence)
+        for number, unit in enumerate(unreached[:_MOST_NOT_RUN], start=1):
+            evidence = f"line {last.unit.statement.position.line} failed before it"
+            if number == _MOST_NOT_RUN and (others := len(unreached) - number):
+                evidence += f", and before the {others:,} after it, which are not told one by one"
+            yield finding("check.not-run", Severity.MEDIUM, PHASE, unit.statement, evidence)
 
     def _grown(self, seen: Observation) -> str:
         cost = self.costs.get(id(seen.unit.statement))

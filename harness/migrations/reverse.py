@@ -132,7 +132,7 @@ def _one(statement: Statement, action: Action, before: Schema, after: Schema) ->
         return Reverse(statement, "")
     if action.kind in _OF_ROWS:
         filled = action.kind == "update" and fills_gaps(statement)
-        return Reverse(statement, "") if filled else Reverse(statement, None, why=_OF_ROWS[action.kind])
+        return Reverse(statement, "", why=_STAYS) if filled else Reverse(statement, None, why=_OF_ROWS[action.kind])
     maker = _MAKERS.get(action.kind)
     if maker is None:
         return Reverse(statement, None, known=False, why="no reverse is derived for this kind of statement")
@@ -142,6 +142,7 @@ def _one(statement: Statement, action: Action, before: Schema, after: Schema) ->
     return Reverse(statement, sql, why="" if sql is not None else "it was not in the baseline")
 
 
+_STAYS = "what it filled in stays, since nothing tells which rows had no value"
 _OF_ROWS = {
     "update": "the values that it overwrote are not kept",
     "delete": "deleted rows are not kept",

@@ -13,11 +13,13 @@ __all__ = ["NUMBERS", "SIZE", "base_type", "plain_value", "spelled"]
 SIZE = re.compile(r"\([^)]*\)")  # of a type, as in `numeric(10,2)`
 _TEXT = re.compile(r"'((?:[^']|'')*)'")
 _UUID = "md5('harness' || ({g})::text)::uuid"
-_SPREAD = "((({g}) % 3000) * INTERVAL '37 hours' + ({g}) * INTERVAL '1 second')"  # all seasons, and no two alike
+# Few rows are spread as far as many are: what asks for rows older or younger than something hits some and spares some.
+_STEP = "((({g}) % 3000) * 1853 % 3000)"
+_SPREAD = f"({_STEP} * INTERVAL '37 hours' + ({{g}}) * INTERVAL '1 second')"  # all seasons, and no two alike
 _HASHED = f"(SELECT g, {_UUID.format(g='g')} AS u FROM {{series}} OFFSET 0) AS hashed"
 NUMBERS = (  # what several columns of a row share is computed once a row
     "(SELECT g, u AS harness_uuid, u::text AS harness_text, "
-    f"TIMESTAMP '2025-01-01' + {_SPREAD.format(g='g')} AS harness_time FROM {_HASHED} OFFSET 0) AS numbers"
+    f"TIMESTAMP '2020-01-01' + {_SPREAD.format(g='g')} AS harness_time FROM {_HASHED} OFFSET 0) AS numbers"
 )
 _SHARED = {"uuid": "harness_uuid", "text": "harness_text", "timestamp without time zone": "harness_time"}
 
@@ -33,9 +35,9 @@ _BY_TYPE: dict[str, Callable[[str], str]] = {
     "citext": lambda g: f"({_UUID.format(g=g)})::text",
     "name": lambda g: f"('n' || ({g}))::name",
     "uuid": lambda g: _UUID.format(g=g),
-    "date": lambda g: f"(DATE '2025-01-01' + (({g}) % 3000)::int)",
-    "timestamp without time zone": lambda g: f"(TIMESTAMP '2025-01-01' + {_SPREAD.format(g=g)})",
-    "timestamp with time zone": lambda g: f"(TIMESTAMPTZ '2025-01-01Z' + {_SPREAD.format(g=g)})",
+    "date": lambda g: f"(DATE '2022-01-01' + {_STEP.format(g=g)}::int)",
+    "timestamp without time zone": lambda g: f"(TIMESTAMP '2020-01-01' + {_SPREAD.format(g=g)})",
+    "timestamp with time zone": lambda g: f"(TIMESTAMPTZ '2020-01-01Z' + {_SPREAD.format(g=g)})",
     "time without time zone": lambda g: f"(TIME '00:00' + (({g}) * INTERVAL '1 second'))",
     "time with time zone": lambda g: f"(TIME '00:00' + (({g}) * INTERVAL '1 second'))::timetz",
     "interval": lambda g: f"(({g}) * INTERVAL '1 minute')",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -29,6 +30,7 @@ from harness.migrations.tracing import Failure, execute, failure_of
 __all__ = ["check_way_back"]
 
 PHASE = "way back"
+MOST_LINES = 12  # that are named one by one
 
 
 def check_way_back(rehearsal: Rehearsal) -> tuple[list[Finding], list[str]]:
@@ -47,13 +49,14 @@ def check_way_back(rehearsal: Rehearsal) -> tuple[list[Finding], list[str]]:
             down, steps = given, []
         elif not differences(before, after):  # what it did to the schema it took back itself
             down = []
-        derived = list(down) if given is None else []
-        found = list(_one_way(steps, rehearsal))
+        written = _written(rehearsal) if steps else {}
+        derived = [*down, *_left_out(steps, written)] if given is None else []
+        found = list(_one_way(steps, written))
         blocked = {f.statement for f in found}
         _tell_underived(rehearsal, steps)
         failure = _run(connection, down)
         if failure is None:
-            found += _restored(rehearsal, after, prints, connection, given=given is not None)
+            found = _joined(found, _restored(rehearsal, after, prints, connection, given=given is not None))
             _tell_left(rehearsal, steps, snapshot(connection))
         elif given is not None:
             found.append(
@@ -77,13 +80,9 @@ def check_way_back(rehearsal: Rehearsal) -> tuple[list[Finding], list[str]]:
 
 
 def _tell_underived(rehearsal: Rehearsal, steps: Sequence[Reverse]) -> None:
-    lines = sorted({step.statement.position.line for step in steps if not step.known})
+    lines = {step.statement.position.line for step in steps if not step.known}
     if lines:
-        what = (
-            f"lines {ordered_labels(list(map(str, lines)))} do: they are"
-            if len(lines) > 1
-            else f"line {lines[0]} does: it is"
-        )
+        what = f"{_lines(lines)} {'do: they are' if len(lines) > 1 else 'does: it is'}"
         rehearsal.notes.append(f"no way back is derived for what {what} left out of it")
 
 
@@ -111,8 +110,37 @@ def _given_down(rehearsal: Rehearsal) -> list[str] | None:
     return [statement.text for script in backs if script for statement in script.source.statements]
 
 
-def _one_way(steps: Sequence[Reverse], rehearsal: Rehearsal) -> Iterator[Finding]:
-    counts = _written(rehearsal)
+def _left_out(steps: Sequence[Reverse], counts: Mapping[int, int]) -> Iterator[str]:
+    """What a derived way back does not undo, as remarks in it: nobody is to take it for the whole way."""
+    lines: dict[str, set[int]] = {}
+    for step in steps:
+        if step.known and not step.sql and step.why and counts.get(step.statement.number) != 0:
+            lines.setdefault(step.why, set()).add(step.statement.position.line)
+    for why, left in lines.items():
+        yield f"-- {_lines(left)} {'are' if len(left) > 1 else 'is'} left out: {why}"
+
+
+def _lines(numbers: Collection[int]) -> str:
+    """`line 3`, `lines 3, 4 and 7`, `lines 3, 4, 7 and 2,996 more`."""
+    shown = [str(number) for number in sorted(numbers)[:MOST_LINES]]
+    further = len(numbers) - len(shown)
+    return f"line{'s' * (len(numbers) > 1)} {ordered_labels([*shown, *[f'{further:,} more'] * (further > 0)])}"
+
+
+def _joined(one_way: Sequence[Finding], measured: Iterable[Finding]) -> list[Finding]:
+    """What was measured stands with what is known of the same statement anyway: it is one loss."""
+    found = list(one_way)
+    for each in measured:
+        same = (each.id, each.statement, each.position.file)
+        place = next((n for n, f in enumerate(one_way) if (f.id, f.statement, f.position.file) == same), None)
+        if place is None:
+            found.append(each)
+        else:
+            found[place] = replace(found[place], evidence=f"{found[place].evidence}; {each.evidence}")
+    return found
+
+
+def _one_way(steps: Sequence[Reverse], counts: Mapping[int, int]) -> Iterator[Finding]:
     for step in steps:
         if step.sql is not None or not step.known or counts.get(step.statement.number) == 0:
             continue
