@@ -263,3 +263,46 @@ _LOW_CONTRAST = """() => {
   }
   return [...bad];
 }"""
+
+
+def test_a_failure_can_be_read_and_copied_on_a_phone(runs: Path, browser: Browser) -> None:
+    opened = Opened(browser, runs / "failing" / "report.html", viewport={"width": 400, "height": 800})
+    page = opened.page
+    assert page.evaluate("document.documentElement.scrollWidth") == 400
+    inside = """selector => [...document.querySelectorAll(selector)].every(node => {
+        const box = node.getBoundingClientRect();
+        return node.scrollWidth <= node.clientWidth + 1 && box.left >= 0 && box.right <= 400; })"""
+    for selector in (".copy button", "#detail pre", ".step .facts-in", ".wide", ".wide td", ".copy"):
+        assert page.locator(selector).count()
+        assert page.evaluate(inside, selector), selector
+    assert min(page.evaluate("[...document.querySelectorAll('.step .ttl')].map(node => node.clientWidth)")) > 250
+    heads = page.evaluate("[...document.querySelector('.wide tbody tr').children].map(cell => cell.dataset.label)")
+    assert heads == ["Outcome", "Kind", "Where", "Expected", "Got", "Line"]
+    page.close()
+
+
+def test_failures_come_first_and_cases_of_a_matrix_say_their_values(runs: Path, browser: Browser) -> None:
+    opened = Opened(browser, runs / "failing" / "report.html")
+    page = opened.page
+    above = "document.getElementById(%r).getBoundingClientRect().top"
+    assert page.evaluate(f"{above % 'scenarios'} < {above % 'rules-title'}")
+    rows = page.locator(".row .sub.bad").all_inner_texts()
+    assert len(rows) == 6  # two are skipped
+    assert all(row.startswith("[session=") for row in rows)
+    assert page.locator("#detail .step").count()
+    page.close()
+    calm = Opened(browser, runs / "good" / "report.html").page
+    assert calm.evaluate(f"{above % 'scenarios'} > {above % 'rules-title'}")
+    calm.close()
+
+
+def test_steps_have_the_numbers_that_messages_name(runs: Path, browser: Browser) -> None:
+    page = Opened(browser, runs / "failing" / "report.html").page
+    numbers = page.locator("#detail .step .number").all_inner_texts()
+    assert numbers == [str(number) for number in range(len(numbers))]
+    page.close()
+
+
+def test_the_command_can_be_typed_again(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", 1, command=("harness", "run", "-k", "free session"))
+    assert "harness run -k &#39;free session&#39;" in (tmp_path / "run" / "report.html").read_text()

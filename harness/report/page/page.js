@@ -1,6 +1,7 @@
 "use strict";
 (() => {
   const ROW = 58, SIGNS = {passed: "✓", failed: "✗", error: "⚠", skipped: "○", flaky: "↻"};
+  const SETUP = {given: "what is there before", then: "what must hold in the end"}, SAYS_NOTHING = ["equals", "default", "none"];  // matchers that need no word
   const RANK = {failed: 0, error: 1, flaky: 2, skipped: 3, passed: 4};
   const $ = id => document.getElementById(id);
   const h = (tag, props, ...kids) => {
@@ -68,7 +69,7 @@
       h("span", {class: "sign " + kind, "aria-hidden": "true"}, SIGNS[kind]),
       h("span", {class: "name", title: one.id}, h("span", {class: "sr"}, kind + ": "), one.name),
       h("span", {class: "took"}, took(one.took)),
-      h("span", {class: "sub" + (bad ? " bad" : "")}, bad ? one.failure : one.values + one.file + ":" + one.line));
+      h("span", {class: "sub" + (bad ? " bad" : "")}, one.values + (bad ? one.failure : one.file + ":" + one.line)));
   };
   const draw = () => {
     const list = $("list"), first = Math.max(0, Math.floor(list.scrollTop / ROW) - 6);
@@ -140,7 +141,7 @@
     const open = step.outcome !== "passed" && step.outcome !== "skipped";
     const node = h("details", {class: "step " + step.outcome, open},
       h("summary", {}, h("span", {class: "sign " + step.outcome}, h("span", {"aria-hidden": "true"}, SIGNS[step.outcome]), h("span", {class: "sr"}, step.outcome)),
-        h("span", {class: "phase"}, step.phase), h("span", {class: "ttl"}, step.title), h("span", {class: "facts-in"}, facts)));
+        h("span", {class: "number", title: "Step " + step.step}, step.step), h("span", {class: "phase"}, step.phase), h("span", {class: "ttl"}, step.title === step.phase ? SETUP[step.phase] || "" : step.title), h("span", {class: "facts-in"}, facts)));
     const fill = () => {
       if (node.children.length > 1) return;
       const detail = json(step.detail), clock = step.clock.replace(/\.0+Z$/, "Z");
@@ -152,10 +153,12 @@
     if (open) fill();
     return node;
   };
-  const table = (heads, rows) => scrolling(h("div", {class: "wide"}, h("table", {}, h("thead", {}, h("tr", {}, heads.map(head => h("th", {scope: "col"}, head)))), h("tbody", {}, rows))));
+  // on a narrow screen a row is a block, and each cell says its own head
+  const labelled = (heads, row) => { const cells = [...row.children]; cells.forEach((cell, i) => cell.dataset.label = heads[heads.length - cells.length + i]); return row; };
+  const table = (heads, rows) => scrolling(h("div", {class: "wide"}, h("table", {}, h("thead", {}, h("tr", {}, heads.map(head => h("th", {scope: "col"}, head)))), h("tbody", {}, rows.map(row => labelled(heads, row))))));
   const checksOf = checks => checks.length ? [h("h4", {}, "Checks"), table(["Outcome", "Kind", "Where", "Expected", "Got", "Line"], checks.map(check =>
     h("tr", {class: check.outcome === "passed" ? null : "bad"}, h("td", {class: "t-" + check.outcome}, h("span", {"aria-hidden": "true"}, SIGNS[check.outcome]), h("span", {class: "sr"}, check.outcome)),
-      h("td", {}, check.kind), h("td", {class: "mono"}, check.path), h("td", {class: "mono"}, (check.matcher === "equals" || check.expected.includes(check.matcher) ? "" : check.matcher + " ") + check.expected), h("td", {class: "mono"}, check.actual),
+      h("td", {}, check.kind), h("td", {class: "mono"}, check.path), h("td", {class: "mono"}, (SAYS_NOTHING.includes(check.matcher) || check.expected.includes(check.matcher) ? "" : check.matcher + " ") + check.expected), h("td", {class: "mono"}, check.actual),
       h("td", {class: "num"}, check.line + ":" + check.column + (check.tries > 1 ? ` (${check.tries} tries)` : "")))))] : [];
   const bodyOf = (id, texts) => { const body = id && texts.get(id); return body ? scrolling(h("pre", {}, pretty(body.text) + (body.truncated ? "\n… (cut)" : ""))) : h("p", {class: "muted"}, id ? "This body was not kept." : "No body."); };
   const headersOf = text => { const value = json(text); return value && typeof value === "object" && Object.keys(value).length ? h("details", {}, h("summary", {class: "muted"}, "Headers"), scrolling(h("pre", {}, Object.entries(value).map(([k, v]) => `${k}: ${v}`).join("\n")))) : null; };
@@ -230,7 +233,11 @@
     listen();
     apply();
     const wanted = decodeURIComponent(location.hash.slice(1)), found = shown.findIndex(one => one.id === wanted);
-    if (found >= 0) choose(found); else if (bad) { chosen = 0; draw(); await show(shown[0]); }
+    if (found >= 0) choose(found); else if (bad) {
+      chosen = 0; draw();
+      $("detail").replaceChildren(h("h3", {}, shown[0].name), h("pre", {class: "failure"}, shown[0].failure || ""), h("p", {class: "muted"}, "Its evidence is being opened …"));
+      await show(shown[0]);
+    }
     document.documentElement.dataset.ready = "yes";
   };
   begin();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
@@ -161,7 +162,7 @@ def _feature(name: str, counts: Counter[str], took: int) -> dict[str, Any]:
 
 def _facts(manifest: Manifest) -> Iterable[tuple[str, str]]:
     database = manifest.database
-    yield "Command", " ".join(manifest.command) or "—"
+    yield "Command", shlex.join(manifest.command) or "—"
     yield (
         "Database",
         " ".join(
