@@ -16,7 +16,7 @@ from harness.calendly.refusals import Refusal, invalid
 from harness.provider import Request
 from harness.provider.times import parse_instant
 
-__all__ = ["Fields", "is_email", "is_timezone", "last_segment"]
+__all__ = ["Fields", "is_email", "is_timezone", "last_segment", "timezones"]
 
 Word = TypeVar("Word", bound=str)
 
@@ -34,11 +34,11 @@ def is_email(text: str) -> bool:
 
 
 def is_timezone(text: str) -> bool:
-    return text in _timezones()
+    return text in timezones()
 
 
 @cache
-def _timezones() -> frozenset[str]:
+def timezones() -> frozenset[str]:
     """IANA's names as the package `tzdata` lists them: the same on every machine, and no walk through its files."""
     return frozenset(Path(tzdata.__file__).with_name("zones").read_text(encoding="utf-8").split())
 

@@ -14,9 +14,10 @@ from harness.calendly.locations import booked_location
 from harness.calendly.options import Options
 from harness.calendly.store import Store
 from harness.calendly.webhooks import Webhooks
+from harness.errors import InputError
 from harness.provider import Ids
 
-__all__ = ["Booking", "NewId", "Person", "Scheduling", "SlotTaken"]
+__all__ = ["Booking", "NewId", "NotOffered", "Person", "Scheduling", "SlotTaken"]
 
 _EVENT_LEAD = timedelta(milliseconds=21)  # an event is created about 20 ms before its invitee
 _LONGEST_UTM = 255  # longer values are dropped silently
@@ -24,6 +25,10 @@ _LONGEST_UTM = 255  # longer values are dropped silently
 
 class SlotTaken(Exception):
     """The start is filled; the scenario or the API says so in its own way."""
+
+
+class NotOffered(InputError):
+    """Calendly's page would not let a person choose this time: it is taken, or past."""
 
 
 class Person(Struct, frozen=True):

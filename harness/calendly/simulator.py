@@ -27,7 +27,7 @@ from harness.calendly.paging import Pages
 from harness.calendly.parameters import last_segment
 from harness.calendly.refusals import Refusal
 from harness.calendly.rendering import Rendering
-from harness.calendly.scheduling import Booking, NewId, Scheduling, SlotTaken
+from harness.calendly.scheduling import Booking, NewId, NotOffered, Scheduling, SlotTaken
 from harness.calendly.store import Store
 from harness.calendly.webhooks import SIGNATURE_HEADER, Webhooks
 from harness.errors import InputError
@@ -338,14 +338,14 @@ class Simulator(Account):
     def _check_start(self, kind: EventType, start: datetime, now: datetime, *, offered: bool) -> None:
         if start <= now:
             stands = f"{start:%Y-%m-%dT%H:%MZ} is not after {now:%Y-%m-%dT%H:%MZ}, where the clock stands"
-            raise InputError(f"Calendly offers no time that is past: {stands}.", "Pick a later start.")
+            raise NotOffered(f"Calendly offers no time that is past: {stands}.", "Pick a later start.")
         if offered and not self._core.availability.is_offered(kind, start, now):
             raise self._taken(kind, start, now)
 
-    def _taken(self, kind: EventType, start: datetime, now: datetime) -> InputError:
+    def _taken(self, kind: EventType, start: datetime, now: datetime) -> NotOffered:
         day = start - timedelta(hours=12)
         free = self._core.availability.free_starts(kind, day, day + timedelta(days=1), now)
         near = sorted((moment for moment, _ in free), key=lambda moment: abs(moment - start))[:3]
         hint = ", ".join(f"{moment:%Y-%m-%dT%H:%MZ}" for moment in near)
         remedy = f"Free near it: {hint}." if near else "Nothing is free within 12 hours of it."
-        return InputError(f"Calendly does not offer {start:%Y-%m-%dT%H:%MZ} for {kind.name}: filled.", remedy)
+        return NotOffered(f"Calendly does not offer {start:%Y-%m-%dT%H:%MZ} for {kind.name}: filled.", remedy)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from harness.scenario.fragmentreader import read_fragment
 from harness.scenario.fragments import DEEPEST, Fragment
+from harness.scenario.given import GivenReader
 from harness.scenario.model import Feature, Scenario
 from harness.scenario.scenarioreader import ScenarioReader
 from harness.scenario.shapes import Reader, found
@@ -94,9 +95,11 @@ class FileReader:
         node = self.root.get("scenarios")
         if node is None:
             if "fragments" not in self.root.entries:
+                self.given_alone(given)
                 self.note(self.root, "The file has no scenarios.", "Add `scenarios: [ … ]`.")
             return []
         if not isinstance(node, ListNode) or not node.items:
+            self.given_alone(given)
             self.note(
                 node,
                 f"scenarios is a list; found {found(node) if not isinstance(node, ListNode) else 'an empty one'}.",
@@ -108,6 +111,12 @@ class FileReader:
         ends = [line - 1 for line in lines] + [node.source.text.count("\n") + 1]
         read = [reader.read(item, end) for item, end in zip(node.items, ends, strict=True)]
         return [scenario for scenario in read if scenario is not None]
+
+    def given_alone(self, given: MapNode | None) -> None:
+        """The mistakes of the file's `given`, which is otherwise read with that of each scenario."""
+        if given is not None:
+            known = self.loader.around.known
+            GivenReader(self.steps, known.catalogues, known.roles or {}).read_part(given)
 
     def use(self) -> None:
         """Fragments and verbs of the files named under `use`."""

@@ -56,13 +56,13 @@ def find_files(places: Iterable[Place], project: Path) -> list[Path]:
             inside = list(_below(path))
             problems += [_capitals(each) for each in sorted(inside) if each.suffix not in SUFFIXES]
             found.update(dict.fromkeys(sorted(each.resolve() for each in inside if each.is_file())))
-            problems += [_missing(each, each) for each in sorted(inside) if not each.is_file()]
+            problems += [_missing(each, each, project) for each in sorted(inside) if not each.is_file()]
         elif path.is_file() and (path.suffix not in {*SUFFIXES, ""} or path.name in SUPPORT_FILES):
             problems.append(_other(place.path))
         elif path.is_file():
             found[path.resolve()] = None
         else:
-            problems.append(_missing(place.path, path))
+            problems.append(_missing(place.path, path, project))
     problems += [_unreadable(each) for each in found if without_surrogates(str(each)) != str(each)]
     if problems:
         raise InputErrors(problems)
@@ -97,18 +97,28 @@ def _unreadable(path: Path) -> Problem:
     return Problem(None, f"The name of {without_surrogates(str(path))} is no UTF-8, which records need.", "Rename it.")
 
 
-def _missing(shown: Path, path: Path) -> Problem:
+def _missing(shown: Path, path: Path, project: Path) -> Problem:
     if path.is_symlink():
         what = f"{shown} is a link to {path.readlink()}, which is not there."
         return Problem(None, what, "Remove the link, or mend it.")
     if path.exists():
         return Problem(None, f"{shown} is neither a file nor a folder.", "Write what it gives into a file.")
+    there = project / "scenarios" / shown.name
+    if there.is_file() and there != path:
+        return Problem(None, f"There is no {shown}.", f"Did you mean {there.relative_to(project)}?")
     try:
-        siblings = [each.name for each in path.parent.iterdir() if each.is_dir() or each.suffix in SUFFIXES]
+        siblings = [each.name for each in path.parent.iterdir() if _holds_scenarios(each)]
     except OSError:
         siblings = []
     hint = did_you_mean(path.name, siblings, noun="files") if siblings else "Give a file or a directory of scenarios."
     return Problem(None, f"There is no {shown}.", hint)
+
+
+def _holds_scenarios(path: Path) -> bool:
+    """Whether `path` could be given instead: nothing hidden, and no YAML of another kind."""
+    if path.name.startswith(".") or path.name in SUPPORT_FILES:
+        return False
+    return path.is_dir() or path.suffix in SUFFIXES
 
 
 def read_bytes(path: Path, shown: str) -> bytes:

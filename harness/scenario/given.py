@@ -153,6 +153,13 @@ class GivenReader:
         self._secrets(node, pattern)
         return GivenPatterns(pattern, self._faults(node), node.position)
 
+    def read_part(self, node: MapNode) -> None:
+        """Note the mistakes of a file's `given` that no scenario adds to: nothing is missing in it."""
+        self._conceal(node)
+        pattern = GIVEN.read_map(node, self.reader)
+        self._catalogue(node, pattern)
+        self._roles(node, pattern)
+
     def _complete(self, node: MapNode, at: Node) -> None:
         if "catalog" not in node.entries:
             self.reader.note(at, "given needs a catalog.", "Write `given: {catalog: production, visitor: anonymous}`.")

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from harness.errors import InputError, Position
 from harness.scenario.accepting import Acceptance
 from harness.scenario.equality import Typed, equal
-from harness.scenario.matchers import ABSENT
+from harness.scenario.matchers import ABSENT, MATCHERS
 from harness.scenario.pairing import pair
 from harness.scenario.plain import as_data, as_map
 from harness.scenario.scope import resolve
@@ -105,7 +105,9 @@ class _Comparer:
         expected = resolve(pattern, self.scope)
         passed = actual is not ABSENT and equal(expected, actual, column_type)
         shown = show(expected, beside=actual), show(actual, beside=expected)
-        return Comparison(path, "equals", *shown, passed, pattern.position)
+        told = Comparison(path, "equals", *shown, passed, pattern.position)
+        meant = "" if passed else _meant(pattern, actual)
+        return replace(told, expected=f"{shown[0]} ({meant})") if meant else told
 
     def map(self, pattern: MapPattern, actual: Any, path: str) -> Comparisons:
         if not isinstance(actual, dict | Mapping):  # a dict, nearly always, is told at once
@@ -167,6 +169,12 @@ class _Comparer:
             where = f"{path}[{index}]"
             found.append(Comparison(where, word, "no such element", show(actual[index]), False, pattern.position))
         return found
+
+
+def _meant(pattern: Pattern, actual: Any) -> str:
+    """A question, where a text is the word of a matcher that holds: `absent` is a text like any other, `<absent>` is none."""
+    word = MATCHERS.get(pattern.value) if isinstance(pattern, Literal) and isinstance(pattern.value, str) else None
+    return f"did you mean {word.example}?" if word and word.accepts and word.accepts(actual) else ""
 
 
 def step(key: str) -> str:

@@ -115,7 +115,9 @@ def expectation(world: World, step: Step) -> list[Comparison]:
         return compare_answer(world, step.expect.pattern)
     actual = shown_answer(world.answer, world.refusal)
     if world.refusal is not None:
-        return [Comparison("$.refused", "default", "no refusal", world.refusal, False, step.position)]
+        code = world.refusal.isidentifier()  # else the page itself failed, which is never right
+        came = f"{world.refusal} (where that is right: expect: {{refused: {world.refusal}}})" if code else world.refusal
+        return [Comparison("$.refused", "default", "no refusal", came, False, step.position)]
     if not world.answered:
         return []
     status = actual.get("status")

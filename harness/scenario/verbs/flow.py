@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from harness.booking.flow import Answer, NotAllowed
 from harness.errors import InputError
 from harness.scenario.exchange import NoAnswer
+from harness.scenario.invitees import Invitee, saying_anyway
 from harness.scenario.registry import Instant, Value, verb
 from harness.scenario.suggest import did_you_mean
 from harness.scenario.world import Refusal, World
@@ -97,7 +98,7 @@ class ScheduleArgs(Struct, frozen=True):
     """When, and who the visitor says to be."""
 
     at: Annotated[Instant, "when the session begins"]
-    invitee: Annotated[dict[str, str], "name, email, timezone"] = field(default_factory=dict)
+    invitee: Invitee = field(default_factory=dict)
     answers: Annotated[dict[str, str], "answers to Calendly's questions beside (or instead of) the page's own"] = field(
         default_factory=dict
     )
@@ -117,13 +118,14 @@ def schedule(world: World, args: ScheduleArgs) -> Any:
     embed = _ask(flow.embed)
     user = visitor.user
     person = {"name": user.get("name", "Sam Visitor"), "email": user.get("email", "sam@example.test"), **args.invitee}
-    booked = world.calendly.schedule(
-        embed["event_type_uri"],
-        args.at,
-        person,
-        answers={**embed["answers"], **args.answers},
-        utm={**embed["utm"], **args.utm},
-    )
+    with saying_anyway():
+        booked = world.calendly.schedule(
+            embed["event_type_uri"],
+            args.at,
+            person,
+            answers={**embed["answers"], **args.answers},
+            utm={**embed["utm"], **args.utm},
+        )
     world.tell(scheduled={"event_uri": booked.event_uri, "invitee_uri": booked.invitee_uri})
     if args.message:
         try:

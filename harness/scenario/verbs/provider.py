@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from harness.errors import InputError
 from harness.provider import Delivery, Signing
 from harness.scenario.credentials import CALENDLY_WEBHOOK_KEYS, STRIPE_WEBHOOK_KEYS
+from harness.scenario.invitees import Invitee, saying_anyway
 from harness.scenario.matching import Comparison
 from harness.scenario.providing import known_event
 from harness.scenario.registry import Duration, Instant, Value, verb
@@ -197,7 +198,7 @@ class CalendlyArgs(Struct, frozen=True):
         False
     )
     reason: Annotated[str | None, "the reason given"] = None
-    invitee: Annotated[dict[str, str], "name, email, timezone"] = field(default_factory=dict)
+    invitee: Invitee = field(default_factory=dict)
     answers: Annotated[dict[str, str], "answers by question"] = field(default_factory=dict)
     utm: Annotated[dict[str, str], "utm_content and the like"] = field(default_factory=dict)
 
@@ -238,7 +239,8 @@ def _undo_no_show(world: World, _: CalendlyArgs, uri: str) -> Any:
 def _schedule(world: World, args: CalendlyArgs, uri: str) -> Any:
     person = {"name": "Somebody", "email": "somebody@example.test", **args.invitee}
     check = "none" if args.anyway else "free"
-    return world.calendly.schedule(uri, args.at, person, answers=args.answers, utm=args.utm, check=check)
+    with saying_anyway():
+        return world.calendly.schedule(uri, args.at, person, answers=args.answers, utm=args.utm, check=check)
 
 
 def _busy(world: World, args: CalendlyArgs, uri: str) -> Any:

@@ -118,6 +118,21 @@ def test_files_that_use_each_other_in_a_circle(project: Path, registry: Registry
     assert "scenarios/x.yaml → scenarios/y.yaml → scenarios/x.yaml" in str(caught.value)
 
 
+def test_what_stands_below_scenarios_is_found_and_nothing_hidden_is_named(project: Path, registry: Registry) -> None:
+    names = (".git", ".ci", "other")
+    for name in names:
+        (project / name).mkdir(exist_ok=True)
+    write(project / "scenarios" / "rules.yaml", 'R03: "initialize works"\n')
+    write(project / "scenarios" / "anonymous.yaml", scenario("when: [{create: {}}]"))
+    for asked, told in (
+        ("anonymous.yaml", r"Did you mean scenarios/anonymous\.yaml\?"),
+        ("qqq.yaml", r"(?:One of|Files): (?!.*(?:git|ci)).*other.*scenarios.*"),
+        ("scenarios/ruls.yaml", r"(?!.*rules).*anonymous\.yaml.*"),
+    ):
+        with pytest.raises(InputErrors, match=rf"There is no {asked}\. {told}$"):
+            load_project(project, registry, asked)
+
+
 def test_a_missing_path_is_told_with_the_nearest(project: Path, registry: Registry) -> None:
     write(project / "scenarios" / "anonymous.yaml", scenario("when: [{create: {}}]"))
     with pytest.raises(InputErrors, match=r"There is no scenarios/anonymus\.yaml\. Did you mean anonymous\.yaml\?"):
