@@ -236,7 +236,12 @@ class _Run:
             if not obstacle.certain:
                 self.say(f"  may be in the way: {obstacle}")
         if other := identity.elsewhere(before):
-            self.say(f"otherwise than checked, where the migration does not go: {described(other)}")
+            where = "about which the migration says nothing"
+            if identity.unseen:
+                where = (
+                    f"and whether the migration goes there is not known ({identity.unseen} runs SQL that no text tells)"
+                )
+            self.say(f"otherwise than checked, {where}: {described(other)}")
         missing = identity.missing(before)
         reasons = [f"the target is not what the check saw: it lacks {described(missing)}"] if missing else []
         reasons += self._unaccepted()

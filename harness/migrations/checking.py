@@ -28,6 +28,7 @@ from harness.migrations.linting import (
     unused_allowances,
 )
 from harness.migrations.observing import Cost, Observed, observe
+from harness.migrations.reach import Routine, reach
 from harness.migrations.reading import Plan, Script, read
 from harness.migrations.refusals import depends_on_rows
 from harness.migrations.rehearsal import Options, Rehearsal
@@ -224,4 +225,19 @@ class _Phases:
         self.report.opinions = settled(self.report.opinions, statements, self.report.findings, self._tried())
         if ran and self.rehearsal.after is not None:
             checksums = {script.name: script.checksum for script in self.rehearsal.plan.target}
-            self.report.identity = identify(self.rehearsal.before, self.rehearsal.after, checksums)
+            before = self.rehearsal.before
+            written = {table for seen in self.report.observations for table, rows in seen.written.items() if rows}
+            goes = reach(self.rehearsal.lasting, before, written, self._routines)
+            self.report.identity = identify(before, self.rehearsal.after, checksums, goes)
+
+    def _routines(self) -> list[Routine]:
+        """The functions and procedures of the baseline with their texts."""
+        with self.rehearsal.clone(self.rehearsal.base) as database, database.connect() as connection:
+            return [Routine(*row) for row in connection.execute(_ROUTINES).fetchall()]
+
+
+_ROUTINES = """
+SELECT p.proname, l.lanname, p.prosrc || ' ' || coalesce(pg_get_function_sqlbody(p.oid), '')
+FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+WHERE p.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+"""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import InputError
+from harness.migrations.reach import Reach
 from harness.migrations.schema import TABLE_MARKS, Schema, granted, shapes
 from harness.migrations.statements import without_passwords
 
@@ -16,12 +17,15 @@ __all__ = ["Identity", "identify", "lines_of"]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """`before` and `after` describe the touched tables, one fact a line; `checksums` are those of the scripts."""
+    """`before` and `after` describe the touched tables, one fact a line; `checksums` are those of the scripts. `named`: facts
+    about columns that its text names or its rehearsal wrote; `unseen`: the place of SQL whose tables no text tells."""
 
     tables: tuple[str, ...]
     before: tuple[str, ...]
     after: tuple[str, ...]
     checksums: Mapping[str, str]
+    named: tuple[str, ...] = ()
+    unseen: str = ""
 
     @property
     def made(self) -> tuple[str, ...]:
@@ -35,12 +39,15 @@ class Identity:
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """Facts of `before` that the migration rests on: its tables, and everything about the columns it changes."""
+        """Facts of `before` that the migration rests on: its tables, everything about the columns it changes, and the columns
+        that it reads or writes."""
         changed = [line.split(": ", 1)[1] for line in (*self.made, *self.ended)]
         names = {match[1] for line in self.before if (match := _COLUMN.match(line))}
         touched = {name for name in names if any(_names(line, name) for line in changed)}
         return tuple(
-            line for line in self.before if ": there is a" in line or any(_names(line, name) for name in touched)
+            line
+            for line in self.before
+            if ": there is a" in line or line in self.named or any(_names(line, name) for name in touched)
         )
 
     def missing(self, schema: Schema) -> list[str]:
@@ -66,29 +73,38 @@ class Identity:
             "before": list(self.before),
             "after": list(self.after),
             "checksums": dict(self.checksums),
+            "named": list(self.named),
+            "unseen": self.unseen,
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Identity:
         """Raises InputError when the document is not one of `harness migrate check`."""
         try:
-            return cls(tuple(value["tables"]), tuple(value["before"]), tuple(value["after"]), dict(value["checksums"]))
+            tables, before, after = (tuple(value[name]) for name in ("tables", "before", "after"))
+            named, unseen = tuple(value.get("named", ())), str(value.get("unseen", ""))
+            return cls(tables, before, after, dict(value["checksums"]), named, unseen)
         except (KeyError, TypeError) as problem:
             raise InputError(
                 "this document does not say what a check saw.", "Make one with `harness migrate check … --report DIR`."
             ) from problem
 
 
-def identify(before: Schema, after: Schema, checksums: Mapping[str, str]) -> Identity:
-    """The identity of a migration: every table on which the two schemas differ, and enums."""
+_NOWHERE = Reach()
+
+
+def identify(before: Schema, after: Schema, checksums: Mapping[str, str], goes: Reach = _NOWHERE) -> Identity:
+    """The identity of a migration: every table on which the two schemas differ or to which it goes, and enums."""
     given = {f"{name}: grant EXECUTE to PUBLIC" for name in after.functions if name not in before.functions}
     old, new = (
         set(lines_of(before, None)),
         set(lines_of(after, None)) - given,
     )  # by default: the target's may be another
-    tables = sorted({_table(line) for line in old ^ new})
+    tables = sorted({_table(line) for line in old ^ new} | goes.tables | goes.written)
     mine = tuple(line for line in lines_of(after, tables) if line not in given)
-    return Identity(tuple(tables), lines_of(before, tables), mine, checksums)
+    first = lines_of(before, tables)
+    named = tuple(line for line in first if (match := _COLUMN.match(line)) and goes.rests_on(_table(line), match[1]))
+    return Identity(tuple(tables), first, mine, checksums, named, goes.unseen)
 
 
 def lines_of(schema: Schema, tables: Collection[str] | None, *, owners: bool = False) -> tuple[str, ...]:

@@ -80,9 +80,15 @@ def check_way_back(rehearsal: Rehearsal) -> tuple[list[Finding], list[str]]:
 
 
 def _tell_underived(rehearsal: Rehearsal, steps: Sequence[Reverse]) -> None:
-    lines = {step.statement.position.line for step in steps if not step.known}
-    if lines:
-        what = f"{_lines(lines)} {'do: they are' if len(lines) > 1 else 'does: it is'}"
+    places = sorted({step.statement.position for step in steps if not step.known})
+    if places:
+        lines = {place.line for place in places}
+        if len(rehearsal.plan.target) > 1:  # several files have a first line
+            named = list(dict.fromkeys(place.place for place in places))
+            told = ordered_labels(named)
+        else:
+            named, told = sorted(map(str, lines)), _lines(lines)
+        what = f"{told} {'do: they are' if len(named) > 1 else 'does: it is'}"
         rehearsal.notes.append(f"no way back is derived for what {what} left out of it")
 
 
