@@ -19,10 +19,12 @@ setup: $(READY) ## create .venv from requirements.lock
 
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "harness: no Python 3.11 or newer with venv was found; install one, or name it: make PYTHON=/path/to/python3 $(MAKECMDGOALS)" >&2; exit 10; }
-	@echo "setting up $(VENV) with $(PYTHON) (once; about a minute)"
+	@echo "setting up $(VENV) with $(PYTHON) (once; about a minute, several on a busy machine)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
+	@quiet=--quiet; if test -t 1; then quiet=; fi; \
+		$(BIN)/python -m pip install $$quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@echo "compiling what was installed"
 	@$(BIN)/python -m compileall -qq -j 0 harness $(VENV)/lib || true  # on every core, where pip takes one; packages bring templates that are no Python
 	@touch $@
 
