@@ -38,13 +38,13 @@ rules.chart(run)
 # ## What is not covered
 
 # %%
-present.table(rules.uncovered(run), "Rules without an executed scenario", name="uncovered")
+present.table(rules.uncovered(run), "Rules without an executed scenario", prose=["text"], name="uncovered")
 
 # %% [markdown]
 # ## Every rule
 
 # %%
-present.table(rules.marked(rules.coverage(run)), "Rules and their worst outcome", name="coverage")
+present.table(rules.marked(rules.coverage(run)), "Rules and their worst outcome", prose=["text"], name="coverage")
 
 # %% [markdown]
 # ## From rule to scenario
@@ -54,6 +54,7 @@ present.table(
     rules.marked(rules.traceability(run)).head(300),
     "Traceability",
     subtitle="at most 300 rows; scenarios.csv holds all",
+    prose=["text"],
     name="links",
 )
 

@@ -50,7 +50,7 @@ present.table(strength.outcome_table(defects), "Defects by kind", name="kinds")
 # ## What goes unnoticed
 
 # %%
-present.table(strength.survivors(defects), "Unnoticed defects", name="survivors")
+present.table(strength.survivors(defects), "Unnoticed defects", prose=["title"], name="survivors")
 
 # %% [markdown]
 # ## Who notices
@@ -59,7 +59,7 @@ present.table(strength.survivors(defects), "Unnoticed defects", name="survivors"
 present.table(strength.only_ones(defects), "Scenarios that alone notice a defect", name="alone")
 
 # %%
-present.table(strength.overlap(defects), "How many scenarios notice each defect", name="overlap")
+present.table(strength.overlap(defects), "How many scenarios notice each defect", prose=["title"], name="overlap")
 
 # %% tags=["gate"]
 gates.check([*gates.added(run, strength.FILE), *strength.gate(defects)], absent=strength.absent(defects))

@@ -178,5 +178,5 @@ def _answer(row: dict[str, Any]) -> str:
 
 
 def _said(phase: str, title: str) -> str:
-    """A step as its file says it: the set-up is called as its phase is."""
+    """A step as its file says it: what is there before, and what must hold in the end, is called as its phase is."""
     return title if title == phase else f"{phase} {title}"

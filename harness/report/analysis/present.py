@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -113,13 +114,24 @@ def heading(finding: str, *, level: int = 1) -> Shown:
 
 def note(text: str) -> Shown:
     """A sentence, such as why a chart is not there."""
-    return Shown(f"<p>{html.escape(text)}</p>", text)
+    return Shown(f"<p>{_names_html(text)}</p>", text)
+
+
+def prose_html(text: str) -> str:
+    """A sentence of the harness's own, in which names stand in backticks and stressed words between asterisks."""
+    return re.sub(r"(?<![\w*])\*(\w[^*<]*)\*(?![\w*])", r"<em>\1</em>", _names_html(text))
+
+
+def _names_html(text: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 def table(
-    rows: pd.DataFrame, title: str, *, subtitle: str | None = None, code: Sequence[str] = (), name: str = "table"
-) -> Shown:
-    """`rows` as a table to read; durations (`…_us`) as text, lists joined. An empty one says so."""
+    rows: pd.DataFrame, title: str, *, subtitle: str | None = None, code: Sequence[str] = (), prose: Sequence[str] = (),
+    name: str = "table",
+) -> Shown:  # fmt: skip
+    """`rows` as a table to read; durations (`…_us`) as text, lists joined. An empty one says so. The columns `prose` hold sentences of
+    the harness's own (see `prose_html`)."""
     if rows.empty:
         return Shown(f"<p><strong>{html.escape(title)}</strong>: none.</p>", f"{title}: none.")
     from great_tables import GT, loc, style
@@ -131,12 +143,35 @@ def table(
         column_labels_font_weight="600", table_border_top_style="none", heading_border_bottom_style="none",
     ).opt_align_table_header("left")  # fmt: skip
     made = made.cols_align("right", [column for column in shown.columns if _is_number(rows, column)])
+    made = made.fmt(prose_html, columns=[_column_title(column) for column in prose])
     for look, columns in _looks(rows, shown, code).items():
         made = made.tab_style(style.css(look), loc.body(columns=columns))
     # a wide table scrolls in a region of its own, which the keyboard must reach
     reached = f'<div id="{name}" tabindex="0" role="region" aria-label="{html.escape(title, quote=True)}"'
     page = made.as_raw_html().replace(f'<div id="{name}"', reached, 1)
-    return Shown(page, f"{title}: {len(rows)} rows.")
+    return Shown(page + _stacked(name, shown), f"{title}: {len(rows)} rows.")
+
+
+def _stacked(name: str, shown: pd.DataFrame) -> str:
+    """On a narrow screen a row is a block, and each cell says its own head."""
+    cell = f"#{name} tbody tr td"
+    heads = "".join(
+        f'{cell}:nth-child({number})::before{{content:"{_css_text(str(title))}"}}'
+        for number, title in enumerate(shown.columns, start=1)
+    )
+    return (
+        f"<style>@media screen and (max-width:640px){{#{name} .gt_col_headings{{display:none}}"
+        f"#{name} .gt_table,#{name} tbody,#{name} tbody tr{{display:block}}"
+        f"{cell}{{display:block;position:relative;border:0!important;padding:2px 4px 2px 96px!important;min-height:1.7em;"
+        "text-align:left!important;white-space:normal!important;overflow-wrap:anywhere}"
+        f"#{name} tbody tr{{padding:6px 0;border-bottom:1px solid {COLOURS['line']}}}"
+        f"{cell}::before{{position:absolute;left:4px;width:88px;overflow:hidden;text-overflow:ellipsis;color:{COLOURS['muted']};font:12px/1.7 sans-serif}}"
+        f"{heads}}}</style>"
+    )
+
+
+def _css_text(text: str) -> str:
+    return "".join(each if each.isalnum() or each == " " else f"\\{ord(each):x} " for each in text)
 
 
 def _looks(rows: pd.DataFrame, shown: pd.DataFrame, code: Sequence[str]) -> dict[str, list[str]]:

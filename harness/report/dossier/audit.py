@@ -15,7 +15,7 @@ from msgspec import Struct
 import harness
 from harness.errors import InputError
 from harness.records import TABLES
-from harness.report.analysis.present import duration_text
+from harness.report.analysis.present import duration_text, prose_html
 from harness.report.cases import so_many
 from harness.report.disk import (
     EXECUTED,
@@ -232,7 +232,7 @@ def _words(name: str) -> str:
 
 
 def _reason(one: Executed) -> str:
-    return "" if one.outcome == "passed" else f'<br><span class="{one.outcome}">{html.escape(one.reason)}</span>'
+    return "" if one.outcome == "passed" else f'<br><span class="{one.outcome}">{prose_html(one.reason)}</span>'
 
 
 def _remarks(notes: Sequence[str]) -> str:
