@@ -150,7 +150,8 @@ class _Run:
         self.result.attempts = progress.attempts
         if progress.failure is not None:
             self.result.outcome = "failed"
-            self.say(f"{progress.failed_at} failed: {progress.failure}; {_committed(progress.committed)}")
+            told = f" ({progress.failure.detail})" * bool(progress.failure.detail)
+            self.say(f"{progress.failed_at} failed: {progress.failure}{told}; {_committed(progress.committed)}")
             self._tell_left(invalid)
             return
         for what in _OWN:  # whatever the migration made of it: what is left to do is ours

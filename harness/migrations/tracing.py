@@ -53,6 +53,7 @@ class Failure:
     sqlstate: str
     message: str
     endless: bool = False  # the check cancelled it
+    detail: str = field(default="", compare=False)  # what it said besides, or that this is left out: it may quote a row
 
     def __str__(self) -> str:
         return f"{self.sqlstate}: {self.message}"
@@ -336,7 +337,21 @@ def failure_of(problem: psycopg.Error) -> Failure:
         problem.sqlstate or "",
         without_passwords((problem.diag.message_primary or str(problem)).splitlines()[0]),
         isinstance(problem, Endless),
+        _detail(problem),
     )
+
+
+_NAMES_ONLY = ("0A", "2B", "3F", "42", "55")  # classes whose DETAIL names objects and holds no value of a row
+
+
+def _detail(problem: psycopg.Error) -> str:
+    detail = problem.diag.message_detail
+    if not detail:
+        return ""
+    raised = problem.diag.source_function == "exec_stmt_raise"  # the migration's own words, of whatever class
+    if raised or not (problem.sqlstate or "").startswith(_NAMES_ONLY):
+        return "the server's DETAIL is left out, since it may hold values of rows"
+    return f"DETAIL: {without_passwords(' '.join(detail.split()))}"
 
 
 def _named(unit: Unit) -> list[Any]:

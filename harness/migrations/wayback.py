@@ -84,7 +84,7 @@ def _tell_underived(rehearsal: Rehearsal, steps: Sequence[Reverse]) -> None:
     if places:
         lines = {place.line for place in places}
         if len(rehearsal.plan.target) > 1:  # several files have a first line
-            named = list(dict.fromkeys(place.place for place in places))
+            named = list(dict.fromkeys(place.place for place in places))[:MOST_LINES]
             told = ordered_labels(named)
         else:
             named, told = sorted(map(str, lines)), _lines(lines)

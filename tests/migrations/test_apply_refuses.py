@@ -194,3 +194,26 @@ def test_the_command_exits_1(rehearse: Rehearse, target: Database, tmp_path: Pat
     )
     done = harness(*words, env={"DATABASE_URL": target.sqlalchemy_url.replace("+psycopg", "")})
     assert (done.code, "refused: the check found" in done.out) == (1, True), str(done)
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        (
+            "CREATE UNIQUE INDEX pn ON pet (nick);",
+            "(the server's DETAIL is left out, since it may hold values of rows)",
+        ),
+        ("CREATE VIEW v AS SELECT * FROM pet; DROP TABLE pet;", "(DETAIL: view v depends on table pet)"),
+        ("DO $$ BEGIN RAISE 'no' USING DETAIL = 'hush-a', ERRCODE = '42000'; END $$;", "DETAIL is left out"),
+    ],
+)
+def test_a_failure_shows_what_the_server_says_besides_unless_a_row_is_in_it(
+    target: Database, tmp_path: Path, sql: str, told: str
+) -> None:
+    file = tmp_path / "m.sql"
+    file.write_text(sql)
+    result = apply(str(target.dsn), read(file), ApplyOptions(execute=True, records=None))
+    assert result.outcome == "failed"
+    assert told in result.lines[-1]
+    assert f"{file}:1 failed: " in result.lines[-1]
+    assert "hush" not in "\n".join(result.lines)
