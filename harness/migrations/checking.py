@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.errors import InputError
+from harness.migrations.agreeing import agreed
 from harness.migrations.batches import units
 from harness.migrations.compatibility import check_compatibility
 from harness.migrations.drifting import check_drift, drift_reason
@@ -101,6 +102,7 @@ def check(
     report.findings += lint(plan.target)
     _Phases(rehearsal, report, wanted, traffic, begun).run()
     report.notes = (*plan.notes, *rehearsal.notes)
+    report.findings = agreed(report.findings)
     report.findings += unused_allowances(plan.target, report.findings)
     report.findings.sort(key=lambda f: (-f.severity, f.position, f.id))
     return report

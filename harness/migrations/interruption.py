@@ -15,6 +15,7 @@ from harness.migrations.advice import half_detached
 from harness.migrations.batches import Unit, refuses_transaction
 from harness.migrations.findings import Finding, Severity
 from harness.migrations.rehearsal import Rehearsal, ordered_labels
+from harness.migrations.repeating import repeats
 from harness.migrations.running import Outcome, run_units
 from harness.migrations.schema import Schema, differences, quoted_label, snapshot
 from harness.migrations.sessions import Session, check_session
@@ -117,15 +118,21 @@ def _places(rehearsal: Rehearsal) -> list[Unit]:
     places, beginnings = [], set(_beginnings(rehearsal))
     for position, (earlier, unit) in enumerate(pairwise(rehearsal.units), start=1):
         apart = earlier.transaction is None or unit.transaction != earlier.transaction
-        if apart and position not in beginnings:
+        same = position > 1 and _in_a_row(rehearsal.units[position - 2 : position + 1])
+        if apart and position not in beginnings and not same:
             places.append(unit)
     step = max(1, len(places) // MOST)
     return places[::step][:MOST]
 
 
+def _in_a_row(units: Sequence[Unit]) -> bool:
+    """Whether they all do the same, so that a failure before the last leaves what one before the second leaves."""
+    return all(repeats(later.statement, earlier.statement) for earlier, later in pairwise(units))
+
+
 def _interrupt(rehearsal: Rehearsal, unit: Unit) -> _Broken:
     """Run what comes before `unit`, fail there, compare, and run everything again."""
-    position = rehearsal.units.index(unit)
+    position = next(n for n, each in enumerate(rehearsal.units) if each is unit)
     begin = max(start for start in _beginnings(rehearsal) if start <= position)
     with rehearsal.clone(rehearsal.widest) as database:
         with (

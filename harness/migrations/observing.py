@@ -344,6 +344,8 @@ class _Judge:
             return _ms(seen.seconds)
         production = self.rehearsal.options.production_rows
         measured = f"{_ms(cost.seconds[0])} at {cost.rows[0]:,} rows, {_ms(cost.seconds[1])} at {cost.rows[1]:,}"
+        if production == cost.rows[1]:  # that is what was measured
+            return measured
         return f"{measured}, {'at most' if cost.at_most else 'about'} {_ms(cost.estimate)} at {production:,} (estimate)"
 
     def _own_tables(self, statement: Statement) -> set[str]:

@@ -121,8 +121,7 @@ class Rehearsal:
     @cached_property
     def base(self) -> Template:
         """The baseline's schema, with no rows but what its scripts inserted themselves."""
-        becomes = become_in(self.statements)
-        parts = [*(script.checksum for script in self.plan.baseline), *self._roles, "as", *becomes]
+        parts = [*(script.checksum for script in self.plan.baseline), *self._roles, "as", *self._becomes]
         key = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
         return self.server.template(f"migrations-{key}", self._apply_baseline, owner=self.login, prepare=self._prepare)
 
@@ -304,7 +303,7 @@ class Rehearsal:
     def clone(self, template: Template) -> Iterator[Database]:
         """A database for one experiment, dropped afterwards."""
         database = template.clone()
-        for role in become_in(self.statements) if self.login is not None and self.server.owned else ():
+        for role in self._becomes if self.login is not None and self.server.owned else ():
             self.server.let_create(database, role)  # a copy has not the privileges of the database that it copies
         try:
             yield database
@@ -325,6 +324,10 @@ class Rehearsal:
             note = f"no rows could be made for {table}: {why}"
             if note not in self.notes:  # the same in every size
                 self.notes.append(note)
+
+    @cached_property
+    def _becomes(self) -> list[str]:
+        return become_in(self.statements)
 
     @cached_property
     def _roles(self) -> list[str]:
@@ -349,7 +352,7 @@ class Rehearsal:
     @property
     def _owners(self) -> list[str]:
         """Roles that the migration becomes and that were made for it."""
-        return [role for role in become_in(self.statements) if role in self._added]
+        return [role for role in self._becomes if role in self._added]
 
     def _apply_baseline(self, connection: psycopg.Connection[Any]) -> None:
         left_out = [s for s in self._baseline_statements if not self._apply_one(connection, s)]

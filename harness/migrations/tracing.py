@@ -20,6 +20,7 @@ import psycopg
 from harness.migrations.batches import Unit, needs_transaction, refuses_transaction, sets_out
 from harness.migrations.bounding import Endless, bounded
 from harness.migrations.locks import Lock, Relations, blocks_reads, held_by, strongest
+from harness.migrations.repeating import repeats
 from harness.migrations.schema import Schema, quoted_label, snapshot
 from harness.migrations.settings import with_settings
 from harness.migrations.statements import Statement, without_passwords
@@ -163,7 +164,9 @@ class _Tracer:
         found: list[Observation] = []
         for position, unit in enumerate(units):
             following = units[position + 1].transaction if position + 1 < len(units) else None
-            observation = self._one(unit)
+            earlier = found[-1] if found else None
+            repeated = earlier is not None and repeats(unit.statement, earlier.unit.statement)
+            observation = self._again(unit, earlier) if earlier and repeated else self._one(unit)
             found.append(observation)
             if observation.failure is None and self.open is not None and following != self.open:
                 observation.failure = self._finish()
@@ -172,6 +175,26 @@ class _Tracer:
         if self.open is not None and not self.worker.closed:
             self.worker.rollback()
         return found
+
+    def _again(self, unit: Unit, earlier: Observation) -> Observation:
+        """One that does what the last one did: it runs, and what was seen then is not asked again."""
+        if unit.transaction is not None and self.open != unit.transaction:
+            return self._one(unit)
+        observation = self._run(unit)
+        self.last = None  # what else it wrote is no work of the statement after it
+        if observation.failure:
+            self.open = None
+            if not self.worker.closed:
+                self.worker.execute("ROLLBACK")
+            return observation
+        observation.lock_timeout, observation.longest_wait, observation.limit = (
+            earlier.lock_timeout,
+            earlier.longest_wait,
+            earlier.limit,
+        )
+        observation.locks, observation.written, observation.wal = earlier.locks, earlier.written, earlier.wal
+        observation.held = earlier.held if unit.transaction is None else earlier.locks
+        return observation
 
     def _one(self, unit: Unit) -> Observation:
         alone = unit.transaction is None

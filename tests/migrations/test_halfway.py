@@ -90,3 +90,10 @@ def test_what_was_not_tried_is_not_refuted(rehearse: Rehearse) -> None:
 def test_a_syntax_error_is_confirmed_once(rehearse: Rehearse) -> None:
     report = rehearse("ALTER TABLE orders DROP COLUMN total;\nALTER TABL orders ADD;\n")
     assert [o.verdict for o in report.opinions if o.rule == "syntax-error"] == ["confirmed"]
+
+
+def test_who_is_to_split_the_file_is_not_told_to_make_it_one_transaction(rehearse: Rehearse) -> None:
+    sql = "ALTER TABLE orders ADD COLUMN more int;\nUPDATE orders SET more = 1;\nCREATE INDEX ON orders (more);"
+    remedy = of(rehearse(sql, phases=("observe", "failure")), "tx.not-atomic").remedy
+    assert "-- a file of its own for line 2: in batches" in remedy
+    assert "-- a file of its own for line 3: CONCURRENTLY" in remedy

@@ -137,7 +137,7 @@ def test_rows_are_made_to_fit_what_a_domain_will_ask(rehearse: Rehearse, baselin
     sql = "ALTER DOMAIN zip ADD CONSTRAINT five CHECK (length(VALUE) = 5);"
     report = rehearse(sql, baseline=baseline, phases=("observe", "data"))
     assert of(report, "data.fails-on-existing").severity is Severity.MEDIUM
-    assert "at 1,000 (estimate)" in of(report, "scan.blocks-writes").evidence
+    assert of(report, "scan.blocks-writes").evidence.endswith("at 1,000)")
 
 
 def test_a_table_that_becomes_a_part_under_another_name_holds_that_parts_rows(rehearse: Rehearse) -> None:
