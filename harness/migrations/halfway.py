@@ -30,6 +30,8 @@ __all__ = ["Halfway"]
 
 MOST = 12  # stretches that are looked at; those of a longer file are told as not judged
 _ROWS = {"InsertStmt", "DeleteStmt", "TruncateStmt", "MergeStmt", "CopyStmt"}
+_ADDS = {"InsertStmt", "MergeStmt", "CopyStmt"}
+_SHAPES = {"AlterTableStmt", "AlterTypeStmt"}  # these change the values of all rows alike
 _CHANGES = {"UpdateStmt", "AlterTableStmt", "AlterTypeStmt", "DoStmt", "CallStmt", "SelectStmt"}
 
 
@@ -90,8 +92,18 @@ class Halfway:
         if stretch and begun and now:
             for change in fingerprints.compare(begun, now):
                 there = begun.rows == {oid: now.rows.get(oid) for oid in begun.rows}
-                if change.column and there and not self._filled(change):
+                if change.column and there and self._of_old_rows(change, stretch) and not self._filled(change):
                     self.changes.append((change, stretch.statements))
+
+    def _of_old_rows(self, change: Change, stretch: _Stretch) -> bool:
+        """Whether rows that were there before the migration are among the changed ones, as far as that can be known."""
+        earlier = (unit.statement for unit in self.rehearsal.units[: stretch.first] if unit.statement.kind in _ADDS)
+        added = {label for s in earlier for a in actions(s) if a.table for label in self.rehearsal.labels(a.table)}
+        if change.table not in added or any(s.kind in _SHAPES for s in stretch.statements):
+            return True
+        why = f"the changed rows of {change.table} may be those that the migration itself adds"
+        _tell(self.rehearsal, stretch.statements[0], why)
+        return False
 
     def _filled(self, change: Change) -> bool:
         return fills_only_gaps(self.rehearsal, self.template, self.connection, change, rows_go=True)
