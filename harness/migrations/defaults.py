@@ -14,7 +14,7 @@ from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.schema import Column, Schema
 from harness.migrations.statements import Statement
 from harness.migrations.telling import finding
-from harness.migrations.tracing import execute
+from harness.migrations.writing import first_row
 
 __all__ = ["check_defaults"]
 
@@ -64,27 +64,21 @@ def _difference(
         return f"{_shown(then)} was, and {_shown(now)} is now" if then != now and () not in (then, now) else ""
     # a clock or a counter: both in one session, at one moment
     sql = f"SELECT ({was}) IS DISTINCT FROM ({was}), (({was})::{kind}) IS DISTINCT FROM (({stands})::{kind})"
-    return f"{was} was, and {stands} is now" if _row(after, sql) == (False, True) else ""
+    return f"{was} was, and {stands} is now" if first_row(after, sql) == (False, True) else ""
 
 
 def _repeats(before: psycopg.Connection[Any], after: psycopg.Connection[Any], text: str) -> bool:
     """Whether rows of one statement have the same value now, and had not: a volatile function that is declared otherwise."""
     sql = f"SELECT count(DISTINCT v) FROM (SELECT ({text})::text AS v FROM generate_series(1, 100) OFFSET 0) AS rows"
-    several, one = _row(before, sql), _row(after, sql)
+    several, one = first_row(before, sql), first_row(after, sql)
     return several is not None and several > (1,) and one == (1,)
 
 
 def _value(connection: psycopg.Connection[Any], text: str, kind: str) -> tuple[Any, ...]:
     """As the type that the column has now; empty where that is refused."""
-    return _row(connection, f"SELECT ({text})::{kind}::text") or _row(connection, f"SELECT ({text})::text") or ()
-
-
-def _row(connection: psycopg.Connection[Any], sql: str) -> tuple[Any, ...] | None:
-    try:
-        with connection.transaction(force_rollback=True):
-            return execute(connection, sql).fetchone()
-    except psycopg.Error:
-        return None
+    return (
+        first_row(connection, f"SELECT ({text})::{kind}::text") or first_row(connection, f"SELECT ({text})::text") or ()
+    )
 
 
 def _shown(value: tuple[Any, ...]) -> str:

@@ -13,8 +13,8 @@ from harness.migrations.generator import row_sql
 from harness.migrations.rehearsal import Rehearsal
 from harness.migrations.schema import Column, Schema, bare_type, quoted_label, quoted_name
 from harness.migrations.telling import finding
-from harness.migrations.tracing import Failure, execute
-from harness.migrations.writing import attempt
+from harness.migrations.tracing import Failure
+from harness.migrations.writing import attempt, first_row
 
 __all__ = ["check_meanings"]
 
@@ -107,7 +107,7 @@ def _shown_otherwise(
             f"SELECT sum(hashtextextended({quoted_name(column.name)}::{column.type}::text, 0)::numeric) "
             f"FROM {quoted_label(view)}"
         )
-        then, again, now = _row(before, sql), _row(before, sql), _row(after, sql)
+        then, again, now = first_row(before, sql), first_row(before, sql), first_row(after, sql)
         if then == again and None not in (then, now) and then != now:
             differing.append(column.name)
     if differing:
@@ -159,7 +159,7 @@ def _columns(
         name = quoted_name(column.name)
         prepared = now.number in then_called
         sql = f"SELECT coalesce(sum(hashtextextended(({name})::text, 0)::numeric), 0), count({name}) FROM {quoted_label(table)}"
-        if not prepared and _row(before, sql) == _row(after, sql):
+        if not prepared and first_row(before, sql) == first_row(after, sql):
             continue
         exchanged = moved in then_called.values()
         query = f"SELECT count(*) FROM {quoted_label(table)} WHERE {name} IS DISTINCT FROM {quoted_name(moved)}"
@@ -273,15 +273,6 @@ def _case(rehearsal: Rehearsal, table: str, column: Column, now: Column) -> Find
     )
 
 
-def _row(connection: psycopg.Connection[Any], sql: str) -> tuple[Any, ...] | None:
-    """The first row of a query, rolled back; None when it is refused."""
-    try:
-        with connection.transaction(force_rollback=True):
-            return execute(connection, sql).fetchone()
-    except psycopg.Error:
-        return None
-
-
 def _one(connection: psycopg.Connection[Any], sql: str) -> Any:
-    row = _row(connection, sql)
+    row = first_row(connection, sql)
     return row[0] if row else None

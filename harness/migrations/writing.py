@@ -24,7 +24,7 @@ from harness.migrations.telling import finding
 from harness.migrations.tracing import Failure, execute, failure_of
 from harness.migrations.values import SIZE, base_type
 
-__all__ = ["CODE_FIRST", "Writes", "attempt", "emptied", "new_failure"]
+__all__ = ["CODE_FIRST", "Writes", "attempt", "emptied", "first_row", "new_failure"]
 
 PHASE = "compatibility"
 _OTHER = {
@@ -60,6 +60,15 @@ def attempt(connection: psycopg.Connection[Any], sql: str) -> int | Failure:
             return touched
     except psycopg.Error as problem:
         return failure_of(problem)
+
+
+def first_row(connection: psycopg.Connection[Any], sql: str) -> tuple[Any, ...] | None:
+    """The first row of a query, rolled back; None when it is refused."""
+    try:
+        with connection.transaction(force_rollback=True):
+            return execute(connection, sql).fetchone()
+    except psycopg.Error:
+        return None
 
 
 def new_failure(before: psycopg.Connection[Any], after: psycopg.Connection[Any], sql: str) -> Failure | None:
