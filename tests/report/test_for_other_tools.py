@@ -76,7 +76,9 @@ def allowed(schema: ET.Element) -> dict[str, tuple[dict[str, ET.Element], set[st
 def test_junit_is_as_its_widest_spread_schema_has_it_but_for_what_readers_take_beyond(runs: Path, name: str) -> None:
     schema = ET.parse(FIXTURES / "junit-10.xsd").getroot()
     known = allowed(schema)
-    time = str(schema.find("xs:simpleType[@name='SUREFIRE_TIME']//xs:pattern", XS).get("value"))  # type: ignore[union-attr]
+    pattern = schema.find("xs:simpleType[@name='SUREFIRE_TIME']//xs:pattern", XS)
+    assert pattern is not None
+    time = pattern.get("value", "")
     beyond = set()
     for element in ET.parse(runs / name / "junit.xml").getroot().iter():
         attributes, inner = known[element.tag]

@@ -11,6 +11,7 @@ import pytest
 from harness.report import history, load, look_back, runs_in
 from harness.report.analysis import health
 from harness.report.disk import point
+from harness.report.lookback import RunHistory
 from harness.session.recorded import Outcome, Times, keep, times_of
 from tests.report.test_compare import START, small_run
 from tests.support.commands import harness
@@ -47,7 +48,8 @@ def test_runs_after_a_clock_that_was_put_back_come_after_those_before(stepped: P
 
 def test_a_run_is_seen_with_those_that_were_before_it(stepped: Path) -> None:
     told = health.before(load(stepped / "runa"))
-    assert told.runs["run_id"].tolist() == ["runb", "rund", "runa"]  # type: ignore[union-attr]
+    assert isinstance(told, RunHistory)
+    assert told.runs["run_id"].tolist() == ["runb", "rund", "runa"]
 
 
 def test_the_newest_run_is_found_where_nothing_points_at_it(stepped: Path) -> None:
