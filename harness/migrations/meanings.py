@@ -254,11 +254,8 @@ def _collated(rehearsal: Rehearsal, table: str, column: Column, now: Column) -> 
         f"{table}.{column.name} sorted and compared by {then} collation and does by {after} now: does the running release "
         "sort or compare by it?"
     )
-    cause = rehearsal.altering(table.rsplit(".", maxsplit=1)[-1], "collate", "type")
     remedy = "-- say the collation where a query sorts\n-- SELECT … ORDER BY … COLLATE …"
-    return finding(
-        "compat.order-changed", Severity.MEDIUM, PHASE, cause, evidence, table=table, status="predicted", remedy=remedy
-    )
+    return _other_order(rehearsal, table, "collate", evidence, remedy)
 
 
 def _case(rehearsal: Rehearsal, table: str, column: Column, now: Column) -> Finding:
@@ -266,8 +263,12 @@ def _case(rehearsal: Rehearsal, table: str, column: Column, now: Column) -> Find
         f"{table}.{column.name} was {column.type} and is {now.type}: =, IN, LIKE, DISTINCT and ON CONFLICT find other rows "
         "where only the case differs"
     )
-    cause = rehearsal.altering(table.rsplit(".", maxsplit=1)[-1], "citext", "type")
     remedy = "-- say in a query which comparison is meant\n-- SELECT … WHERE …::text = …"
+    return _other_order(rehearsal, table, "citext", evidence, remedy)
+
+
+def _other_order(rehearsal: Rehearsal, table: str, word: str, evidence: str, remedy: str) -> Finding:
+    cause = rehearsal.altering(table.rsplit(".", maxsplit=1)[-1], word, "type")
     return finding(
         "compat.order-changed", Severity.MEDIUM, PHASE, cause, evidence, table=table, status="predicted", remedy=remedy
     )

@@ -102,10 +102,9 @@ class _Asking:
                     self.shifted.setdefault(name, statement)
 
     def _of(self, action: Action, statement: Statement) -> Iterator[Obstacle]:
-        if action.table is None or (action.if_exists and self._there(action)):
-            yield from self._invalid(action, statement)
-            return
         yield from self._invalid(action, statement)
+        if action.table is None or (action.if_exists and self._there(action)):
+            return
         if action.kind == "alter_type" and "raw_default" in (action.node or {}).get("def", {}).get("ColumnDef", {}):
             return  # USING says what becomes of each value
         try:

@@ -38,8 +38,7 @@ def check_usage(
     yield from _steps(rehearsal, before, after)
     yield from check_calls(rehearsal, new, before, after)
     yield from check_privileges(rehearsal, new)
-    yield from _parts(rehearsal, old, new, before, after)
-    yield from _joined(rehearsal, old, new, before, after)
+    yield from _regrouped(rehearsal, old, new, before, after)
     yield from _at_once(rehearsal, old, new)
 
 
@@ -216,46 +215,34 @@ def _at_once(rehearsal: Rehearsal, old: Schema, new: Schema) -> Iterator[Finding
         )
 
 
-def _parts(
+def _regrouped(
     rehearsal: Rehearsal, old: Schema, new: Schema, before: psycopg.Connection[Any], after: psycopg.Connection[Any]
 ) -> Iterator[Finding]:
-    """Parts of a whole (partitions, children) that stand alone now: their rows are kept, and not found where they were."""
-    for child, parent in sorted(old.partitions.items()):
-        if child not in new.tables or parent not in new.tables or new.partitions.get(child) == parent:
-            continue
-        then, now = (attempt(each, f"SELECT FROM {quoted_label(parent)}") for each in (before, after))
-        if isinstance(then, int) and isinstance(now, int) and now < then:
-            evidence = f"{then - now:,} of {then:,} rows that queries of {parent} found are in {child} alone now"
-            yield finding(
-                "compat.rows-hidden",
-                Severity.MEDIUM,
-                PHASE,
-                rehearsal.altering(child.rsplit(".", maxsplit=1)[-1], "detach", "inherit"),
-                evidence,
-                table=parent,
-                remedy=f"-- first release code that does not ask {parent} for these rows, then migrate",
-            )
+    """Parts of a whole (partitions, children) that stand alone now, and tables that are part of one now: queries of the whole
+    find fewer rows, or more."""
+    for part_of, elsewhere in ((old, new), (new, old)):
+        for child, parent in sorted(part_of.partitions.items()):
+            there = child in elsewhere.tables and parent in elsewhere.tables
+            if not there or elsewhere.partitions.get(child) == parent:
+                continue
+            then, now = (attempt(each, f"SELECT FROM {quoted_label(parent)}") for each in (before, after))
+            if not isinstance(then, int) or not isinstance(now, int):
+                continue
+            if part_of is old and now < then:
+                evidence = f"{then - now:,} of {then:,} rows that queries of {parent} found are in {child} alone now"
+                remedy = f"-- first release code that does not ask {parent} for these rows, then migrate"
+                yield _other_rows(rehearsal, "compat.rows-hidden", child, parent, evidence, remedy, "detach")
+            elif part_of is new and now > then:
+                evidence = (
+                    f"queries of {parent} found {then:,} rows and find {now:,} now, those of {child} among them; UPDATE and "
+                    f"DELETE of {parent} reach them too"
+                )
+                remedy = f"-- does the running release count on these rows not being in {parent}? It can say FROM ONLY {quoted_label(parent)}"
+                yield _other_rows(rehearsal, "compat.rows-shown", child, parent, evidence, remedy, "attach")
 
 
-def _joined(
-    rehearsal: Rehearsal, old: Schema, new: Schema, before: psycopg.Connection[Any], after: psycopg.Connection[Any]
-) -> Iterator[Finding]:
-    """Tables that stood alone and are part of a whole now: queries of it find their rows too."""
-    for child, parent in sorted(new.partitions.items()):
-        if child not in old.tables or parent not in old.tables or old.partitions.get(child) == parent:
-            continue
-        then, now = (attempt(each, f"SELECT FROM {quoted_label(parent)}") for each in (before, after))
-        if isinstance(then, int) and isinstance(now, int) and now > then:
-            evidence = (
-                f"queries of {parent} found {then:,} rows and find {now:,} now, those of {child} among them; UPDATE and "
-                f"DELETE of {parent} reach them too"
-            )
-            yield finding(
-                "compat.rows-shown",
-                Severity.MEDIUM,
-                PHASE,
-                rehearsal.altering(child.rsplit(".", maxsplit=1)[-1], "attach", "inherit"),
-                evidence,
-                table=parent,
-                remedy=f"-- does the running release count on these rows not being in {parent}? It can say FROM ONLY {quoted_label(parent)}",
-            )
+def _other_rows(
+    rehearsal: Rehearsal, hazard: str, child: str, parent: str, evidence: str, remedy: str, word: str
+) -> Finding:
+    cause = rehearsal.altering(child.rsplit(".", maxsplit=1)[-1], word, "inherit")
+    return finding(hazard, Severity.MEDIUM, PHASE, cause, evidence, table=parent, remedy=remedy)

@@ -45,6 +45,18 @@ def test_an_insert_hides_no_loss_either(rehearse: Rehearse) -> None:
     assert "setting.value changed" in of(rehearse(sql, phases=DATA), "data.changed").evidence
 
 
+def test_an_update_after_an_insert_is_told_as_not_judged_and_another_type_is_judged(rehearse: Rehearse) -> None:
+    added = "INSERT INTO setting VALUES ('new', 'y');\n"
+    updated = rehearse(f"{added}UPDATE setting SET value = 'x';", phases=DATA)
+    assert "data.changed" not in ids(updated)
+    (note,) = [note for note in updated.notes if "not judged" in note]
+    assert note == (
+        "what line 2 does to values was not judged: the changed rows of setting may be those that the migration itself adds"
+    )
+    shorter = rehearse(f"{added}ALTER TABLE setting ALTER COLUMN value TYPE text USING left(value, 1);", phases=DATA)
+    assert ids(shorter) & {"data.loss", "data.changed"}
+
+
 def test_where_no_row_is_left_it_says_so(rehearse: Rehearse) -> None:
     sql = "DELETE FROM item;\nALTER TABLE item DROP COLUMN amount;"
     (note,) = [note for note in rehearse(sql, phases=DATA).notes if "not judged" in note]
