@@ -28,8 +28,8 @@ def once() -> float:
 
 
 def test_reading_and_the_first_two_phases_take_two_seconds() -> None:
-    """The best of six: other work on the machine is no property of the check."""
-    assert any(once() < 2.0 for _ in range(6))
+    """The best of three: other work on the machine is no property of the check."""
+    assert any(once() < 2.0 for _ in range(3))
 
 
 @pytest.mark.slow
